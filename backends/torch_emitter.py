@@ -1,0 +1,61 @@
+"""What a lowering writes with: the nodes and submodules of one operation in a torch.fx graph."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from torch import fx, nn
+
+Lowered: TypeAlias = "fx.Node | tuple[fx.Node, ...]"
+
+Lowering: TypeAlias = Callable[..., Lowered]
+"""Called as lowering(op, emit, specs, *nodes): a resolved operation, an `Emitter`, the inputs' specs and nodes.
+
+It returns the node that holds the output, or one for each output. Every tensor is (batch, channels, *spatial).
+"""
+
+
+class Emitter:
+    """Write one call of an operation into a graph.
+
+    Attributes:
+        target: the path of the operation's submodule, such as `repeat_1.conv2d`.
+        sizes_vary: whether the same module is also called on inputs of another shape, so that nothing which
+            depends on their spatial sizes may be fixed in its submodule.
+    """
+
+    def __init__(self, graph: fx.Graph, root: nn.Module, target: str, sizes_vary: bool = False) -> None:
+        self._graph = graph
+        self._root = root
+        self.target = target
+        self.sizes_vary = sizes_vary
+
+    def module(self, factory: Callable[[], nn.Module], *nodes: fx.Node, name: str = "") -> fx.Node:
+        """Call a submodule, which `factory` makes the first time that the operation's module is called.
+
+        Args:
+            factory: makes the submodule.
+            nodes: its inputs.
+            name: tells the submodules of one operation apart; empty where there is only one.
+        """
+        target = f"{self.target}.{name}" if name else self.target
+        container = self._root
+        *parents, leaf = target.split(".")
+        for parent in parents:
+            if parent not in container._modules:
+                container.add_module(parent, nn.Module())
+            container = container.get_submodule(parent)
+        if leaf not in container._modules:
+            container.add_module(leaf, factory())
+        return self._graph.call_module(target, nodes)
+
+    def function(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:
+        """Call a function of torch, Python's operator module, or the user's."""
+        return self._graph.call_function(function, args, kwargs)
+
+
+def unpacked(node: fx.Node, emit: Emitter, n: int) -> Lowered:
+    """Return the nodes of a result that is a tuple of `n`; the node itself where it is no tuple, for 1."""
+    return node if n == 1 else tuple(emit.function(operator.getitem, node, i) for i in range(n))

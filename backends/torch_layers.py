@@ -1,0 +1,203 @@
+"""Layers that torch lacks, or that it defines otherwise than Keras does.
+
+Recurrent layers take and give (batch, length, features), as torch's own do with `batch_first`. Attention too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def freeze(layer: nn.Module, name: str) -> None:
+    """Turn a parameter into a constant buffer of its current value, which is not trained, counted or saved.
+
+    Setting the parameter to None would do as well, but some of torch's kernels refuse a bias without a weight.
+    """
+    value = getattr(layer, name).detach()
+    delattr(layer, name)
+    layer.register_buffer(name, value, persistent=False)
+
+
+class DropPath(nn.Module):
+    """Zero whole examples at random in training, and scale the others so that the mean stays.
+
+    References:
+        Huang et al., Deep Networks with Stochastic Depth, 2016, section 3.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, ...) to (batch, ...)."""
+        if not self.training or self.rate == 0.0:
+            return x
+        kept = 1.0 - self.rate
+        mask = x.new_empty((x.shape[0],) + (1,) * (x.dim() - 1)).bernoulli_(kept)
+        return x * (mask.div_(kept) if kept > 0.0 else mask)
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"rate={self.rate}"
+
+
+class GaussianNoise(nn.Module):
+    """Add noise of mean zero in training."""
+
+    def __init__(self, stddev: float) -> None:
+        super().__init__()
+        self.stddev = stddev
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, ...) to (batch, ...)."""
+        return x + self.stddev * torch.randn_like(x) if self.training else x
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"stddev={self.stddev}"
+
+
+class Scale(nn.Module):
+    """Multiply each channel by a trained factor."""
+
+    def __init__(self, channels: int, initial: float) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((channels,), float(initial)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, channels, *spatial) to the same shape."""
+        return x * self.scale.view((-1,) + (1,) * (x.dim() - 2))
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"{self.scale.shape[0]}"
+
+
+class SingleBiasLSTM(nn.LSTM):
+    """One layer of LSTM with one trained bias, as Keras and the original equations have it; nn.LSTM has two.
+
+    The gates stand in torch's order: input, forget, cell, output. The order of Keras is the same.
+    """
+
+    bias_hh_l0: Tensor
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size, batch_first=True)
+        nn.init.zeros_(self.bias_hh_l0)
+        freeze(self, "bias_hh_l0")
+        self._init_flat_weights()  # the kernels read this list, which still holds the parameter
+
+    def reset_parameters(self) -> None:
+        """Draw new weights, and leave the constant bias at zero."""
+        super().reset_parameters()
+        nn.init.zeros_(self.bias_hh_l0)
+
+
+class ResetBeforeGRU(nn.Module):
+    """One layer of GRU that resets the state before the recurrent product, with one bias; nn.GRU resets after it.
+
+    The gates stand in torch's order: reset, update, new.
+
+    References:
+        Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, 2014, equations 5 to 8.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.weight_ih = nn.Parameter(torch.empty(3 * hidden_size, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(3 * hidden_size, hidden_size))
+        self.bias = nn.Parameter(torch.empty(3 * hidden_size))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new weights as nn.GRU does: uniformly within 1 / sqrt(hidden_size)."""
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -(self.hidden_size**-0.5), self.hidden_size**-0.5)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (batch, length, features) to (batch, length, hidden_size) and the last state, (1, batch, hidden_size)."""
+        n_gates = 2 * self.hidden_size
+        gates_weight, new_weight = self.weight_hh[:n_gates], self.weight_hh[n_gates:]
+        projected = F.linear(x, self.weight_ih, self.bias)
+        state = projected.new_zeros(x.shape[0], self.hidden_size)
+        states = []
+        for step in projected.unbind(1):
+            reset, update = torch.sigmoid(step[:, :n_gates] + F.linear(state, gates_weight)).chunk(2, dim=1)
+            new = torch.tanh(step[:, n_gates:] + F.linear(reset * state, new_weight))
+            state = torch.lerp(new, state, update)
+            states.append(state)
+        return torch.stack(states, dim=1), state.unsqueeze(0)
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"{self.weight_ih.shape[1]}, {self.hidden_size}"
+
+
+class MultiHeadAttention(nn.Module):
+    """Scaled dot-product attention in several heads, whose size is free of the number of features.
+
+    nn.MultiheadAttention ties that size to the features over the number of heads.
+
+    References:
+        Vaswani et al., Attention Is All You Need, 2017, section 3.2.
+    """
+
+    def __init__(
+        self,
+        features: tuple[int, int, int],
+        num_heads: int,
+        key_dim: int,
+        value_dim: int,
+        use_bias: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        query_features, key_features, value_features = features
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.query = nn.Linear(query_features, num_heads * key_dim, bias=use_bias)
+        self.key = nn.Linear(key_features, num_heads * key_dim, bias=use_bias)
+        self.value = nn.Linear(value_features, num_heads * value_dim, bias=use_bias)
+        self.output = nn.Linear(num_heads * value_dim, query_features, bias=use_bias)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Map (batch, queries, features) and two of (batch, keys, features) to (batch, queries, features)."""
+        attended = F.scaled_dot_product_attention(
+            self._heads(self.query(query)),
+            self._heads(self.key(key)),
+            self._heads(self.value(value)),
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        output: Tensor = self.output(attended.transpose(1, 2).flatten(2))
+        return output
+
+    def _heads(self, projected: Tensor) -> Tensor:
+        """Map (batch, length, heads * size) to (batch, heads, length, size)."""
+        return projected.view(*projected.shape[:2], self.num_heads, -1).transpose(1, 2)
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"num_heads={self.num_heads}, dropout={self.dropout}"
+
+
+class Function(nn.Module):
+    """Hold a callable on tensors, so that it has a name in the model and pickles with it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *tensors: Tensor) -> Any:
+        """Call the function."""
+        return self.function(*tensors)
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return getattr(self.function, "__qualname__", repr(self.function))

@@ -1,0 +1,297 @@
+"""One lowering for each neutral operation.
+
+Tensors are (batch, channels, *spatial), so a sequence is (batch, features, length). What torch computes over a last
+axis, such as a linear layer, is given a view with the channels last. Such views cost no copy, and one that would only
+undo another is left out.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.nn import functional as F
+
+from deep_arch import ops
+from deep_arch.backends import torch_layers, torch_windows
+from deep_arch.backends.torch_emitter import Emitter, Lowering
+from deep_arch.backends.torch_windows import brief
+from deep_arch.ops.resizing import sides_of
+from deep_arch.ops.windows import tuple_of
+from deep_arch.specs import Spec
+
+Specs = Sequence[Spec]
+
+
+def _swap(node: fx.Node, emit: Emitter, rank: int, source: int, target: int) -> fx.Node:
+    if rank < 2:
+        return node
+    function: Callable[..., Any] = torch.transpose if rank == 2 else torch.movedim
+    moved, undone = ((1, 2), (1, 2)) if rank == 2 else ((source, target), (target, source))
+    if node.target is function and node.args[1:] == undone:
+        original = node.args[0]
+        assert isinstance(original, fx.Node), "the first argument of such a node is a node"
+        return original
+    for user in node.users:
+        if user.target is function and user.args == (node, *moved):
+            return user
+    return emit.function(function, node, *moved)
+
+
+def channels_last(node: fx.Node, emit: Emitter, rank: int) -> fx.Node:
+    """Return a view (batch, *spatial, channels); `rank` is that of the spec."""
+    return _swap(node, emit, rank, 1, -1)
+
+
+def channels_first(node: fx.Node, emit: Emitter, rank: int) -> fx.Node:
+    """Return a view (batch, channels, *spatial)."""
+    return _swap(node, emit, rank, -1, 1)
+
+
+def _over_channels(factory: Callable[[Any, int], nn.Module]) -> Lowering:
+    """Lower to a layer that works on the last axis."""
+
+    def lower(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+        rank, channels = specs[0].rank, specs[0].channels
+        x = emit.module(lambda: factory(op, channels), channels_last(x, emit, rank))
+        return channels_first(x, emit, rank)
+
+    return lower
+
+
+def _layer(factory: Callable[[Any, int], nn.Module]) -> Lowering:
+    """Lower to a layer that takes (batch, channels, *spatial)."""
+
+    def lower(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+        return emit.module(lambda: factory(op, specs[0].channels), x)
+
+    return lower
+
+
+def _function(function: Callable[..., Any], **options: Any) -> Lowering:
+    def lower(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+        return emit.function(function, x, **options)
+
+    return lower
+
+
+def _with(function: Callable[..., Any], argument: str) -> Lowering:
+    """Lower to a function of the input and one argument of the operation."""
+
+    def lower(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+        return emit.function(function, x, getattr(op, argument))
+
+    return lower
+
+
+def _chain(function: Callable[..., Any]) -> Lowering:
+    """Lower to a function of two inputs, applied from the left."""
+
+    def lower(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
+        return functools.reduce(lambda a, b: emit.function(function, a, b), xs)
+
+    return lower
+
+
+def _joined(function: Callable[..., Any]) -> Lowering:
+    def lower(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
+        return emit.function(function, xs, dim=1)
+
+    return lower
+
+
+# --- layers with parameters ------------------------------------------------------------------------------------------
+
+
+def _affine(op: Any, layer: nn.Module) -> nn.Module:
+    """Make constants of the parameters that a normalisation is asked not to train."""
+    for name, trained in (("weight", op.scale), ("bias", op.center)):
+        if not trained and getattr(layer, name) is not None:
+            torch_layers.freeze(layer, name)
+    return layer
+
+
+def _batch_normalization(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    spec = specs[0]
+    layer: Any = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.BatchNorm1d)[min(spec.rank, 5) - 1]
+    affine = op.scale or op.center
+    if spec.rank > 4:
+        x = emit.function(torch.flatten, x, 2)  # torch stops at three axes after the channels
+    # Keras's momentum is the part that stays, torch's the part that is new.
+    x = emit.module(lambda: _affine(op, layer(spec.channels, op.epsilon, 1.0 - op.momentum, affine)), x)
+    return emit.function(torch.reshape, x, (-1, *spec.shape)) if spec.rank > 4 else x
+
+
+def _layer_norm(op: Any, channels: int) -> nn.Module:
+    return _affine(op, nn.LayerNorm(channels, op.epsilon, elementwise_affine=op.scale or op.center))
+
+
+def _group_norm(op: Any, channels: int) -> nn.Module:
+    return _affine(op, nn.GroupNorm(op.groups, channels, op.epsilon, affine=op.scale or op.center))
+
+
+def _embedding(op: Any, emit: Emitter, specs: Specs, tokens: fx.Node) -> fx.Node:
+    x = emit.module(lambda: nn.Embedding(op.input_dim, op.output_dim), tokens)
+    return channels_first(x, emit, specs[0].rank + 1)
+
+
+def _lstm(op: Any, features: int) -> nn.Module:
+    return torch_layers.SingleBiasLSTM(features, op.units)
+
+
+def _gru(op: Any, features: int) -> nn.Module:
+    if op.reset_after:
+        return nn.GRU(features, op.units, batch_first=True)
+    return torch_layers.ResetBeforeGRU(features, op.units)
+
+
+def _recurrent(factory: Callable[[Any, int], nn.Module]) -> Lowering:
+    def lower(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+        x = channels_last(x, emit, 2)
+        if op.go_backwards:
+            x = emit.function(torch.flip, x, (1,))
+        x = emit.module(lambda: factory(op, specs[0].channels), x)
+        x = emit.function(operator.getitem, x, 0)
+        return channels_first(x, emit, 2) if op.return_sequences else emit.function(torch.select, x, 1, -1)
+
+    return lower
+
+
+def _attention(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
+    query, value, key = (*range(len(xs)), *[len(xs) - 1] * (3 - len(xs)))  # a missing key is the value, and so on
+    nodes = [channels_last(xs[i], emit, 2) for i in (query, key, value)]
+    features = (specs[query].channels, specs[key].channels, specs[value].channels)
+    value_dim = op.key_dim if op.value_dim is None else op.value_dim
+    layer = torch_layers.MultiHeadAttention
+    x = emit.module(lambda: layer(features, op.num_heads, op.key_dim, value_dim, op.use_bias, op.dropout), *nodes)
+    return channels_first(x, emit, 2)
+
+
+# --- shapes ----------------------------------------------------------------------------------------------------------
+
+
+def _flatten(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    if specs[0].rank == 1:
+        return x
+    return emit.function(torch.flatten, x, 1) if specs[0].shape else emit.function(torch.reshape, x, (-1, 1))
+
+
+def _reshape(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    shape = op.shape(specs[0]).shape
+    return x if shape == specs[0].shape else emit.function(torch.reshape, x, (-1, *shape))
+
+
+def _transpose(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    if list(op.permutation) == sorted(op.permutation):
+        return x
+    return emit.function(torch.permute, x, (0, *(axis + 1 for axis in op.permutation)))
+
+
+def _split(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> tuple[fx.Node, ...]:
+    parts = emit.function(torch.chunk, x, op.sections, dim=1)
+    return tuple(emit.function(operator.getitem, parts, i) for i in range(op.sections))
+
+
+def _upsampling(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    factors = brief(tuple_of(op.size, op.ndim))
+    return emit.function(F.interpolate, x, scale_factor=factors, mode=op.interpolation)
+
+
+def _zero_padding(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    before, after = zip(*sides_of(op.padding, op.ndim), strict=True)
+    return torch_windows.pad(x, emit, before, after)
+
+
+def _cropping(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    before, after = zip(*sides_of(op.cropping, op.ndim), strict=True)
+    return torch_windows.keep(x, emit, before, after)
+
+
+# --- the rest --------------------------------------------------------------------------------------------------------
+
+
+def _average(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
+    total = functools.reduce(lambda a, b: emit.function(operator.add, a, b), xs)
+    return total if len(xs) == 1 else emit.function(operator.truediv, total, len(xs))
+
+
+def _gelu(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    return emit.function(F.gelu, x, **({"approximate": "tanh"} if op.approximate else {}))
+
+
+def _identity(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    return x
+
+
+def _zero(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    strides = tuple_of(op.strides, max(specs[0].rank - 1, 0))
+    if any(stride > 1 for stride in strides):
+        steps = (slice(None, None, stride) for stride in strides)
+        x = emit.function(operator.getitem, x, (slice(None), slice(None), *steps))
+    return emit.function(torch.zeros_like, x)
+
+
+LOWERINGS: Mapping[type, Lowering] = {
+    **torch_windows.LOWERINGS,
+    ops.Dense: _over_channels(lambda op, channels: nn.Linear(channels, op.units, op.use_bias)),
+    ops.Embedding: _embedding,
+    ops.MatMul: _chain(operator.matmul),
+    ops.BatchNormalization: _batch_normalization,
+    ops.LayerNormalization: _over_channels(_layer_norm),
+    ops.GroupNormalization: _layer(_group_norm),
+    ops.RMSNormalization: _over_channels(lambda op, channels: nn.RMSNorm(channels, op.epsilon)),
+    ops.LSTM: _recurrent(_lstm),
+    ops.GRU: _recurrent(_gru),
+    ops.MultiHeadAttention: _attention,
+    ops.Dropout: _layer(lambda op, channels: nn.Dropout(op.rate)),
+    ops.SpatialDropout1D: _layer(lambda op, channels: nn.Dropout1d(op.rate)),
+    ops.SpatialDropout2D: _layer(lambda op, channels: nn.Dropout2d(op.rate)),
+    ops.DropPath: _layer(lambda op, channels: torch_layers.DropPath(op.rate)),
+    ops.GaussianNoise: _layer(lambda op, channels: torch_layers.GaussianNoise(op.stddev)),
+    ops.Scale: _layer(lambda op, channels: torch_layers.Scale(channels, op.initial)),
+    ops.PReLU: _layer(lambda op, channels: nn.PReLU(channels)),
+    ops.ReLU: _function(torch.relu),
+    ops.ReLU6: _function(F.relu6),
+    ops.LeakyReLU: _with(F.leaky_relu, "negative_slope"),
+    ops.ELU: _with(F.elu, "alpha"),
+    ops.SELU: _function(torch.selu),
+    ops.GELU: _gelu,
+    ops.SiLU: _function(F.silu),
+    ops.Sigmoid: _function(torch.sigmoid),
+    ops.Tanh: _function(torch.tanh),
+    ops.Softplus: _function(F.softplus),
+    ops.Softsign: _function(F.softsign),
+    ops.HardSigmoid: _function(F.hardsigmoid),
+    ops.HardSwish: _function(F.hardswish),
+    ops.Mish: _function(F.mish),
+    ops.Exponential: _function(torch.exp),
+    ops.Softmax: _function(torch.softmax, dim=1),
+    ops.LogSoftmax: _function(torch.log_softmax, dim=1),
+    ops.Flatten: _flatten,
+    ops.Reshape: _reshape,
+    ops.Transpose: _transpose,
+    ops.Split: _split,
+    ops.UpSampling1D: _upsampling,
+    ops.UpSampling2D: _upsampling,
+    ops.UpSampling3D: _upsampling,
+    ops.ZeroPadding1D: _zero_padding,
+    ops.ZeroPadding2D: _zero_padding,
+    ops.ZeroPadding3D: _zero_padding,
+    ops.Cropping1D: _cropping,
+    ops.Cropping2D: _cropping,
+    ops.Cropping3D: _cropping,
+    ops.Add: _chain(operator.add),
+    ops.Subtract: _chain(operator.sub),
+    ops.Multiply: _chain(operator.mul),
+    ops.Average: _average,
+    ops.Maximum: _chain(torch.maximum),
+    ops.Minimum: _chain(torch.minimum),
+    ops.Concatenate: _joined(torch.cat),
+    ops.Stack: _joined(torch.stack),
+    ops.Identity: _identity,
+    ops.Zero: _zero,
+}

@@ -1,0 +1,388 @@
+"""Domains: the values that a hyperparameter can take.
+
+A domain is a frozen value. It says how many values it has, draws one, recognises its own, and writes
+them to JSON. Equal values of different types are different: `True` is not `1`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from deep_arch.errors import InvalidDomain
+
+
+class _Rejected:
+    def __repr__(self) -> str:
+        return "REJECTED"
+
+
+REJECTED: Final = _Rejected()
+"""What `Domain.accept` gives for a value that is not in the domain."""
+
+
+class Domain(ABC):
+    """The values that a hyperparameter can take.
+
+    Laws:
+        accepts_its_own: `accept(draw(rng))` is that value, and so is each of `values()`.
+        counts_its_own: `size` is the number of `values()`.
+        json_round_trips: `decode(encode(value))` is `value`, through JSON text.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def size(self) -> int | float:
+        """The number of values; `math.inf` for an interval."""
+
+    @abstractmethod
+    def draw(self, rng: random.Random) -> Any:
+        """Return a value drawn with `rng`."""
+
+    @abstractmethod
+    def accept(self, value: Any) -> Any:
+        """Return the domain's own value equal to `value`, or `REJECTED`."""
+
+    @abstractmethod
+    def values(self) -> Iterator[Any]:
+        """Yield every value in the domain's order.
+
+        Raises:
+            InvalidDomain: the domain is an interval.
+        """
+
+    @abstractmethod
+    def neighbours(self, value: Any) -> Iterator[Any]:
+        """Yield the values one step away from `value`: every other option, or the next numbers."""
+
+    def encode(self, value: Any) -> Any:
+        """Return `value` as JSON can hold it."""
+        return value
+
+    def decode(self, written: Any) -> Any:
+        """Return the value that `encode` wrote, or `REJECTED`."""
+        return self.accept(written)
+
+
+class _Options:
+    """Options told apart by type and equality; they may be unhashable."""
+
+    __slots__ = ("_positions", "items")
+
+    def __init__(self, items: Iterable[Any], kind: str) -> None:
+        self.items = tuple(items)
+        self._positions: dict[Hashable, int] = {}
+        if not self.items:
+            raise InvalidDomain(f"{kind}: a domain needs at least one option.\n  Got none.\n  Give it its options.")
+        for position, option in enumerate(self.items):
+            if self.find(option, position) is not None:
+                raise InvalidDomain(
+                    f"{kind}: options must differ.\n  Got {option!r} twice in {self.items!r}.\n"
+                    "  Remove the repeat; to make an option likelier, give the searcher a prior."
+                )
+            try:
+                self._positions[type(option), option] = position
+            except TypeError:
+                continue
+
+    def find(self, value: Any, end: int | None = None) -> int | None:
+        """Return the position of the option of the same type that equals `value`."""
+        try:
+            position = self._positions.get((type(value), value))
+        except TypeError:
+            position = None
+            for i, option in enumerate(self.items[:end]):
+                if option is value or (type(option) is type(value) and _same(option, value)):
+                    return i
+        return position
+
+    def closest(self, value: Any) -> int | None:
+        """Return `find`, or else the position of the number that equals `value`, whatever its numeric type."""
+        position = self.find(value)
+        if position is None and not isinstance(value, bool | type):
+            plain = _plain(value)
+            if isinstance(plain, int | float) and not isinstance(plain, bool):
+                for i, option in enumerate(self.items):
+                    if type(option) in (int, float) and option == plain:
+                        return i
+            elif plain is not value:
+                position = self.find(plain)
+        return position
+
+    def encode(self, position: int) -> Any:
+        option = self.items[position]
+        return option if _is_json(option) else {"option": position}
+
+    def decode(self, written: Any) -> int | None:
+        if isinstance(written, dict) and list(written) == ["option"]:  # pyright: ignore[reportUnknownArgumentType]
+            position = written["option"]  # pyright: ignore[reportUnknownVariableType]
+            return position if isinstance(position, int) and 0 <= position < len(self.items) else None
+        return self.closest(written)
+
+
+def _same(a: Any, b: Any) -> bool:
+    try:
+        return bool(a == b)
+    except (ValueError, TypeError):  # arrays have no single truth value
+        return a is b
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy scalar as the Python number that it holds."""
+    return value.item() if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0 else value
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(type(k) is str and _is_json(v) for k, v in value.items()) and list(value) != ["option"]  # pyright: ignore
+    if type(value) is list:
+        return all(map(_is_json, value))  # pyright: ignore[reportUnknownArgumentType]
+    return value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value))
+
+
+def _listed(options: Sequence[Any]) -> str:
+    shown = [getattr(o, "__name__", None) or repr(o) for o in options[:8]]
+    return "(" + ", ".join(shown) + (", ..." if len(options) > 8 else "") + ")"
+
+
+class Choice(Domain):
+    """One of several options."""
+
+    __slots__ = ("_options", "options")
+
+    def __init__(self, options: Iterable[Any]) -> None:
+        self._options = _Options(options, "choice")
+        self.options = self._options.items
+
+    @property
+    def size(self) -> int:
+        return len(self.options)
+
+    def draw(self, rng: random.Random) -> Any:
+        options = self.options
+        return options[int(rng.random() * len(options))]
+
+    def accept(self, value: Any) -> Any:
+        position = self._options.closest(value)
+        return REJECTED if position is None else self.options[position]
+
+    def values(self) -> Iterator[Any]:
+        return iter(self.options)
+
+    def neighbours(self, value: Any) -> Iterator[Any]:
+        here = self._options.find(value)
+        return (option for i, option in enumerate(self.options) if i != here)
+
+    def encode(self, value: Any) -> Any:
+        position = self._options.find(value)
+        return value if position is None else self._options.encode(position)
+
+    def decode(self, written: Any) -> Any:
+        position = self._options.decode(written)
+        return REJECTED if position is None else self.options[position]
+
+    def __str__(self) -> str:
+        return f"one of {_listed(self.options)}"
+
+
+class Integer(Domain):
+    """The integers from `low` to `high`, both included, `step` apart; drawn on a log scale if asked."""
+
+    __slots__ = ("high", "log", "low", "step")
+
+    def __init__(self, low: int, high: int, step: int = 1, log: bool = False) -> None:
+        if any(type(n) is not int for n in (low, high, step)) or step < 1 or low > high:
+            raise InvalidDomain(
+                f"integer: low, high and step must be ints with low <= high and step >= 1.\n"
+                f"  Got low={low!r}, high={high!r}, step={step!r}.\n  For fractions use da.real."
+            )
+        if log and (low < 1 or step != 1):
+            raise InvalidDomain(
+                f"integer: a log scale needs low >= 1 and step 1.\n  Got low={low!r}, step={step!r}.\n"
+                "  Raise low, or leave log out."
+            )
+        self.low, self.step, self.log = low, step, log
+        self.high = high - (high - low) % step
+
+    @property
+    def size(self) -> int:
+        return (self.high - self.low) // self.step + 1
+
+    def draw(self, rng: random.Random) -> int:
+        if not self.log:
+            return self.low + self.step * int(rng.random() * self.size)
+        # Each integer k owns the interval [k - 1/2, k + 1/2] of the log scale.
+        low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+        return min(max(round(math.exp(low + rng.random() * (high - low))), self.low), self.high)
+
+    def accept(self, value: Any) -> Any:
+        value = _plain(value)
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        if type(value) is not int or not self.low <= value <= self.high or (value - self.low) % self.step:
+            return REJECTED
+        return value
+
+    def values(self) -> Iterator[int]:
+        return iter(range(self.low, self.high + 1, self.step))
+
+    def neighbours(self, value: Any) -> Iterator[int]:
+        return (n for n in (value - self.step, value + self.step) if self.low <= n <= self.high)
+
+    def __str__(self) -> str:
+        step = f" in steps of {self.step}" if self.step > 1 else ""
+        return f"an integer from {self.low} to {self.high}{step}{' on a log scale' if self.log else ''}"
+
+
+class Real(Domain):
+    """The real numbers from `low` to `high`, both included; drawn on a log scale if asked."""
+
+    __slots__ = ("high", "log", "low")
+
+    def __init__(self, low: float, high: float, log: bool = False) -> None:
+        numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in (low, high))
+        if not numbers or not math.isfinite(low) or not math.isfinite(high) or low >= high:
+            raise InvalidDomain(f"real: low and high must be finite numbers with low < high.\n  Got {low!r}, {high!r}.")
+        if log and low <= 0:
+            raise InvalidDomain(f"real: a log scale needs low > 0.\n  Got low={low!r}.\n  Raise low, or leave log out.")
+        self.low, self.high, self.log = float(low), float(high), log
+
+    @property
+    def size(self) -> float:
+        return math.inf
+
+    def draw(self, rng: random.Random) -> float:
+        if not self.log:
+            return self.low + rng.random() * (self.high - self.low)
+        low, high = math.log(self.low), math.log(self.high)
+        return min(max(math.exp(low + rng.random() * (high - low)), self.low), self.high)
+
+    def accept(self, value: Any) -> Any:
+        value = _plain(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return REJECTED
+        return float(value)
+
+    def values(self) -> Iterator[float]:
+        raise InvalidDomain(
+            f"real: an interval has no list of values.\n  Got {self}.\n"
+            "  To enumerate, fix it with space.fix, or use da.choice or da.integer."
+        )
+
+    def neighbours(self, value: Any) -> Iterator[float]:
+        """Yield the numbers a tenth of the range below and above, on the domain's own scale."""
+        if self.log:
+            factor = (self.high / self.low) ** 0.1
+            steps = (value / factor, value * factor)
+        else:
+            steps = (value - (self.high - self.low) / 10, value + (self.high - self.low) / 10)
+        return (n for n in (min(max(s, self.low), self.high) for s in steps) if n != value)
+
+    def __str__(self) -> str:
+        return f"a real number from {self.low:g} to {self.high:g}{' on a log scale' if self.log else ''}"
+
+
+class Subset(Domain):
+    """Tuples of `length` of the options: distinct or not, in the drawn order or in the options' own."""
+
+    __slots__ = ("_options", "distinct", "length", "options", "ordered")
+
+    def __init__(self, options: Iterable[Any], length: int, distinct: bool = True, ordered: bool = False) -> None:
+        self._options = _Options(options, "subset")
+        self.options = self._options.items
+        if type(length) is not int or length < 0 or (distinct and length > len(self.options)):
+            raise InvalidDomain(
+                f"subset: size must be an int from 0 to the number of options, {len(self.options)}.\n"
+                f"  Got {length!r}.\n  Lower it, or allow repeats with distinct=False."
+            )
+        self.length, self.distinct, self.ordered = length, distinct, ordered
+
+    @property
+    def size(self) -> int:
+        n, k = len(self.options), self.length
+        if self.distinct:
+            return math.perm(n, k) if self.ordered else math.comb(n, k)
+        return n**k if self.ordered else math.comb(n + k - 1, k)
+
+    def draw(self, rng: random.Random) -> tuple[Any, ...]:
+        n, k = len(self.options), self.length
+        if self.distinct:
+            positions = rng.sample(range(n), k)
+        elif self.ordered:
+            positions = [int(rng.random() * n) for _ in range(k)]
+        else:  # stars and bars: a multiset is a distinct subset of a longer range, less its own places
+            positions = [p - i for i, p in enumerate(sorted(rng.sample(range(n + k - 1), k)))]
+        return self._at(positions)
+
+    def _at(self, positions: Sequence[int]) -> tuple[Any, ...]:
+        return tuple([self.options[p] for p in (positions if self.ordered else sorted(positions))])
+
+    def accept(self, value: Any) -> Any:
+        if not isinstance(value, list | tuple) or len(value) != self.length:  # pyright: ignore[reportUnknownArgumentType]
+            return REJECTED
+        return self._from([self._options.closest(v) for v in value])  # pyright: ignore[reportUnknownVariableType]
+
+    def _from(self, found: list[int | None]) -> Any:
+        positions = [p for p in found if p is not None]
+        if len(positions) < len(found) or (self.distinct and len(set(positions)) < len(positions)):
+            return REJECTED
+        return self._at(positions)
+
+    def values(self) -> Iterator[tuple[Any, ...]]:
+        places = range(len(self.options))
+        if self.distinct:
+            drawn = itertools.permutations(places, self.length) if self.ordered else None
+            return map(self._at, drawn or itertools.combinations(places, self.length))
+        if self.ordered:
+            return map(self._at, itertools.product(places, repeat=self.length))
+        return map(self._at, itertools.combinations_with_replacement(places, self.length))
+
+    def neighbours(self, value: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield the tuples with one member exchanged for another option."""
+        positions = [self._options.find(v) for v in value]
+        seen = {self._key(value)}
+        for i in range(self.length):
+            for p in range(len(self.options)):
+                other = self._from([*positions[:i], p, *positions[i + 1 :]])
+                if other is not REJECTED and self._key(other) not in seen:
+                    seen.add(self._key(other))
+                    yield other
+
+    def _key(self, value: Sequence[Any]) -> tuple[int | None, ...]:
+        return tuple([self._options.find(v) for v in value])
+
+    def encode(self, value: Any) -> Any:
+        return [self._options.encode(p) for p in self._key(value) if p is not None]
+
+    def decode(self, written: Any) -> Any:
+        if not isinstance(written, list) or len(written) != self.length:  # pyright: ignore[reportUnknownArgumentType]
+            return REJECTED
+        return self._from([self._options.decode(w) for w in written])  # pyright: ignore[reportUnknownVariableType]
+
+    def __str__(self) -> str:
+        how = ("" if self.distinct else ", repeats allowed") + (", in order" if self.ordered else "")
+        return f"{self.length} of {_listed(self.options)}{how}"
+
+
+class Permutation(Subset):
+    """The orders of all the options, as tuples."""
+
+    __slots__ = ()
+
+    def __init__(self, options: Iterable[Any]) -> None:
+        options = tuple(options)
+        super().__init__(options, len(options), distinct=True, ordered=True)
+
+    def neighbours(self, value: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield the orders with two neighbouring members exchanged."""
+        for i in range(len(value) - 1):
+            yield (*value[:i], value[i + 1], value[i], *value[i + 2 :])
+
+    def __str__(self) -> str:
+        return f"an order of {_listed(self.options)}"

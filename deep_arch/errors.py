@@ -1,0 +1,124 @@
+"""The errors of deep_arch.
+
+DeepArchError
+├── InvalidDomain (ValueError)         a domain that is empty, repeats an option, or runs backwards
+├── HyperparameterMisuse (TypeError)   a hyperparameter used as though it already had a value
+├── DuplicateName (ValueError)         two things of one fragment with the same name
+├── ScopeError (ValueError)            a value, module or hyperparameter used where it does not exist
+├── ArityMismatch (TypeError)          a function that takes or gives another number of values
+├── BadArgument (TypeError)            an argument of the wrong kind
+├── ValueOutsideDomain (ValueError)    a value that its hyperparameter cannot take
+├── UnknownAddress (KeyError)          an address that the space does not have
+├── UnreachedAddress (KeyError)        an address of the space that these values do not lead to
+├── MissingValues (ValueError)         hyperparameters left without a value
+├── AlreadyAssigned (ValueError)       a second value for one hyperparameter
+├── NotAssignable (ValueError)         a value for a dependent hyperparameter
+├── DependentFailed (ValueError)       a dependent hyperparameter whose function raised
+├── NotSpecified (ValueError)          a partial architecture where a specified one is needed
+├── NotCountable (ValueError)          a space too large or infinite for what was asked
+├── ImpureFunction (ValueError)        a function that gives another graph each time
+├── ShapeMismatch (ValueError)         an operation that its inputs do not fit
+├── NotSupported (TypeError)           an operation that a backend cannot lower
+├── TrialError (RuntimeError)          a trial left without a result, or given two
+└── MissingDependency (ImportError)    a package or program that is not installed
+
+A message says where (the address), what was expected, what arrived, and how to mend it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DeepArchError(Exception):
+    """Base of every error that deep_arch raises."""
+
+    def __str__(self) -> str:  # KeyError would show the repr of its argument
+        return str(self.args[0]) if self.args else ""
+
+
+class InvalidDomain(DeepArchError, ValueError):
+    """A domain that is empty, repeats an option, or runs backwards."""
+
+
+class HyperparameterMisuse(DeepArchError, TypeError):
+    """A hyperparameter used as though it already had a value."""
+
+
+class DuplicateName(DeepArchError, ValueError):
+    """Two things of one fragment with the same name."""
+
+
+class ScopeError(DeepArchError, ValueError):
+    """A value, module or hyperparameter used where it does not exist."""
+
+
+class ArityMismatch(DeepArchError, TypeError):
+    """A function that takes or gives another number of values than its place needs."""
+
+
+class BadArgument(DeepArchError, TypeError):
+    """An argument of the wrong kind."""
+
+
+class ValueOutsideDomain(DeepArchError, ValueError):
+    """A value that its hyperparameter cannot take."""
+
+
+class UnknownAddress(DeepArchError, KeyError):
+    """An address that the space does not have."""
+
+
+class UnreachedAddress(DeepArchError, KeyError):
+    """An address of the space that these values do not lead to."""
+
+
+class MissingValues(DeepArchError, ValueError):
+    """Hyperparameters left without a value."""
+
+
+class AlreadyAssigned(DeepArchError, ValueError):
+    """A second value for one hyperparameter."""
+
+
+class NotAssignable(DeepArchError, ValueError):
+    """A value for a dependent hyperparameter."""
+
+
+class DependentFailed(DeepArchError, ValueError):
+    """A dependent hyperparameter whose function raised."""
+
+
+class NotSpecified(DeepArchError, ValueError):
+    """A partial architecture where a specified one is needed."""
+
+
+class NotCountable(DeepArchError, ValueError):
+    """A space too large or infinite for what was asked."""
+
+
+class ImpureFunction(DeepArchError, ValueError):
+    """A function that gives another graph each time it runs."""
+
+
+class ShapeMismatch(DeepArchError, ValueError):
+    """An operation that its inputs do not fit."""
+
+
+class NotSupported(DeepArchError, TypeError):
+    """An operation that a backend cannot lower."""
+
+
+class TrialError(DeepArchError, RuntimeError):
+    """A trial left without a result, or given two."""
+
+
+class MissingDependency(DeepArchError, ImportError):
+    """A package or program that is not installed."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return a sentence that offers the closest of `names`, or an empty string."""
+    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.4)
+    return f"  Did you mean {' or '.join(map(repr, close))}?" if close else ""

@@ -1,0 +1,104 @@
+"""Liveness: what of an unfolding the outputs depend on.
+
+An unfolding goes forward, so it may pass through calls whose results a substitution then ignores.
+Only what the outputs need counts: this goes backward from them, and drops the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deep_arch.fragments import Reference, Slot
+from deep_arch.hyperparameters import Dependent, Hyperparameter
+from deep_arch.unfolding import Frame, Unfolding, up
+
+
+class _Search:
+    def __init__(self, unfolding: Unfolding) -> None:
+        frames = [*unfolding.frames.values(), *unfolding.again]
+        self.root = frames[0]
+        self.inner = {(id(f.caller.env), f.call.index): f for f in frames if f.caller is not None and f.call is not None}
+        self.nodes = {(id(node[1].env), node[0].index): i for i, node in enumerate(unfolding.nodes)}
+        self.live_nodes: set[int] = set()
+        self.addresses: set[str] = set()
+        self.prefixes: set[str] = set()
+        self._seen: set[tuple[int, int, int | None]] = set()
+        self._todo: list[tuple[Frame, Reference]] = []
+
+    def run(self) -> None:
+        self._visit(self.root)
+        self._want(self.root, self.root.fragment.outputs)
+        while self._todo:
+            frame, reference = self._todo.pop()
+            owner = up(frame, reference.levels, self.root)
+            key = (id(owner.env), reference.index, reference.port)
+            if key not in self._seen:
+                self._seen.add(key)
+                self._visit(owner)
+                self._follow(owner, reference.index, reference.port)
+
+    def _want(self, frame: Frame, references: Iterable[Reference]) -> None:
+        self._todo += [(frame, reference) for reference in references]
+
+    def _visit(self, frame: Frame) -> None:
+        if frame.prefix not in self.prefixes:
+            self.prefixes.add(frame.prefix)
+            for value in frame.fragment.config.values():
+                if isinstance(value, Hyperparameter):
+                    self._mark(frame, frame.fragment.slot_of(value))
+
+    def _follow(self, frame: Frame, index: int, port: int | None) -> None:
+        fragment = frame.fragment
+        if index < fragment.n_inputs:
+            if frame.caller is not None and frame.call is not None:
+                self._want(frame.caller, [frame.call.inputs[index]])
+            return
+        call = fragment.call_at[index]
+        for slot in call.arguments:
+            self._mark(frame, slot)
+        inner = self.inner.get((id(frame.env), index))
+        if inner is None:
+            self.live_nodes.add(self.nodes[id(frame.env), index])
+            self._want(frame, call.inputs)
+            return
+        self._visit(inner)
+        outputs = inner.fragment.outputs
+        if port is not None and len(outputs) > 1 and not _has_whole_call(inner):
+            outputs = outputs[port : port + 1]
+        elif port is not None and len(outputs) == 1 and outputs[0].port is None:
+            outputs = (outputs[0]._replace(port=port),) if outputs[0].index >= inner.fragment.n_inputs else outputs
+        self._want(inner, outputs)
+
+    def _mark(self, frame: Frame, slot: Slot) -> None:
+        todo = [slot]
+        while todo:
+            levels, index = todo.pop()
+            owner = up(frame, levels, self.root)
+            hyperparameter = owner.fragment.hyperparameters[index]
+            if isinstance(hyperparameter, Dependent):
+                parents = [p for p in hyperparameter.parents if isinstance(p, Hyperparameter)]
+                todo += [frame.fragment.slot_of(parent) for parent in parents]
+            else:
+                self.addresses.add(owner.prefix + owner.fragment.suffixes[index])
+
+
+def _has_whole_call(frame: Frame) -> bool:
+    """Return whether one of several outputs is itself the whole result of a call with several."""
+    return any(isinstance(up(frame, r.levels, frame).env[r.index], tuple) and r.port is None for r in frame.fragment.outputs)
+
+
+def prune(unfolding: Unfolding) -> None:
+    """Drop nodes, values, open hyperparameters and configuration that the outputs do not depend on."""
+    search = _Search(unfolding)
+    search.run()
+    unfolding.nodes = [node for i, node in enumerate(unfolding.nodes) if i in search.live_nodes]
+    unfolding.values = {k: v for k, v in unfolding.values.items() if k in search.addresses}
+    unfolding.open = {k: v for k, v in unfolding.open.items() if k in search.addresses}
+    unfolding.config = {
+        prefix + key: unfolding.config[prefix + key]
+        for prefix in unfolding.frames
+        if prefix in search.prefixes
+        for key in unfolding.frames[prefix].fragment.config
+    }
+    unfolding.frames = {prefix: f for prefix, f in unfolding.frames.items() if prefix in search.prefixes}
+    unfolding.prunable = False

@@ -1,0 +1,160 @@
+"""Merging several inputs into one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from deep_arch.modules import Operation
+from deep_arch.ops import checks
+from deep_arch.specs import Spec
+
+
+def _broadcast(op: Operation, inputs: tuple[Spec, ...]) -> Spec:
+    """Return the spec of an element-wise merge: in each axis, the inputs have one size or size 1."""
+    first = inputs[0]
+    if all(x.shape == first.shape for x in inputs):
+        checks.same_dtype(op, inputs)
+        return first if first.vocabulary is None else first.with_shape(*first.shape)
+    if len({len(x.shape) for x in inputs}) > 1:
+        raise _unlike(op, inputs, "Put an ops.Reshape before it, or use keepdims=True where axes were pooled away.")
+    shape = tuple(max(axis) for axis in zip(*(x.shape for x in inputs), strict=True))
+    if any(n not in (1, most) for x in inputs for n, most in zip(x.shape, shape, strict=True)):
+        mend = (
+            "Bring them to one shape, such as by an ops.Conv2D of kernel_size 1 with the filters and strides it takes."
+        )
+        raise _unlike(op, inputs, mend)
+    checks.same_dtype(op, inputs)
+    return first.with_shape(*shape)
+
+
+def _unlike(op: Operation, inputs: tuple[Spec, ...], mend: str) -> Exception:
+    return checks.misfit(op, "inputs of one shape, or of size 1 where they differ", checks.listed(inputs), mend)
+
+
+class _Merge(Operation):
+    """A merge number by number, in which the order of the inputs is immaterial."""
+
+    commutative: ClassVar[bool] = True
+
+    def shape(self, *inputs: Spec) -> Spec:
+        return _broadcast(self, inputs)
+
+
+class Add(_Merge):
+    """Add any number of inputs.
+
+    Shape: (channels, *spatial), ... -> (channels, *spatial), where an input may have size 1 in any axis
+
+    Raises:
+        ShapeMismatch: the shapes differ otherwise, or the dtypes differ.
+
+    Example:
+        >>> from deep_arch.specs import image
+        >>> str(Add().shape(image(8, 4, 4), image(8, 1, 1)))
+        '(8, 4, 4)'
+    """
+
+
+class Multiply(_Merge):
+    """Multiply any number of inputs, number by number.
+
+    Shape: (channels, *spatial), ... -> (channels, *spatial), where an input may have size 1 in any axis
+
+    Raises:
+        ShapeMismatch: the shapes differ otherwise, or the dtypes differ.
+    """
+
+
+class Maximum(_Merge):
+    """Take the largest of any number of inputs, number by number.
+
+    Shape: (channels, *spatial), ... -> (channels, *spatial), where an input may have size 1 in any axis
+
+    Raises:
+        ShapeMismatch: the shapes differ otherwise, or the dtypes differ.
+    """
+
+
+class Minimum(_Merge):
+    """Take the smallest of any number of inputs, number by number.
+
+    Shape: (channels, *spatial), ... -> (channels, *spatial), where an input may have size 1 in any axis
+
+    Raises:
+        ShapeMismatch: the shapes differ otherwise, or the dtypes differ.
+    """
+
+
+class Average(Operation):
+    """Take the mean of any number of inputs, number by number.
+
+    Shape: (channels, *spatial), ... -> (channels, *spatial), where an input may have size 1 in any axis
+
+    Raises:
+        ShapeMismatch: the shapes differ otherwise, or the dtypes differ or are not floats.
+    """
+
+    commutative: ClassVar[bool] = True
+
+    def shape(self, *inputs: Spec) -> Spec:
+        checks.floating(self, inputs[0])
+        return _broadcast(self, inputs)
+
+
+class Subtract(Operation):
+    """Subtract the second input from the first.
+
+    Shape: (channels, *spatial), (channels, *spatial) -> (channels, *spatial), where either may have size 1 in any axis
+
+    Raises:
+        ShapeMismatch: the shapes differ otherwise, or the dtypes differ.
+    """
+
+    def shape(self, a: Spec, b: Spec) -> Spec:
+        return _broadcast(self, (a, b))
+
+
+class Concatenate(Operation):
+    """Put the channels of any number of inputs one after another.
+
+    Shape: (channels, *spatial), (more channels, *spatial), ... -> (sum of the channels, *spatial)
+
+    Raises:
+        ShapeMismatch: the inputs differ in an axis other than the channels, or in dtype, or have no axis.
+    """
+
+    def shape(self, *inputs: Spec) -> Spec:
+        first = inputs[0]
+        rest = first.shape[1:]
+        for x in inputs:
+            if x.shape[1:] != rest or not x.shape:
+                raise checks.misfit(
+                    self,
+                    "inputs that differ in their channels only",
+                    checks.listed(inputs),
+                    "Bring the other axes to one size, such as by pooling, upsampling or cropping.",
+                )
+        checks.same_dtype(self, inputs)
+        return first.with_shape(sum(x.shape[0] for x in inputs), *rest)
+
+
+class Stack(Operation):
+    """Put any number of inputs of one shape along a new first axis.
+
+    Shape: (channels, *spatial), ... -> (number of inputs, channels, *spatial)
+
+    Raises:
+        ShapeMismatch: the shapes or the dtypes differ.
+    """
+
+    def shape(self, *inputs: Spec) -> Spec:
+        first = inputs[0]
+        if any(x.shape != first.shape for x in inputs):
+            raise checks.misfit(
+                self,
+                "inputs of one shape",
+                checks.listed(inputs),
+                "Bring them to one shape, or use ops.Concatenate to join channels.",
+            )
+        checks.same_dtype(self, inputs)
+        return first.with_shape(len(inputs), *first.shape)

@@ -1,0 +1,86 @@
+"""Recurrent layers over a sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deep_arch.modules import Operation
+from deep_arch.ops import checks
+from deep_arch.specs import Spec
+
+
+@dataclass(eq=False)
+class _Recurrent(Operation):
+    """A recurrent layer, whose `gates` matrices each take the input and the state; `flags` names its bools."""
+
+    stateless: ClassVar[bool] = False
+    gates: ClassVar[int]
+    flags: ClassVar[tuple[str, ...]] = ("return_sequences", "go_backwards")
+
+    units: int
+    return_sequences: bool = False
+    go_backwards: bool = False
+
+    def shape(self, x: Spec) -> Spec:
+        checks.spatial(self, x, 1)
+        for argument in self.flags:
+            checks.flag(self, argument)
+        units = checks.positive(self, "units")
+        return x.with_shape(units, x.shape[1]) if self.return_sequences else x.with_shape(units)
+
+    def macs(self, x: Spec) -> int:
+        return x.shape[1] * self.gates * self.units * (x.shape[0] + self.units)
+
+
+class LSTM(_Recurrent):
+    """Run a long short-term memory over a sequence and give its last state, or each.
+
+    Shape: (features, length) -> (units,), or (units, length) with return_sequences
+
+    Args:
+        units: features of the state.
+        return_sequences: whether to give the state of every step, in the order of the steps.
+        go_backwards: whether to step from the end; the states then come in that order too.
+
+    Raises:
+        BadArgument: an argument is not of these kinds.
+        ShapeMismatch: the input is not a sequence of floats.
+
+    References:
+        Hochreiter and Schmidhuber (1997), Long Short-Term Memory; with the forget gate of Gers et al. (2000).
+    """
+
+    gates = 4
+
+    def parameters(self, x: Spec) -> int:
+        return 4 * self.units * (x.shape[0] + self.units + 1)
+
+
+@dataclass(eq=False)
+class GRU(_Recurrent):
+    """Run gated recurrent units over a sequence and give their last state, or each.
+
+    Shape: (features, length) -> (units,), or (units, length) with return_sequences
+
+    Args:
+        units: features of the state.
+        return_sequences: whether to give the state of every step, in the order of the steps.
+        go_backwards: whether to step from the end; the states then come in that order too.
+        reset_after: whether the reset gate acts after the matrix product, which then has a bias of its own.
+
+    Raises:
+        BadArgument: an argument is not of these kinds.
+        ShapeMismatch: the input is not a sequence of floats.
+
+    References:
+        Cho et al. (2014), Learning Phrase Representations using RNN Encoder-Decoder, section 2.3.
+    """
+
+    gates: ClassVar[int] = 3
+    flags: ClassVar[tuple[str, ...]] = ("return_sequences", "go_backwards", "reset_after")
+
+    reset_after: bool = True
+
+    def parameters(self, x: Spec) -> int:
+        return 3 * self.units * (x.shape[0] + self.units + 1 + self.reset_after)

@@ -1,0 +1,440 @@
+"""Search spaces: a function together with the fragments that it unfolds to, lazily."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from os import PathLike
+from typing import Any
+
+from deep_arch.architecture import Architecture, ChoicePoint, accept
+from deep_arch.domains import REJECTED, Choice, Domain
+from deep_arch.errors import (
+    BadArgument,
+    MissingValues,
+    NotCountable,
+    ScopeError,
+    UnknownAddress,
+    UnreachedAddress,
+    ValueOutsideDomain,
+    nearest,
+)
+from deep_arch.fragments import Value
+from deep_arch.hyperparameters import Independent
+from deep_arch.liveness import prune
+from deep_arch.program import Program
+from deep_arch.unfolding import UNSET, Choose, Frame, Unfolding, unfold
+
+Seed = int | random.Random | None
+
+
+class SearchSpace:
+    """A function together with the fragments that it unfolds to, lazily; see `space`.
+
+    Attributes:
+        program: what the function has unfolded to so far, shared with every sub-space.
+        fixed: address to value, for the hyperparameters that `fix` decided.
+        max_depth: the most nested applications of rules that `limit` allows.
+    """
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self.program = Program(fn)
+        self.fixed: Mapping[str, Any] = {}
+        self.predicate: Callable[[ChoicePoint], bool] | None = None
+        self.max_depth: int | None = None
+        functools.update_wrapper(self, fn)
+
+    def __call__(self, *values: Value) -> Any:
+        """Compose the space's function into the one that is running, as a part of it."""
+        if not all(isinstance(value, Value) for value in values):
+            raise BadArgument(
+                f"{self.name}: a space is called on values, inside another space's function.\n  Got {values!r}.\n"
+                f"  For an architecture write {self.name}.sample(seed=0)."
+            )
+        return self.program.fn(*values)
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.program.name
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs."""
+        return self.program.input_names
+
+    # --- states ------------------------------------------------------------------------------------------------
+
+    def start(self) -> Architecture:
+        """Return the architecture with nothing assigned."""
+        return Architecture(self, self.replay({}))
+
+    def sample(self, seed: Seed = None, uniform: str = "choices") -> Architecture:
+        """Return an architecture drawn at random.
+
+        Args:
+            seed: an int, or a `random.Random` to draw from; None draws afresh each time. No global random state
+                is read or moved.
+            uniform: over the "choices", each hyperparameter from its own domain as it is reached, or over the
+                "architectures", each equally likely.
+
+        Raises:
+            NotCountable: uniform over the architectures of an infinite space.
+        """
+        rng = seed if isinstance(seed, random.Random) else random.Random(seed)
+        if uniform == "architectures":
+            from deep_arch.counting import Counter
+
+            return self.at(Counter(self).draw(rng))
+        if uniform != "choices":
+            raise BadArgument(f"sample: uniform is 'choices' or 'architectures'.\n  Got {uniform!r}.")
+        return Architecture(self, self.unfold(lambda hyperparameter, _address, _frame: hyperparameter.domain.draw(rng)))
+
+    def at(self, values: Mapping[str, Any]) -> Architecture:
+        """Return the architecture with exactly these values.
+
+        Raises:
+            MissingValues: a hyperparameter that is reached has no value.
+            UnreachedAddress: an address of the space that these values do not lead to.
+            UnknownAddress: an address that the space does not have.
+            ValueOutsideDomain: a hyperparameter cannot take its value.
+        """
+        architecture = Architecture(self, self.replay(values))
+        if missing := architecture.unassigned:
+            point = missing[0]
+            raise MissingValues(
+                f"{point.address}: has no value; it must be {point.domain}.\n"
+                f"  Got values for {len(values)} hyperparameters, and none for {len(missing)} that they lead to.\n"
+                f"  Add the value, or start with {self.name}.start() and assign step by step."
+            )
+        return architecture
+
+    def unfold(self, choose: Choose) -> Unfolding:
+        """Unfold the space within its restrictions, asking `choose` for what they leave open."""
+        if self.fixed or self.predicate or self.max_depth is not None:
+            choose = self._restricted(choose)
+        unfolding = unfold(self.program, choose)
+        if unfolding.prunable:
+            prune(unfolding)
+        return unfolding
+
+    def _restricted(self, choose: Choose) -> Choose:
+        def restricted(hyperparameter: Independent, address: str, frame: Frame) -> Any:
+            if address in self.fixed:
+                return self.fixed[address]
+            narrowed = self._offered(hyperparameter, address, frame)
+            if narrowed is not hyperparameter.domain:
+                hyperparameter = _with_domain(hyperparameter, narrowed)
+            if self.predicate and not self.predicate(ChoicePoint(address, narrowed, hyperparameter.tag)):
+                return UNSET
+            return choose(hyperparameter, address, frame)
+
+        return restricted
+
+    def _offered(self, hyperparameter: Independent, address: str, frame: Frame) -> Domain:
+        """Return the domain without the values that cannot end within the depth."""
+        if self.max_depth is None:
+            return hyperparameter.domain
+        from deep_arch.depths import offered
+
+        return offered(self, hyperparameter, address, frame)
+
+    def choice_points(self, unfolding: Unfolding) -> tuple[ChoicePoint, ...]:
+        """Return what waits for a value in an unfolding of this space."""
+        points = [
+            ChoicePoint(address, self._offered(h, address, frame), h.tag, unfolding.values)
+            for address, (h, frame) in unfolding.open.items()
+        ]
+        return tuple([point for point in points if self.predicate is None or self.predicate(point)])
+
+    def replay(self, values: Mapping[str, Any], read: Callable[[Domain, Any], Any] = accept) -> Unfolding:
+        """Unfold the space at some values, and leave open what has none.
+
+        Raises:
+            ValueOutsideDomain, UnreachedAddress, UnknownAddress: see `at`.
+        """
+        if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadArgument(
+                f"{self.name}: values are a mapping from address to value.\n  Got {values!r} ({type(values).__name__}).\n"
+                "  Pass architecture.values, or a dict such as {'n': 2}."
+            )
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address not in values:
+                return UNSET
+            value = read(hyperparameter.domain, values[address])
+            if value is REJECTED:
+                raise self._outside(hyperparameter.domain, address, values[address])
+            return value
+
+        unfolding = self.unfold(choose)
+        for address in values:
+            if address not in unfolding.values:
+                raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
+            if address in self.fixed and not _equal(self.fixed[address], unfolding.values[address]):
+                raise self._outside(Choice([self.fixed[address]]), address, values[address])
+        return unfolding
+
+    def _outside(self, domain: Domain, address: str, value: Any) -> ValueOutsideDomain:
+        return ValueOutsideDomain(
+            f"{address}: {value!r} is not {domain}.\n"
+            f"  Got {value!r} ({type(value).__name__}) while replaying values onto space `{self.name}`.\n"
+            "  Add the value to the domain, or check that these values were made for this space."
+        )
+
+    def no_such_address(self, address: Any, reached: Iterable[str], values: Mapping[str, Any] = {}) -> Exception:
+        """Return the error for an address that is not reached: of this space at other values, or not at all."""
+        from deep_arch.alternatives import has_address
+
+        reached = [name for name in reached if name not in values]
+        if isinstance(address, str) and has_address(self.program, address):
+            return UnreachedAddress(
+                f"{address}: is not reached with these values.\n"
+                f"  Got a value for a hyperparameter of space `{self.name}` that other choices lead to.\n"
+                "  Leave it out, or change the choice that decides whether it exists."
+            )
+        return UnknownAddress(
+            f"{address}: space `{self.name}` has no such hyperparameter.\n  Got the address {address!r}.\n"
+            "  Take addresses from architecture.values, or from `unassigned`."
+            + (nearest(str(address), reached) or nearest(str(address), [*reached, *values]))
+        )
+
+    def domains(self, values: Mapping[str, Any]) -> dict[str, Domain]:
+        """Return address to domain for everything that these values reach."""
+        domains: dict[str, Domain] = {}
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            domains[address] = hyperparameter.domain
+            return values.get(address, UNSET)
+
+        unfold(self.program, choose)
+        return domains
+
+    # --- the space as a whole ------------------------------------------------------------------------------------
+
+    def size(self) -> int | float:
+        """Return the number of architectures, exactly, without enumerating; `math.inf` for an infinite space.
+
+        Raises:
+            NotCountable: functions that nest without end and are not decorated with `@da.rule`.
+        """
+        from deep_arch.counting import Counter
+
+        return Counter(self).size()
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Yield every architecture once, in the order of the domains.
+
+        Raises:
+            NotCountable: a hyperparameter is real. A space of infinite recursion is enumerated without end.
+        """
+        stack = [{}]
+        while stack:
+            values: dict[str, Any] = stack.pop()
+            architecture = Architecture(self, self.replay(values))
+            point = self._certain(architecture)
+            if point is None:
+                yield architecture
+            elif point.domain.size == math.inf:
+                raise NotCountable(
+                    f"{point.address}: a space with a real number in it cannot be enumerated.\n  Got {point.domain}.\n"
+                    "  Fix it with space.fix, leave it out with space.where, or use da.choice or da.integer."
+                )
+            else:
+                values = dict(architecture.values)
+                stack += [{**values, point.address: value} for value in reversed(list(point.domain.values()))]
+
+    def _certain(self, architecture: Architecture) -> ChoicePoint | None:
+        """Return the first open hyperparameter on which the outputs depend, whatever the others become."""
+        points = architecture.unassigned
+        if len(points) < 2 or all(not call.template.substitution for call in architecture.graph.calls):
+            return points[0] if points else None
+        from deep_arch.alternatives import certain_addresses
+
+        certain = certain_addresses(architecture.graph)
+        return next((point for point in points if point.address in certain), points[0])
+
+    def limit(self, max_depth: int) -> SearchSpace:
+        """Return the sub-space of at most `max_depth` nested applications of rules.
+
+        Alternatives that cannot end in time are not offered.
+        """
+        if type(max_depth) is not int or max_depth < 0:
+            raise BadArgument(f"limit: max_depth is an int of at least 0.\n  Got {max_depth!r}.")
+        return self._sub_space(max_depth=max_depth)
+
+    def fix(self, values: Mapping[str, Any]) -> SearchSpace:
+        """Return the sub-space in which some hyperparameters have these values.
+
+        An address that only some of the architectures reach is fixed wherever it is reached.
+
+        Raises:
+            UnknownAddress: the space has no such hyperparameter.
+            ValueOutsideDomain: a hyperparameter cannot take its value.
+        """
+        from deep_arch.alternatives import find
+
+        fixed = dict(self.fixed)
+        for address, value in values.items():
+            hyperparameters = find(self.program, address)
+            if not hyperparameters:
+                raise self.no_such_address(address, [p.address for p in self.start().unassigned])
+            accepted = [v for v in (h.domain.accept(value) for h in hyperparameters) if v is not REJECTED]
+            if not accepted or (address in self.fixed and not _equal(accepted[0], self.fixed[address])):
+                domain = Choice([self.fixed[address]]) if address in self.fixed else hyperparameters[0].domain
+                raise self._outside(domain, address, value)
+            fixed[address] = accepted[0]
+        return self._sub_space(fixed=fixed)
+
+    def where(self, predicate: Callable[[ChoicePoint], bool]) -> SearchSpace:
+        """Return the sub-space of those hyperparameters for which `predicate(choice_point)` holds.
+
+        The others stay open: an architecture of the sub-space with nothing left to assign may be partial. Search
+        the rest in `space.fix(architecture.values)`.
+        """
+        before = self.predicate
+        return self._sub_space(predicate=predicate if before is None else lambda p: before(p) and predicate(p))
+
+    def _sub_space(self, **changes: Any) -> SearchSpace:
+        other = object.__new__(SearchSpace)
+        vars(other).update(vars(self))
+        vars(other).update(changes)
+        return other
+
+    def neighbours(self, architecture: Architecture, seed: Seed = 0) -> Iterator[Architecture]:
+        """Yield the architectures one step away: one value changed to a neighbouring value of its domain.
+
+        Values that stay valid are kept; what is newly reached is drawn with `seed`.
+        """
+        domains = self.domains(architecture.values)
+        rng = seed if isinstance(seed, random.Random) else random.Random(seed)
+        for address, value in architecture.values.items():
+            if address in self.fixed:
+                continue
+            for other in domains[address].neighbours(value):
+                changed = self.complete({**architecture.values, address: other}, rng)
+                if _has(changed.values, address, other):
+                    yield changed
+
+    def complete(self, values: Mapping[str, Any], rng: random.Random) -> Architecture:
+        """Return an architecture that has these values where they are valid, and drawn ones elsewhere."""
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address in values:
+                value = hyperparameter.domain.accept(values[address])
+                if value is not REJECTED:
+                    return value
+            return hyperparameter.domain.draw(rng)
+
+        return Architecture(self, self.unfold(choose))
+
+    def render(self, path: str | PathLike[str] | None = None, **options: Any) -> str:
+        """Draw the space with nothing assigned; see `Architecture.render`."""
+        return self.start().render(path, **options)
+
+    def summary(self) -> str:
+        """Return a table of the hyperparameters that are reached with nothing assigned, and the size."""
+        from deep_arch.summaries import summarize_space
+
+        return summarize_space(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return self.start()._repr_mimebundle_(include, exclude)  # pyright: ignore[reportPrivateUsage]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        module, name = self.program.fn.__module__, self.program.fn.__qualname__
+        found = _lookup(module, name)
+        whole: Any = (_lookup, (module, name)) if getattr(found, "program", None) is self.program else None
+        if whole is not None and not self.fixed and self.predicate is None and self.max_depth is None:
+            return whole
+        restrictions = {"fixed": dict(self.fixed), "predicate": self.predicate, "max_depth": self.max_depth}
+        if whole is not None:
+            return _restricted_space, (found, restrictions)
+        return _rebuild, (self.program.fn, restrictions)
+
+    def __repr__(self) -> str:
+        restrictions = [
+            f"fix {dict(self.fixed)!r}" if self.fixed else "",
+            "where ..." if self.predicate else "",
+            f"limit {self.max_depth}" if self.max_depth is not None else "",
+        ]
+        return f"<space {', '.join([self.name, *filter(None, restrictions)])}>"
+
+
+def _with_domain(hyperparameter: Independent, domain: Domain) -> Independent:
+    narrowed: Independent = object.__new__(Independent)
+    narrowed.name, narrowed.tag, narrowed.owner = hyperparameter.name, hyperparameter.tag, hyperparameter.owner
+    narrowed.slot, narrowed.domain = hyperparameter.slot, domain
+    return narrowed
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and bool(a == b))
+
+
+def _has(values: Mapping[str, Any], address: str, value: Any) -> bool:
+    return address in values and _equal(values[address], value)
+
+
+def _lookup(module: str, name: str) -> Any:
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError):
+        return None
+    return found
+
+
+def _restricted_space(space: SearchSpace, restrictions: dict[str, Any]) -> SearchSpace:
+    return space._sub_space(**restrictions)  # pyright: ignore[reportPrivateUsage]
+
+
+def _rebuild(fn: Callable[..., Any], restrictions: dict[str, Any]) -> SearchSpace:
+    return _restricted_space(SearchSpace(fn), restrictions)
+
+
+def space(fn: Callable[..., Any]) -> SearchSpace:
+    """Make a function the search space that it describes.
+
+    The function's parameters are the inputs, by name; it composes modules and returns the outputs.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> @da.space
+        ... def net(x):
+        ...     x = ops.Conv2D(filters=da.choice([64, 128]), kernel_size=3)(x)
+        ...     return da.optional(lambda: ops.Dropout(rate=da.choice([0.25, 0.5])))(x)
+        >>> net.size()
+        6
+        >>> net.sample(seed=1).values
+        {'conv2d.filters': 64, 'optional.use': True, 'optional/dropout.rate': 0.5}
+    """
+    return SearchSpace(fn)
+
+
+def config(**hyperparameters: Any) -> None:
+    """Attach hyperparameters that belong to no module, such as a learning rate, to the space.
+
+    They count wherever the function that holds the call is reached, and come back as `architecture.config`.
+
+    Raises:
+        ScopeError: no search-space function is running.
+    """
+    from deep_arch import scope
+    from deep_arch.errors import DuplicateName
+    from deep_arch.hyperparameters import lift
+
+    fragment = scope.current()
+    if fragment is None:
+        raise ScopeError(
+            "config: is called inside a search-space function.\n  Got a call with no such function running."
+        )
+    for name, value in hyperparameters.items():
+        if name in fragment.config:
+            raise DuplicateName(f"{fragment.where()}: config has {name!r} already.\n  Got it twice in one function.")
+        fragment.config[name] = lift(value)

@@ -1,0 +1,502 @@
+"""Each lowering of the torch backend, alone: shapes, parameters, costs, and what it computes."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from deep_arch import ops
+from deep_arch.backends import torch_layers
+from deep_arch.backends.torch_emitter import Emitter
+from deep_arch.backends.torch_ops import LOWERINGS
+from deep_arch.modules import Operation
+from deep_arch.ops.windows import same_padding
+from deep_arch.specs import Spec
+from deep_arch.testing.operation_strategies import OPERATIONS
+
+BATCH = 2
+CLASSES = [cls for cls in vars(ops).values() if isinstance(cls, type) and issubclass(cls, Operation)]
+COUNTED = {cls for cls in CLASSES if cls.__name__.startswith(("Conv", "Depthwise", "Separable"))} - {ops.Concatenate}
+COUNTED |= {ops.Dense, ops.MatMul, ops.MultiHeadAttention}  # where torch's counter counts what it runs
+
+
+def lowered(op: Operation, *specs: Spec, sizes_vary: bool = False) -> fx.GraphModule:
+    """Return a model of one operation."""
+    graph, root = fx.Graph(), nn.Module()
+    nodes = [graph.placeholder(f"x{i}") for i in range(len(specs))]
+    graph.output(LOWERINGS[type(op)](op, Emitter(graph, root, "layer", sizes_vary), specs, *nodes))
+    return fx.GraphModule(root, graph).eval()
+
+
+def example(spec: Spec) -> Tensor:
+    shape = (BATCH, *spec.shape)
+    return torch.randn(shape) if spec.dtype == "float32" else torch.randint(spec.vocabulary or 2, shape)
+
+
+def compute(op: Operation, *inputs: Tensor, **weights: Tensor) -> Any:
+    """Run an operation on tensors that have a batch axis, with some of its weights set by name."""
+    model = lowered(op, *(Spec(tuple(x.shape[1:])) for x in inputs))
+    for name, value in weights.items():
+        model.get_parameter(f"layer.{name.replace('__', '.')}").data.copy_(value)
+    return model(*inputs)
+
+
+def count(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def test_every_operation_has_a_lowering_and_a_strategy() -> None:
+    assert set(CLASSES) == set(LOWERINGS) == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_lowering_agrees_with_the_rules_of_its_operation(cls: type[Operation]) -> None:
+    @settings(max_examples=40, deadline=None, database=None)
+    @given(OPERATIONS[cls])
+    def agrees(case: tuple[Operation, tuple[Spec, ...]]) -> None:
+        op, specs = case
+        model = lowered(op, *specs)
+        counter = FlopCounterMode(display=False)
+        # The fused kernels of attention are not all counted, the plain products are.
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+            outputs = model(*map(example, specs))
+        expected = op.shape(*specs)
+        assert isinstance(outputs, tuple) == isinstance(expected, tuple)
+        if not isinstance(expected, tuple):
+            expected, outputs = (expected,), (outputs,)
+        assert [tuple(x.shape) for x in outputs] == [(BATCH, *spec.shape) for spec in expected]
+        assert [str(x.dtype) for x in outputs] == [f"torch.{spec.dtype}" for spec in expected]
+        assert count(model) == op.parameters(*specs)
+        if cls in COUNTED:
+            assert counter.get_total_flops() == 2 * BATCH * op.macs(*specs)
+
+    agrees()
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_stateless_operations_have_no_submodules(cls: type[Operation]) -> None:
+    op, specs = _first(cls)
+    submodules = [name for name, _ in lowered(op, *specs).named_children()]
+    assert submodules == ([] if op.stateless else ["layer"])
+
+
+def _first(cls: type[Operation]) -> tuple[Operation, tuple[Spec, ...]]:
+    found: list[Any] = []
+
+    @settings(max_examples=1, deadline=None, database=None, derandomize=True)
+    @given(OPERATIONS[cls])
+    def take(case: Any) -> None:
+        found.append(case)
+
+    take()
+    return found[0]
+
+
+# --- windows ---------------------------------------------------------------------------------------------------------
+
+
+def windows_of(x: np.ndarray, pool: int, stride: int) -> list[list[np.ndarray]]:
+    """Return the cells inside the image (height, width) that each window of "same" padding sees."""
+    (top, _), (left, _) = (same_padding(n, pool, stride) for n in x.shape)
+    rows, columns = (range(-(-n // stride)) for n in x.shape)
+    cut = lambda i, before: slice(max(i * stride - before, 0), max(i * stride - before + pool, 0))  # noqa: E731
+    return [[x[cut(i, top), cut(j, left)] for j in columns] for i in rows]
+
+
+@given(st.integers(1, 8), st.integers(1, 8), st.integers(1, 4), st.integers(1, 4))
+@settings(deadline=None, database=None)
+def test_same_pooling_sees_only_cells_inside(height: int, width: int, pool: int, stride: int) -> None:
+    x = torch.randn(1, 1, height, width) - 5.0  # below zero, so that a padding of zeros would show
+    windows = windows_of(x[0, 0].numpy(), pool, stride)
+    largest = np.array([[w.max() for w in row] for row in windows])
+    means = np.array([[w.mean() for w in row] for row in windows])
+    np.testing.assert_allclose(compute(ops.MaxPooling2D(pool, stride), x)[0, 0], largest)
+    np.testing.assert_allclose(compute(ops.AveragePooling2D(pool, stride), x)[0, 0], means, rtol=1e-5)
+
+
+@given(
+    st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+)
+@settings(deadline=None, database=None)
+def test_same_pooling_with_other_strides_on_each_axis_is_that_of_padded_input(
+    sizes: tuple[int, int], pool: tuple[int, int], strides: tuple[int, int]
+) -> None:
+    x = torch.randn(1, 2, *sizes)
+    (top, bottom), (left, right) = map(same_padding, sizes, pool, strides)
+    padded = F.pad(x, (left, right, top, bottom), value=-torch.inf)
+    torch.testing.assert_close(compute(ops.MaxPooling2D(pool, strides), x), F.max_pool2d(padded, pool, strides))
+    ones = F.pad(torch.ones_like(x), (left, right, top, bottom))
+    padded = F.pad(x, (left, right, top, bottom))
+    mean = F.avg_pool2d(padded, pool, strides) / F.avg_pool2d(ones, pool, strides)
+    torch.testing.assert_close(compute(ops.AveragePooling2D(pool, strides), x), mean)
+
+
+@given(
+    st.tuples(*[st.integers(1, 4)] * 3),
+    st.tuples(*[st.integers(1, 4)] * 3),
+    st.tuples(*[st.integers(1, 3)] * 3),
+)
+@settings(deadline=None, database=None)
+def test_same_pooling_of_volumes_smaller_than_the_window(
+    sizes: tuple[int, ...], pool: tuple[int, ...], strides: tuple[int, ...]
+) -> None:
+    x = torch.randn(2, 3, *sizes)
+    pads = [cells for axis in reversed(list(map(same_padding, sizes, pool, strides))) for cells in axis]
+    total, ones = (F.avg_pool3d(F.pad(t, pads), pool, strides) for t in (x, torch.ones_like(x)))
+    torch.testing.assert_close(compute(ops.AveragePooling3D(pool, strides), x), total / ones)
+    largest = F.max_pool3d(F.pad(x, pads, value=-torch.inf), pool, strides)
+    torch.testing.assert_close(compute(ops.MaxPooling3D(pool, strides), x), largest)
+
+
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3))
+@settings(deadline=None, database=None)
+def test_same_convolution_pads_as_tensorflow_does(size: int, kernel: int, stride: int, dilation: int) -> None:
+    x, weight = np.random.default_rng(0).normal(size=size), np.arange(1.0, kernel + 1)
+    n, reach = -(-size // stride), (kernel - 1) * dilation + 1
+    before = max((n - 1) * stride + reach - size, 0) // 2
+    cells = lambda i: [i * stride - before + tap * dilation for tap in range(kernel)]  # noqa: E731
+    expected = [sum(w * x[c] for w, c in zip(weight, cells(i), strict=True) if 0 <= c < size) for i in range(n)]
+    op = ops.Conv1D(1, kernel, stride, dilation_rate=dilation, use_bias=False)
+    result = compute(op, torch.tensor(x, dtype=torch.float32)[None, None], weight=torch.tensor(weight)[None, None])
+    np.testing.assert_allclose(result.detach()[0, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_even_padding_is_left_to_the_convolution() -> None:
+    op, x = ops.Conv2D(4, 3), Spec((3, 8, 8))
+    assert [node.op for node in lowered(op, x).graph.nodes] == ["placeholder", "call_module", "output"]
+    assert lowered(op, x).layer.padding == (1, 1)
+
+
+@pytest.mark.parametrize("cls", [ops.Conv1D, ops.DepthwiseConv1D, ops.SeparableConv1D])
+def test_strided_convolution_whose_sizes_vary_pads_outside(cls: type[Operation]) -> None:
+    arguments = {"kernel_size": 3, "strides": 2} | ({} if cls is ops.DepthwiseConv1D else {"filters": 1})
+    x = Spec((1, 7))
+    outside, inside = lowered(cls(**arguments), x, sizes_vary=True), lowered(cls(**arguments), x)
+    outside.load_state_dict(inside.state_dict())
+    assert "pad" in outside.code and "pad" not in inside.code
+    tensor = example(x)
+    torch.testing.assert_close(outside(tensor), inside(tensor))
+
+
+@given(
+    st.integers(1, 6),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.integers(1, 2),
+    st.sampled_from(["same", "valid"]),
+)
+@settings(deadline=None, database=None)
+def test_transposed_convolution_is_the_gradient_of_the_convolution(
+    size: int, kernel: int, stride: int, dilation: int, padding: Any
+) -> None:
+    """TensorFlow defines it so: for y of the output's shape, <transposed(x), y> = <x, conv(y)>."""
+    op = ops.Conv1DTranspose(1, kernel, stride, padding, dilation_rate=dilation, use_bias=False)
+    weight = torch.randn(1, 1, kernel)
+    x = torch.randn(1, 1, size)
+    up = compute(op, x, weight=weight)
+    y = torch.randn(up.shape)
+    down = compute(ops.Conv1D(1, kernel, stride, padding, dilation, use_bias=False), y, weight=weight)
+    assert down.shape == x.shape
+    torch.testing.assert_close((up * y).sum(), (x * down).sum())
+
+
+def test_depthwise_outputs_of_one_channel_are_neighbours() -> None:
+    x = torch.randn(1, 2, 4)
+    y = compute(ops.DepthwiseConv1D(1, depth_multiplier=2, use_bias=False), x, weight=torch.ones(4, 1, 1))
+    torch.testing.assert_close(y, x.repeat_interleave(2, dim=1))
+
+
+def test_separable_convolution_is_depthwise_then_pointwise() -> None:
+    model = lowered(ops.SeparableConv2D(5, 3, depth_multiplier=2), Spec((3, 6, 6)))
+    assert {name: tuple(p.shape) for name, p in model.named_parameters()} == {
+        "layer.depthwise.weight": (6, 1, 3, 3),
+        "layer.pointwise.weight": (5, 6, 1, 1),
+        "layer.pointwise.bias": (5,),
+    }
+
+
+# --- dense and normalisation -----------------------------------------------------------------------------------------
+
+
+def test_dense_acts_on_the_channels_of_each_cell() -> None:
+    x, weight, bias = torch.randn(2, 3, 4, 5), torch.randn(6, 3), torch.randn(6)
+    expected = torch.einsum("bchw,uc->buhw", x, weight) + bias[:, None, None]
+    torch.testing.assert_close(compute(ops.Dense(6), x, weight=weight, bias=bias), expected)
+
+
+def test_embedding_puts_features_first() -> None:
+    model = lowered(ops.Embedding(7, 3), Spec((4,), "int64", 7))
+    tokens = torch.randint(7, (2, 4))
+    torch.testing.assert_close(model(tokens), model.layer.weight[tokens].transpose(1, 2))
+
+
+def test_batch_normalization_has_the_momentum_of_keras() -> None:
+    x = torch.randn(8, 3, 4, 4) + 1.0
+    model = lowered(ops.BatchNormalization(momentum=0.9, epsilon=1e-3), Spec((3, 4, 4))).train()
+    model(x)
+    torch.testing.assert_close(model.layer.running_mean, 0.1 * x.mean((0, 2, 3)))
+    model.eval()
+    mean, variance = (s[:, None, None] for s in (model.layer.running_mean, model.layer.running_var))
+    torch.testing.assert_close(model(x), (x - mean) / torch.sqrt(variance + 1e-3))
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3, 4, 5, 6])
+def test_batch_normalization_takes_any_rank(rank: int) -> None:
+    x = torch.randn(4, 3, *[2] * (rank - 1))
+    model = lowered(ops.BatchNormalization(), Spec(tuple(x.shape[1:]))).train()
+    axes = [0, *range(2, x.dim())]
+    expected = (x - x.mean(axes, keepdim=True)) / torch.sqrt(x.var(axes, keepdim=True, correction=0) + 1e-3)
+    torch.testing.assert_close(model(x), expected)
+
+
+@pytest.mark.parametrize(("center", "scale"), list(itertools.product([True, False], repeat=2)))
+@pytest.mark.parametrize("cls", [ops.BatchNormalization, ops.LayerNormalization, ops.GroupNormalization])
+def test_normalization_trains_what_it_is_asked_to(cls: Any, center: bool, scale: bool) -> None:
+    more = {"groups": 2} if cls is ops.GroupNormalization else {}
+    model = lowered(cls(center=center, scale=scale, **more), Spec((4, 5))).train()
+    expected = {"layer.bias"} if center else set()
+    assert {name for name, _ in model.named_parameters()} == expected | ({"layer.weight"} if scale else set())
+    model(torch.randn(2, 4, 5, requires_grad=True)).pow(3).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_layer_normalization_is_over_the_channels_of_each_cell() -> None:
+    x = torch.randn(2, 4, 5)
+    expected = (x - x.mean(1, keepdim=True)) / torch.sqrt(x.var(1, keepdim=True, correction=0) + 1e-3)
+    torch.testing.assert_close(compute(ops.LayerNormalization(), x), expected)
+
+
+def test_rms_normalization_is_over_the_channels_of_each_cell() -> None:
+    x = torch.randn(2, 4, 3, 3)
+    expected = x / torch.sqrt(x.pow(2).mean(1, keepdim=True) + 1e-6)
+    torch.testing.assert_close(compute(ops.RMSNormalization(), x), expected)
+
+
+# --- sequences -------------------------------------------------------------------------------------------------------
+
+
+def lstm(x: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor) -> Tensor:
+    """Return each state, (batch, units, length), by the equations; gates are input, forget, cell, output."""
+    state = cell = x.new_zeros(x.shape[0], weight_hh.shape[1])
+    states = []
+    for step in x.unbind(2):
+        i, f, g, o = (step @ weight_ih.T + state @ weight_hh.T + bias).chunk(4, 1)
+        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+        state = torch.sigmoid(o) * torch.tanh(cell)
+        states.append(state)
+    return torch.stack(states, 2)
+
+
+def gru(x: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor) -> Tensor:
+    """Return each state by the equations of the reset before the product; gates are reset, update, new."""
+    state, n = x.new_zeros(x.shape[0], weight_hh.shape[1]), weight_hh.shape[1]
+    states = []
+    for step in x.unbind(2):
+        inputs = step @ weight_ih.T + bias
+        r, z = torch.sigmoid(inputs[:, : 2 * n] + state @ weight_hh[: 2 * n].T).chunk(2, 1)
+        new = torch.tanh(inputs[:, 2 * n :] + (r * state) @ weight_hh[2 * n :].T)
+        state = z * state + (1 - z) * new
+        states.append(state)
+    return torch.stack(states, 2)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+def test_recurrent_layers_follow_their_equations(backwards: bool, sequences: bool) -> None:
+    x = torch.randn(2, 3, 5)
+    flags = {"return_sequences": sequences, "go_backwards": backwards}
+    seen = x.flip(2) if backwards else x
+    weights = torch.randn(16, 3), torch.randn(16, 4), torch.randn(16)
+    named = dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"), weights, strict=True))
+    expected = lstm(seen, *weights)
+    torch.testing.assert_close(compute(ops.LSTM(4, **flags), x, **named), expected if sequences else expected[..., -1])
+    weights = torch.randn(12, 3), torch.randn(12, 4), torch.randn(12)
+    named = dict(zip(("weight_ih", "weight_hh", "bias"), weights, strict=True))
+    expected = gru(seen, *weights)
+    result = compute(ops.GRU(4, reset_after=False, **flags), x, **named)
+    torch.testing.assert_close(result, expected if sequences else expected[..., -1])
+
+
+def test_gru_that_resets_after_is_that_of_torch() -> None:
+    x, reference = torch.randn(2, 3, 5), nn.GRU(3, 4, batch_first=True)
+    result = compute(ops.GRU(4, return_sequences=True), x, **dict(reference.named_parameters()))
+    torch.testing.assert_close(result, reference(x.transpose(1, 2))[0].transpose(1, 2))
+
+
+def test_lstm_trains_and_saves_one_bias() -> None:
+    layer = torch_layers.SingleBiasLSTM(3, 4)
+    assert list(layer.state_dict()) == ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0"]
+    layer.reset_parameters()
+    assert not layer.bias_hh_l0.any()
+    layer.double()(torch.randn(2, 5, 3, dtype=torch.float64))[0].sum().backward()
+    assert all(p.grad is not None for p in layer.parameters())
+
+
+def test_attention_is_that_of_torch_where_both_can_be_written() -> None:
+    x, y = torch.randn(2, 6, 5), torch.randn(2, 6, 7)
+    reference = nn.MultiheadAttention(6, 2, batch_first=True)
+    query, key, value = reference.in_proj_weight.chunk(3)
+    weights = {"query__weight": query, "key__weight": key, "value__weight": value}
+    biases = dict(zip(("query__bias", "key__bias", "value__bias"), torch.randn(3, 6), strict=True))
+    reference.in_proj_bias.data.copy_(torch.cat(list(biases.values())))
+    out = {"output__weight": reference.out_proj.weight, "output__bias": reference.out_proj.bias}
+    result = compute(ops.MultiHeadAttention(2, 3), x, y, **weights, **biases, **out)
+    expected = reference(x.transpose(1, 2), y.transpose(1, 2), y.transpose(1, 2))[0].transpose(1, 2)
+    torch.testing.assert_close(result, expected)
+
+
+def test_attention_takes_query_value_and_key_in_this_order() -> None:
+    model = lowered(ops.MultiHeadAttention(2, 3, value_dim=4), Spec((5, 9)), Spec((6, 8)), Spec((7, 8)))
+    layer = model.layer
+    assert [layer.query.in_features, layer.value.in_features, layer.key.in_features] == [5, 6, 7]
+    assert [layer.key.out_features, layer.value.out_features, layer.output.out_features] == [6, 8, 5]
+
+
+def test_views_that_undo_one_another_are_left_out() -> None:
+    graph, root, spec = fx.Graph(), nn.Module(), Spec((4, 5))
+    x = graph.placeholder("x")
+    for i, op in enumerate([ops.LayerNormalization(), ops.Dense(4), ops.Dense(4)]):
+        x = LOWERINGS[type(op)](op, Emitter(graph, root, f"layer_{i}"), [spec], x)  # type: ignore[assignment]
+    graph.output(x)
+    views = [node for node in graph.nodes if node.op == "call_function" and node.users]
+    assert [(str(node.args[0]), len(node.users)) for node in views] == [("x", 1), ("layer_2", 1)]
+
+
+# --- randomness ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("op", "axes"),
+    [
+        (ops.Dropout(0.5), ()),
+        (ops.SpatialDropout2D(0.5), (2, 3)),
+        (ops.DropPath(0.5), (1, 2, 3)),
+    ],
+    ids=["cells", "channels", "examples"],
+)
+def test_dropout_zeroes_whole_units_and_scales_the_rest(op: Operation, axes: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    x = torch.ones(64, 16, 4, 4)
+    model = lowered(op, Spec((16, 4, 4)))
+    torch.testing.assert_close(model(x), x)
+    y = model.train()(x)
+    assert set(y.unique().tolist()) == {0.0, 2.0}
+    if axes:
+        assert (y.amax(axes) == y.amin(axes)).all()
+    units = y.amax(axes) if axes else y
+    # Six standard deviations of a mean of n draws of 0 or 2, each of variance 1.
+    assert abs(units.mean().item() - 1.0) < 6 / units.numel() ** 0.5
+
+
+def test_noise_is_for_training_only() -> None:
+    torch.manual_seed(0)
+    x = torch.zeros(100, 100)
+    model = lowered(ops.GaussianNoise(0.5), Spec((100,)))
+    torch.testing.assert_close(model(x), x)
+    assert abs(model.train()(x).std().item() - 0.5) < 0.05
+
+
+# --- the rest --------------------------------------------------------------------------------------------------------
+
+
+def test_flatten_and_reshape_are_row_major_with_channels_first() -> None:
+    x = torch.arange(24.0).reshape(1, 2, 3, 4)
+    torch.testing.assert_close(compute(ops.Flatten(), x), torch.arange(24.0)[None])
+    torch.testing.assert_close(compute(ops.Reshape((4, -1)), x), torch.arange(24.0).reshape(1, 4, 6))
+
+
+def test_transpose_counts_axes_without_batch() -> None:
+    x = torch.randn(2, 3, 4, 5)
+    torch.testing.assert_close(compute(ops.Transpose((2, 0, 1)), x), x.permute(0, 3, 1, 2))
+
+
+def test_padding_and_cropping_take_axes_in_order() -> None:
+    x = torch.randn(2, 3, 5, 6)
+    sides = ((0, 1), (2, 3))
+    padded = compute(ops.ZeroPadding2D(sides), x)
+    torch.testing.assert_close(padded, F.pad(x, (2, 3, 0, 1)))
+    torch.testing.assert_close(compute(ops.Cropping2D(sides), padded), x)
+
+
+def test_split_undoes_concatenate() -> None:
+    xs = torch.randn(3, 2, 4, 5).unbind(0)
+    for part, x in zip(compute(ops.Split(3), compute(ops.Concatenate(), *xs)), xs, strict=True):
+        torch.testing.assert_close(part, x)
+
+
+def test_merges_take_any_number_of_inputs() -> None:
+    a, b, c = torch.randn(3, 2, 4)
+    expected = {
+        ops.Add: a + b + c,
+        ops.Multiply: a * b * c,
+        ops.Average: (a + b + c) / 3,
+        ops.Maximum: torch.stack([a, b, c]).amax(0),
+        ops.Minimum: torch.stack([a, b, c]).amin(0),
+        ops.Stack: torch.stack([a, b, c], 1),
+    }
+    for cls, value in expected.items():
+        torch.testing.assert_close(compute(cls(), a, b, c), value)
+    torch.testing.assert_close(compute(ops.Subtract(), a, b), a - b)
+
+
+def test_upsampling_repeats_or_interpolates() -> None:
+    x = torch.tensor([[[[0.0, 4.0]]]])
+    torch.testing.assert_close(compute(ops.UpSampling2D((1, 2)), x)[0, 0], torch.tensor([[0.0, 0.0, 4.0, 4.0]]))
+    result = compute(ops.UpSampling2D((1, 2), "bilinear"), x)[0, 0]
+    torch.testing.assert_close(result, torch.tensor([[0.0, 1.0, 3.0, 4.0]]))
+
+
+def test_activations_have_the_values_of_their_formulas() -> None:
+    x = torch.linspace(-8, 8, 33)[None]
+    sigmoid, hard = 1 / (1 + torch.exp(-x)), (x / 6 + 0.5).clamp(0, 1)
+    expected = {
+        ops.ReLU(): x.clamp(min=0),
+        ops.ReLU6(): x.clamp(0, 6),
+        ops.LeakyReLU(): torch.where(x > 0, x, 0.3 * x),
+        ops.ELU(0.5): torch.where(x > 0, x, 0.5 * (torch.exp(x) - 1)),
+        ops.SELU(): torch.where(x > 0, 1.05070098 * x, 1.75809934 * (torch.exp(x) - 1)),
+        ops.SiLU(): x * sigmoid,
+        ops.Sigmoid(): sigmoid,
+        ops.Tanh(): 2 / (1 + torch.exp(-2 * x)) - 1,
+        ops.Softplus(): torch.log1p(torch.exp(x)),
+        ops.Softsign(): x / (1 + x.abs()),
+        ops.HardSigmoid(): hard,
+        ops.HardSwish(): x * hard,
+        ops.Mish(): x * torch.tanh(torch.log1p(torch.exp(x))),
+        ops.Exponential(): torch.exp(x),
+        ops.GELU(): x * (1 + torch.erf(x / 2**0.5)) / 2,
+        ops.GELU(True): x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3))) / 2,
+        ops.Softmax(): torch.exp(x) / torch.exp(x).sum(),
+        ops.LogSoftmax(): x - torch.exp(x).sum().log(),
+    }
+    for op, value in expected.items():
+        torch.testing.assert_close(compute(op, x), value, atol=1e-5, rtol=1e-4, msg=lambda m, op=op: f"{op}: {m}")
+
+
+def test_softmax_is_over_the_channels_of_each_cell() -> None:
+    x = torch.randn(2, 3, 4, 5)
+    torch.testing.assert_close(compute(ops.Softmax(), x).sum(1), torch.ones(2, 4, 5))
+
+
+def test_prelu_and_scale_have_one_weight_a_channel() -> None:
+    x, weight = torch.randn(2, 3, 4, 5), torch.tensor([0.1, 0.2, 0.3])
+    each = weight[:, None, None]
+    torch.testing.assert_close(compute(ops.PReLU(), x, weight=weight), torch.where(x > 0, x, each * x))
+    torch.testing.assert_close(compute(ops.Scale(), x, scale=weight), x * each)
+
+
+def test_zero_gives_zeros_whatever_the_input() -> None:
+    x = torch.full((2, 3, 5, 5), torch.nan)
+    torch.testing.assert_close(compute(ops.Zero(2), x), torch.zeros(2, 3, 3, 3))
