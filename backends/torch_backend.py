@@ -5,27 +5,26 @@ from __future__ import annotations
 import contextlib
 import operator
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import fx, nn
 
+from deep_arch.architecture import Architecture, Inputs
 from deep_arch.backends.torch_emitter import Emitter as Emitter
-from deep_arch.backends.torch_emitter import Lowered, Lowering, unpacked
-from deep_arch.backends.torch_layers import Function
+from deep_arch.backends.torch_emitter import Lowering as Lowering
 from deep_arch.backends.torch_names import SubmoduleNames, identifier
 from deep_arch.backends.torch_ops import LOWERINGS
+from deep_arch.backends.torch_wrapped import as_torch
 from deep_arch.backends.torch_wrapped import wrap as wrap
+from deep_arch.costs import apply_rule, input_specs
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch
-from deep_arch.modules import Module, Wrapped
+from deep_arch.graph import GraphCall
+from deep_arch.modules import Module, Operation, Wrapped
 from deep_arch.specs import Spec
 
-if TYPE_CHECKING:
-    from deep_arch.architecture import Architecture
 
-
-def build(architecture: Architecture, inputs: Spec | Mapping[str, Spec], seed: int | None = None) -> fx.GraphModule:
+def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -> fx.GraphModule:
     """Return a specified architecture as a torch model with new weights.
 
     The model takes the space's inputs in their order or by name, and returns a tensor, or a tuple of several. Tensors
@@ -45,14 +44,14 @@ def build(architecture: Architecture, inputs: Spec | Mapping[str, Spec], seed: i
         NotSpecified: hyperparameters are left without a value.
         ShapeMismatch: an operation that its inputs do not fit.
         NotSupported: an operation without lowering.
-        BadArgument: `seed` is no int.
+        BadArgument: `seed` is no int, an input has no spec, or an argument is of the wrong kind.
 
     Example:
         model = torch_backend.build(arch, inputs=da.image(channels=3, height=32, width=32))
         logits = model(torch.randn(8, 3, 32, 32))
     """
     _check_specified(architecture)
-    specs = architecture.value_specs(inputs)
+    specs = _value_specs(architecture, inputs)
     calls = architecture.graph.calls
     graph, root, names = fx.Graph(), nn.Module(), SubmoduleNames()
     nodes = [graph.placeholder(name if name != "self" else "self_") for name in architecture.graph.inputs]
@@ -69,13 +68,16 @@ def build(architecture: Architecture, inputs: Spec | Mapping[str, Spec], seed: i
     outputs = tuple(nodes[i] for i in architecture.graph.outputs)
     graph.output(outputs[0] if len(outputs) == 1 else outputs)
     _erase_unused(graph)
-    model = fx.GraphModule(root, graph, class_name=identifier(_name_of(architecture)))
+    model = fx.GraphModule(root, graph, class_name=identifier(architecture.space.name))
     return model if seed is None else model.to(torch.get_default_device())
 
 
 def _check_specified(architecture: Architecture) -> None:
     if not architecture.is_specified:
-        addresses = [h.address for h in architecture.unassigned]
+        # A sub-space made by `where` has nothing left to assign, while other hyperparameters may be open.
+        arguments = [a for call in architecture.graph.calls for a in call.arguments if a.is_open and a.domain]
+        points = architecture.unassigned or arguments
+        addresses = list(dict.fromkeys(point.address for point in points))
         shown = ", ".join(addresses[:5]) + (f" and {len(addresses) - 5} more" if len(addresses) > 5 else "")
         raise NotSpecified(
             f"{addresses[0]}: torch_backend.build needs an architecture whose hyperparameters all have values.\n"
@@ -84,35 +86,48 @@ def _check_specified(architecture: Architecture) -> None:
         )
 
 
-def _name_of(architecture: Architecture) -> str:
-    return str(getattr(architecture.space, "name", "") or "Model")
+def _value_specs(architecture: Architecture, inputs: Inputs) -> list[Spec]:
+    """Return the spec of each value by id, as `Architecture.value_specs` does, but also of what `da.wrap` made."""
+    specs = input_specs(architecture, inputs)
+    for call in architecture.graph.calls:
+        module, given = call.module, tuple(specs[i] for i in call.inputs)
+        specs += _wrapped_specs(call, module, given) if type(module) is Wrapped else apply_rule(call, given)
+    return specs
 
 
-def _sizes_vary(calls: Sequence[Any], specs: Sequence[Spec]) -> dict[str, bool]:
+def _wrapped_specs(call: GraphCall, wrapped: Wrapped, given: tuple[Spec, ...]) -> tuple[Spec, ...]:
+    module = as_torch(wrapped)
+    try:
+        shape = module.shape(*given)
+    except (ShapeMismatch, BadArgument) as error:
+        raise type(error)(call.address + str(error).removeprefix(module.base_name)) from error
+    return shape if isinstance(shape, tuple) else (shape,)
+
+
+def _sizes_vary(calls: Sequence[GraphCall], specs: Sequence[Spec]) -> dict[str, bool]:
     """Return for each module whether it is called on inputs of several shapes.
 
     Raises:
         ShapeMismatch: such shapes need parameters of different sizes.
     """
-    by_module: defaultdict[str, list[Any]] = defaultdict(list)
+    by_module: defaultdict[str, list[GraphCall]] = defaultdict(list)
     for call in calls:
         by_module[call.module_address].append(call)
     varying = {}
     for address, group in by_module.items():
         given = [tuple(specs[i] for i in call.inputs) for call in group]
         varying[address] = len(set(given)) > 1
-        if varying[address] and hasattr(group[0].module, "parameters"):
-            _check_tied(group, given)
+        if varying[address] and isinstance(group[0].module, Operation):
+            _check_tied(group, [group[0].module.parameters(*specs) for specs in given], given)
     return varying
 
 
-def _check_tied(group: Sequence[Any], given: Sequence[tuple[Spec, ...]]) -> None:
-    first, *others = [call.module.parameters(*specs) for call, specs in zip(group, given, strict=True)]
-    for call, specs, n in zip(group[1:], given[1:], others, strict=True):
-        if n != first:
+def _check_tied(group: Sequence[GraphCall], counts: Sequence[int], given: Sequence[tuple[Spec, ...]]) -> None:
+    for call, n, specs in zip(group, counts, given, strict=True):
+        if n != counts[0]:
             raise ShapeMismatch(
                 f"{call.address}: expected inputs for which it has as many parameters as at its first call, "
-                f"{group[0].address}, whose parameters it shares: {first:,} for {', '.join(map(str, given[0]))}.\n"
+                f"{group[0].address}, whose parameters it shares: {counts[0]:,} for {', '.join(map(str, given[0]))}.\n"
                 f"  Got {n:,} for {', '.join(map(str, specs))}.\n"
                 "  Call it on inputs with the same channels, or construct a module for each call."
             )
@@ -120,11 +135,9 @@ def _check_tied(group: Sequence[Any], given: Sequence[tuple[Spec, ...]]) -> None
 
 def _lowering(module: Module, address: str) -> Lowering:
     """Return what lowers a module, called without the operation."""
-    own = getattr(module, "to_torch", None)
+    own: Lowering | None = getattr(as_torch(module) if type(module) is Wrapped else module, "to_torch", None)
     if own is not None:
-        return own  # type: ignore[no-any-return]
-    if type(module) is Wrapped:
-        return lambda emit, specs, *nodes: _call_wrapped(module, address, emit, *nodes)
+        return own
     for cls in type(module).__mro__:
         if cls in LOWERINGS:
             return lambda emit, specs, *nodes, lower=LOWERINGS[cls]: lower(module, emit, specs, *nodes)
@@ -134,19 +147,6 @@ def _lowering(module: Module, address: str) -> Lowering:
         "  Give the class a method `to_torch(self, emit, specs, *nodes)` that returns the node of its output, such as\n"
         "  `return emit.function(torch.relu, *nodes)`, or make the module with torch_backend.wrap(a_torch_class)."
     )
-
-
-def _call_wrapped(module: Wrapped, address: str, emit: Emitter, *nodes: fx.Node) -> Lowered:
-    def make() -> nn.Module:
-        made = module.factory(**module.arguments)
-        if not callable(made):
-            raise NotSupported(
-                f"{address}: expected {module.base_name} to make an nn.Module or a callable on tensors.\n"
-                f"  Got {made!r} ({type(made).__name__}).\n  Wrap a torch class, or a function that returns a function."
-            )
-        return made if isinstance(made, nn.Module) else Function(made)
-
-    return unpacked(emit.module(make, *nodes), emit, module.n_outputs)
 
 
 @contextlib.contextmanager

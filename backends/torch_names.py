@@ -5,9 +5,10 @@ from __future__ import annotations
 import keyword
 import unicodedata
 
-from torch import fx
+from torch import fx, nn
 
-_RESERVED = frozenset(dir(fx.GraphModule)) | {"self"}  # a submodule named `forward` would take the place of the method
+# A submodule named `forward` would take the place of the method.
+_RESERVED = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph()))) | {"self"}
 
 
 def components(address: str) -> list[str]:

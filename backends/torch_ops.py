@@ -1,8 +1,7 @@
 """One lowering for each neutral operation.
 
 Tensors are (batch, channels, *spatial), so a sequence is (batch, features, length). What torch computes over a last
-axis, such as a linear layer, is given a view with the channels last. Such views cost no copy, and one that would only
-undo another is left out.
+axis, such as a linear layer, is given a view with the channels last.
 """
 
 from __future__ import annotations
@@ -19,37 +18,13 @@ from torch.nn import functional as F
 from deep_arch import ops
 from deep_arch.backends import torch_layers, torch_windows
 from deep_arch.backends.torch_emitter import Emitter, Lowering
+from deep_arch.backends.torch_layout import channels_first, channels_last, in_either_layout
 from deep_arch.backends.torch_windows import brief
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of
 from deep_arch.specs import Spec
 
 Specs = Sequence[Spec]
-
-
-def _swap(node: fx.Node, emit: Emitter, rank: int, source: int, target: int) -> fx.Node:
-    if rank < 2:
-        return node
-    function: Callable[..., Any] = torch.transpose if rank == 2 else torch.movedim
-    moved, undone = ((1, 2), (1, 2)) if rank == 2 else ((source, target), (target, source))
-    if node.target is function and node.args[1:] == undone:
-        original = node.args[0]
-        assert isinstance(original, fx.Node), "the first argument of such a node is a node"
-        return original
-    for user in node.users:
-        if user.target is function and user.args == (node, *moved):
-            return user
-    return emit.function(function, node, *moved)
-
-
-def channels_last(node: fx.Node, emit: Emitter, rank: int) -> fx.Node:
-    """Return a view (batch, *spatial, channels); `rank` is that of the spec."""
-    return _swap(node, emit, rank, 1, -1)
-
-
-def channels_first(node: fx.Node, emit: Emitter, rank: int) -> fx.Node:
-    """Return a view (batch, channels, *spatial)."""
-    return _swap(node, emit, rank, -1, 1)
 
 
 def _over_channels(factory: Callable[[Any, int], nn.Module]) -> Lowering:
@@ -72,36 +47,57 @@ def _layer(factory: Callable[[Any, int], nn.Module]) -> Lowering:
     return lower
 
 
-def _function(function: Callable[..., Any], **options: Any) -> Lowering:
-    def lower(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
-        return emit.function(function, x, **options)
-
-    return lower
-
-
-def _with(function: Callable[..., Any], argument: str) -> Lowering:
-    """Lower to a function of the input and one argument of the operation."""
+def _random(factory: Callable[[Any], nn.Module]) -> Lowering:
+    """Lower to a layer that treats each number or each example alone, and so takes the channels anywhere."""
 
     def lower(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
-        return emit.function(function, x, getattr(op, argument))
+        return in_either_layout([x], emit, specs[0].rank, lambda xs, _: emit.module(lambda: factory(op), *xs))
 
     return lower
 
 
-def _chain(function: Callable[..., Any]) -> Lowering:
-    """Lower to a function of two inputs, applied from the left."""
+def _activation(function: Callable[..., Any], *arguments: str) -> Lowering:
+    """Lower to a function of each number, and of some of the operation's arguments."""
+
+    def lower(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+        given = [getattr(op, name) for name in arguments]
+        return in_either_layout([x], emit, specs[0].rank, lambda xs, _: emit.function(function, *xs, *given))
+
+    return lower
+
+
+def _softmax(function: Callable[..., Any]) -> Lowering:
+    def lower(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+        write = lambda xs, axis: emit.function(function, *xs, dim=axis)  # noqa: E731
+        return in_either_layout([x], emit, specs[0].rank, write)
+
+    return lower
+
+
+def _merge(function: Callable[..., Any], mean: bool = False) -> Lowering:
+    """Lower to a function of two inputs, number by number and from the left; `mean` divides by how many there are."""
 
     def lower(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
-        return functools.reduce(lambda a, b: emit.function(function, a, b), xs)
+        def write(xs: Sequence[fx.Node], axis: int) -> fx.Node:
+            merged = functools.reduce(lambda a, b: emit.function(function, a, b), xs)
+            return emit.function(operator.truediv, merged, len(xs)) if mean and len(xs) > 1 else merged
+
+        return in_either_layout(xs, emit, specs[0].rank, write)
 
     return lower
 
 
-def _joined(function: Callable[..., Any]) -> Lowering:
-    def lower(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
-        return emit.function(function, xs, dim=1)
+def _matmul(op: Any, emit: Emitter, specs: Specs, a: fx.Node, b: fx.Node) -> fx.Node:
+    return emit.function(operator.matmul, a, b)
 
-    return lower
+
+def _concatenate(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
+    write = lambda xs, axis: emit.function(torch.cat, tuple(xs), dim=axis)  # noqa: E731
+    return in_either_layout(xs, emit, specs[0].rank, write)
+
+
+def _stack(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
+    return emit.function(torch.stack, xs, dim=1)
 
 
 # --- layers with parameters ------------------------------------------------------------------------------------------
@@ -214,13 +210,9 @@ def _cropping(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 
-def _average(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
-    total = functools.reduce(lambda a, b: emit.function(operator.add, a, b), xs)
-    return total if len(xs) == 1 else emit.function(operator.truediv, total, len(xs))
-
-
 def _gelu(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
-    return emit.function(F.gelu, x, **({"approximate": "tanh"} if op.approximate else {}))
+    form = {"approximate": "tanh"} if op.approximate else {}
+    return in_either_layout([x], emit, specs[0].rank, lambda xs, _: emit.function(F.gelu, *xs, **form))
 
 
 def _identity(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
@@ -239,7 +231,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     **torch_windows.LOWERINGS,
     ops.Dense: _over_channels(lambda op, channels: nn.Linear(channels, op.units, op.use_bias)),
     ops.Embedding: _embedding,
-    ops.MatMul: _chain(operator.matmul),
+    ops.MatMul: _matmul,
     ops.BatchNormalization: _batch_normalization,
     ops.LayerNormalization: _over_channels(_layer_norm),
     ops.GroupNormalization: _layer(_group_norm),
@@ -247,30 +239,30 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.LSTM: _recurrent(_lstm),
     ops.GRU: _recurrent(_gru),
     ops.MultiHeadAttention: _attention,
-    ops.Dropout: _layer(lambda op, channels: nn.Dropout(op.rate)),
+    ops.Dropout: _random(lambda op: nn.Dropout(op.rate)),
     ops.SpatialDropout1D: _layer(lambda op, channels: nn.Dropout1d(op.rate)),
     ops.SpatialDropout2D: _layer(lambda op, channels: nn.Dropout2d(op.rate)),
-    ops.DropPath: _layer(lambda op, channels: torch_layers.DropPath(op.rate)),
-    ops.GaussianNoise: _layer(lambda op, channels: torch_layers.GaussianNoise(op.stddev)),
+    ops.DropPath: _random(lambda op: torch_layers.DropPath(op.rate)),
+    ops.GaussianNoise: _random(lambda op: torch_layers.GaussianNoise(op.stddev)),
     ops.Scale: _layer(lambda op, channels: torch_layers.Scale(channels, op.initial)),
     ops.PReLU: _layer(lambda op, channels: nn.PReLU(channels)),
-    ops.ReLU: _function(torch.relu),
-    ops.ReLU6: _function(F.relu6),
-    ops.LeakyReLU: _with(F.leaky_relu, "negative_slope"),
-    ops.ELU: _with(F.elu, "alpha"),
-    ops.SELU: _function(torch.selu),
+    ops.ReLU: _activation(torch.relu),
+    ops.ReLU6: _activation(F.relu6),
+    ops.LeakyReLU: _activation(F.leaky_relu, "negative_slope"),
+    ops.ELU: _activation(F.elu, "alpha"),
+    ops.SELU: _activation(torch.selu),
     ops.GELU: _gelu,
-    ops.SiLU: _function(F.silu),
-    ops.Sigmoid: _function(torch.sigmoid),
-    ops.Tanh: _function(torch.tanh),
-    ops.Softplus: _function(F.softplus),
-    ops.Softsign: _function(F.softsign),
-    ops.HardSigmoid: _function(F.hardsigmoid),
-    ops.HardSwish: _function(F.hardswish),
-    ops.Mish: _function(F.mish),
-    ops.Exponential: _function(torch.exp),
-    ops.Softmax: _function(torch.softmax, dim=1),
-    ops.LogSoftmax: _function(torch.log_softmax, dim=1),
+    ops.SiLU: _activation(F.silu),
+    ops.Sigmoid: _activation(torch.sigmoid),
+    ops.Tanh: _activation(torch.tanh),
+    ops.Softplus: _activation(F.softplus),
+    ops.Softsign: _activation(F.softsign),
+    ops.HardSigmoid: _activation(F.hardsigmoid),
+    ops.HardSwish: _activation(F.hardswish),
+    ops.Mish: _activation(F.mish),
+    ops.Exponential: _activation(torch.exp),
+    ops.Softmax: _softmax(torch.softmax),
+    ops.LogSoftmax: _softmax(torch.log_softmax),
     ops.Flatten: _flatten,
     ops.Reshape: _reshape,
     ops.Transpose: _transpose,
@@ -284,14 +276,14 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Cropping1D: _cropping,
     ops.Cropping2D: _cropping,
     ops.Cropping3D: _cropping,
-    ops.Add: _chain(operator.add),
-    ops.Subtract: _chain(operator.sub),
-    ops.Multiply: _chain(operator.mul),
-    ops.Average: _average,
-    ops.Maximum: _chain(torch.maximum),
-    ops.Minimum: _chain(torch.minimum),
-    ops.Concatenate: _joined(torch.cat),
-    ops.Stack: _joined(torch.stack),
+    ops.Add: _merge(operator.add),
+    ops.Subtract: _merge(operator.sub),
+    ops.Multiply: _merge(operator.mul),
+    ops.Average: _merge(operator.add, mean=True),
+    ops.Maximum: _merge(torch.maximum),
+    ops.Minimum: _merge(torch.minimum),
+    ops.Concatenate: _concatenate,
+    ops.Stack: _stack,
     ops.Identity: _identity,
     ops.Zero: _zero,
 }

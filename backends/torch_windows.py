@@ -7,7 +7,7 @@ own layers pad evenly, at no cost, and are used as they are wherever even is rig
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from deep_arch import ops
 from deep_arch.backends.torch_emitter import Emitter, Lowering
+from deep_arch.backends.torch_layout import source_with_channels_last
 from deep_arch.ops.windows import same_padding, transposed_crop, tuple_of
 from deep_arch.specs import Spec
 
@@ -112,59 +113,84 @@ def _transposed(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx
 
 # --- pooling ---------------------------------------------------------------------------------------------------------
 
-_MEAN: dict[str, Any] = {"count_include_pad": False}
+
+def _sliding(op: Any) -> tuple[Sizes, Sizes]:
+    pool = tuple_of(op.pool_size, op.ndim)
+    return pool, pool if op.strides is None else tuple_of(op.strides, op.ndim)
 
 
 def _pooling(function: Callable[..., Any], **options: Any) -> Lowering:
+    """Lower to a pooling function; `options` are given where there is padding."""
+
     def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.Node:
-        pool = tuple_of(op.pool_size, op.ndim)
-        strides = pool if op.strides is None else tuple_of(op.strides, op.ndim)
-        valid = op.padding == "valid"
-        padding, ceil, cut = ((0,) * op.ndim, False, (0,) * op.ndim) if valid else _edges(specs[0], pool, strides)
-        given: dict[str, Any] = {"stride": brief(strides)} if strides != pool else {}
-        given |= {"padding": brief(padding), **options} if any(padding) or ceil else {}
-        given |= {"ceil_mode": True} if ceil else {}
-        return keep(emit.function(function, x, brief(pool), **given), emit, cut, (0,) * op.ndim)
+        pool, strides = _sliding(op)
+        if op.padding == "valid":
+            return emit.function(function, x, brief(pool), **_stride(pool, strides))
+        return _pool_same(emit, x, function, specs[0].spatial, pool, strides, options)
 
     return lower
 
 
-def _edges(spec: Spec, pool: Sizes, strides: Sizes) -> tuple[Sizes, bool, Sizes]:
+def _stride(pool: Sizes, strides: Sizes) -> dict[str, Any]:
+    return {} if pool == strides else {"stride": brief(strides)}
+
+
+def _pool_same(
+    emit: Emitter,
+    x: fx.Node,
+    function: Callable[..., Any],
+    sizes: Sequence[int],
+    pool: Sizes,
+    strides: Sizes,
+    options: Mapping[str, Any],
+) -> fx.Node:
+    padding, ceil, cut = _edges(sizes, pool, strides)
+    given = _stride(pool, strides)
+    if any(padding) or ceil:
+        given |= {"padding": brief(padding), "ceil_mode": ceil, **options}
+    return keep(emit.function(function, x, brief(pool), **given), emit, cut, (0,) * len(pool))
+
+
+def _edges(sizes: Sequence[int], pool: Sizes, strides: Sizes) -> tuple[Sizes, bool, Sizes]:
     """Return even padding, whether to round the output's size up, and what to cut, that amount to "same".
 
     Padding by hand would copy the input, and a mean would count the cells that it adds. Where windows overlap by
     strides of 1, one cell more before gives one output more before, which is cut; where strides are longer, rounding up
     makes the last window reach over the edge by itself.
     """
-    pairs = list(map(same_padding, spec.spatial, pool, strides))
+    pairs = list(map(same_padding, sizes, pool, strides))
     uneven = [after > before for before, after in pairs]
     padding = tuple(a if stride == 1 else b for (b, a), stride in zip(pairs, strides, strict=True))
     cut = tuple(int(odd and stride == 1) for odd, stride in zip(uneven, strides, strict=True))
     return padding, any(odd and stride > 1 for odd, stride in zip(uneven, strides, strict=True)), cut
 
 
-_AVERAGE_2D = _pooling(F.avg_pool2d, **_MEAN)
+_MEAN: Mapping[str, Any] = {"count_include_pad": False}
 
 
 def _average_3d(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.Node:
-    spec, pool = specs[0], tuple_of(op.pool_size, 3)
-    if all(size >= cells for size, cells in zip(spec.spatial, pool, strict=True)):
-        return _pooling(F.avg_pool3d, **_MEAN)(op, emit, specs, x)
-    # avg_pool3d refuses a window larger than its input, avg_pool2d does not; a mean of means over one axis is the same.
-    strides = pool if op.strides is None else tuple_of(op.strides, 3)
-    *_, depth, height, width = op.shape(spec).shape
-    plane = ops.AveragePooling2D(pool[1:], strides[1:])
+    spec, (pool, strides) = specs[0], _sliding(op)
+    depth, height, width = spec.spatial
+    if op.padding == "valid":
+        return emit.function(F.avg_pool3d, x, brief(pool), **_stride(pool, strides))
+    if depth >= pool[0] and height >= pool[1] and width >= pool[2]:
+        return _pool_same(emit, x, F.avg_pool3d, spec.spatial, pool, strides, _MEAN)
+    # avg_pool3d refuses a window larger than its input, avg_pool2d does not; a mean of means over planes is the same.
+    _, new_depth, new_height, new_width = op.shape(spec).shape
     x = emit.function(torch.flatten, x, 1, 2)
-    x = _AVERAGE_2D(plane, emit, [Spec((1, *spec.spatial[1:]))], x)
-    x = emit.function(torch.reshape, x, (-1, spec.channels, spec.spatial[0], height * width))
-    line = ops.AveragePooling2D((pool[0], 1), (strides[0], 1))
-    x = _AVERAGE_2D(line, emit, [Spec((1, spec.spatial[0], height * width))], x)
-    return emit.function(torch.reshape, x, (-1, spec.channels, depth, height, width))
+    x = _pool_same(emit, x, F.avg_pool2d, (height, width), pool[1:], strides[1:], _MEAN)
+    plane = new_height * new_width
+    x = emit.function(torch.reshape, x, (-1, spec.channels, depth, plane))
+    x = _pool_same(emit, x, F.avg_pool2d, (depth, plane), (pool[0], 1), (strides[0], 1), _MEAN)
+    return emit.function(torch.reshape, x, (-1, spec.channels, new_depth, new_height, new_width))
 
 
 def _global(function: Callable[..., Any]) -> Lowering:
     def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.Node:
-        axes = tuple(range(2, 2 + op.ndim))
+        first, source = 2, source_with_channels_last(x, op.ndim + 1)
+        if source is not None and not op.keepdims:
+            first, x = 1, source
+        axes = tuple(range(first, first + op.ndim))
         return emit.function(function, x, dim=brief(axes), **({"keepdim": True} if op.keepdims else {}))
 
     return lower
@@ -185,7 +211,7 @@ LOWERINGS: dict[type, Lowering] = {
     ops.MaxPooling2D: _pooling(F.max_pool2d),
     ops.MaxPooling3D: _pooling(F.max_pool3d),
     ops.AveragePooling1D: _pooling(F.avg_pool1d, **_MEAN),
-    ops.AveragePooling2D: _AVERAGE_2D,
+    ops.AveragePooling2D: _pooling(F.avg_pool2d, **_MEAN),
     ops.AveragePooling3D: _average_3d,
     ops.GlobalMaxPooling1D: _global(torch.amax),
     ops.GlobalMaxPooling2D: _global(torch.amax),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,9 +10,11 @@ import torch
 from torch import Tensor, fx, nn
 
 from deep_arch.backends.torch_emitter import Emitter, Lowered, unpacked
-from deep_arch.errors import BadArgument, ShapeMismatch, nearest
+from deep_arch.backends.torch_layers import Function
+from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.modules import Wrapped
 from deep_arch.specs import Spec
+from deep_arch.wrapping import bind
 
 _BATCH = 2  # what shapes and costs are measured at: 1 would hide a layer that loses the batch
 
@@ -37,12 +38,13 @@ class TorchModule(Wrapped):
 
         Raises:
             ShapeMismatch: the module cannot be made, does not take the inputs, or gives something else.
+            BadArgument: what was wrapped makes neither an nn.Module nor a function.
         """
         outputs = self._measured(inputs).outputs
         if len(outputs) != self.n_outputs:
             raise ShapeMismatch(
-                f"{self.base_name}: expected {self.n_outputs} of outputs, as torch_backend.wrap was told.\n"
-                f"  Got {len(outputs)} from {inputs_text(inputs)}.\n  Give wrap(..., outputs={len(outputs)})."
+                f"{self.base_name}: expected as many outputs as wrap was told, {self.n_outputs}.\n"
+                f"  Got {len(outputs)} from {_listed(inputs)}.\n  Write wrap(..., outputs={len(outputs)})."
             )
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -56,34 +58,37 @@ class TorchModule(Wrapped):
 
     def to_torch(self, emit: Emitter, specs: Sequence[Spec], *nodes: fx.Node) -> Lowered:
         """Write the module into a model."""
-        node = emit.module(lambda: construct(self.factory, self.arguments), *nodes)
+        node = emit.module(lambda: _made(self.base_name, self.factory, self.arguments), *nodes)
         return unpacked(node, emit, self.n_outputs)
 
     def _measured(self, inputs: tuple[Spec, ...]) -> Measured:
+        # 1, 1.0 and True are equal, and another argument each.
+        items = tuple((key, type(value), value) for key, value in self.arguments.items())
         try:
-            items = tuple((k, type(v), v) for k, v in self.arguments.items())
             hash(items)
         except TypeError:
             return _measure(self.base_name, self.factory, self.arguments, inputs)
         return _remembered(self.base_name, self.factory, items, inputs)
 
 
-def wrap(module_class: Callable[..., nn.Module], outputs: int = 1) -> Callable[..., TorchModule]:
+def wrap(module_class: Callable[..., Any], outputs: int = 1) -> Callable[..., TorchModule]:
     """Return a function that makes a module of a torch class, or of a function that returns an nn.Module.
 
-    It takes the arguments of `module_class`, which may be hyperparameters, and `name=`. Tensors come to the module
-    as torch has them, (batch, channels, *spatial).
+    It takes the arguments of `module_class`, which may be hyperparameters, and `name=`. Tensors come to the module as
+    torch has them, (batch, channels, *spatial).
 
     Args:
         module_class: what makes the nn.Module.
         outputs: how many tensors the nn.Module returns.
 
     Raises:
-        BadArgument: `module_class` is not callable; and when the result is called, it has no such arguments.
+        BadArgument: `module_class` cannot be called, or is a module already; and when the result is called, it has no
+            such arguments.
 
     Example:
+        >>> from deep_arch.specs import image
         >>> conv = wrap(torch.nn.Conv2d)
-        >>> str(conv(3, 8, kernel_size=3).shape(Spec((3, 8, 8))))
+        >>> str(conv(3, 8, kernel_size=3).shape(image(3, 8, 8)))
         '(8, 6, 6)'
     """
     if not callable(module_class) or isinstance(module_class, nn.Module):
@@ -91,59 +96,29 @@ def wrap(module_class: Callable[..., nn.Module], outputs: int = 1) -> Callable[.
             "wrap: expected a class of torch modules, or a function that returns one.\n"
             f"  Got {module_class!r} ({type(module_class).__name__}).\n  Write wrap(torch.nn.Conv2d), without a call."
         )
-    return functools.partial(_make, module_class, outputs)
+
+    @functools.wraps(module_class, updated=())
+    def make(*args: Any, name: str | None = None, **kwargs: Any) -> TorchModule:
+        return TorchModule(module_class, bind(module_class, args, kwargs), name, outputs)
+
+    return make
 
 
-def _make(factory: Callable[..., Any], outputs: int, /, *args: Any, **kwargs: Any) -> TorchModule:
-    signature = _signature(factory)
-    name = None if "name" in signature.parameters else kwargs.pop("name", None)
-    try:
-        bound = signature.bind(*args, **kwargs).arguments
-    except TypeError as error:
-        raise _bad_arguments(factory, signature, kwargs, error) from None
-    arguments: dict[str, Any] = {}
-    for key, value in bound.items():
-        kind = signature.parameters[key].kind
-        if kind is inspect.Parameter.VAR_KEYWORD:
-            arguments |= value
-        elif kind is inspect.Parameter.VAR_POSITIONAL:
-            arguments |= {f"{key}_{i}": v for i, v in enumerate(value)}
-        else:
-            arguments[key] = value
-    return TorchModule(factory, arguments, name, outputs)
+def as_torch(module: Wrapped) -> TorchModule:
+    """Return what `da.wrap` gave as what `wrap` gives: the result of its factory must work on tensors."""
+    return TorchModule(module.factory, module.arguments, module.base_name, module.n_outputs)
 
 
-@functools.lru_cache(maxsize=1024)
-def _signature(factory: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(factory)
-
-
-def _bad_arguments(
-    factory: Callable[..., Any], signature: inspect.Signature, kwargs: Mapping[str, Any], error: TypeError
-) -> BadArgument:
-    name = getattr(factory, "__name__", repr(factory))
-    unknown = [key for key in kwargs if key not in signature.parameters]
-    hint = nearest(unknown[0], signature.parameters) if unknown else ""
-    return BadArgument(
-        f"{name}: expected the arguments {signature}.\n  Got a call for which it has {error}.\n"
-        + (hint or "  Give the arguments by these names.")
+def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:
+    made = factory(**arguments)
+    if isinstance(made, nn.Module):
+        return made
+    if callable(made):
+        return Function(made)
+    raise BadArgument(
+        f"{name}: expected the factory to make an nn.Module or a function of tensors.\n"
+        f"  Got {made!r} ({type(made).__name__}).\n  Wrap a torch class, or a function that returns a function."
     )
-
-
-def construct(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """Call the factory with arguments that `wrap` has taken apart."""
-    signature = _signature(factory)
-    left = dict(arguments)
-    bound = signature.bind_partial()
-    for key, parameter in signature.parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            n = next(i for i in range(len(left) + 1) if f"{key}_{i}" not in left)
-            bound.arguments[key] = tuple(left.pop(f"{key}_{i}") for i in range(n))
-        elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            bound.arguments[key] = left  # it is the last parameter, so nothing else is left
-        elif key in left:
-            bound.arguments[key] = left.pop(key)
-    return factory(*bound.args, **bound.kwargs)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -162,15 +137,17 @@ def _measure(
     counter = FlopCounterMode(display=False)
     try:
         with torch.no_grad(), torch.device("meta"):
-            module: nn.Module = construct(factory, arguments).eval()
+            module = _made(name, factory, arguments).eval()
             tensors = [torch.empty((_BATCH, *x.shape), dtype=getattr(torch, x.dtype)) for x in inputs]
             with sdpa_kernel(SDPBackend.MATH), counter:  # fused kernels of attention are not all counted
                 result = module(*tensors)
+    except BadArgument:
+        raise
     except Exception as error:
-        given = ", ".join(f"{k}={v!r}" for k, v in arguments.items())
+        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
         raise ShapeMismatch(
             f"{name}: expected inputs and arguments that {getattr(factory, '__name__', factory)} takes.\n"
-            f"  Got {inputs_text(inputs)} for ({given}), and {type(error).__name__}: {error}.\n"
+            f"  Got {_listed(inputs)} for ({given}), and {type(error).__name__}: {error}.\n"
             "  Change the arguments, or what comes before; tensors are (batch, channels, *spatial)."
         ) from error
     parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
@@ -188,6 +165,5 @@ def _specs_of(name: str, result: Any) -> tuple[Spec, ...]:
     return tuple(Spec(tuple(x.shape[1:]), str(x.dtype).removeprefix("torch.")) for x in outputs)
 
 
-def inputs_text(inputs: Sequence[Spec]) -> str:
-    """Return specs as messages show them."""
+def _listed(inputs: Sequence[Spec]) -> str:
     return ", ".join(map(str, inputs))

@@ -85,6 +85,18 @@ class Architecture:
 
         return {k: v for k, v in self._unfolding.config.items() if v is not UNSET}
 
+    @property
+    def structure(self) -> set[str]:
+        """The addresses of open hyperparameters that the outputs depend on whatever the others become.
+
+        Empty where no substitution waits to be unfolded: then every open hyperparameter is such.
+        """
+        if not any(node[0].module.substitution for node in self._unfolding.nodes):
+            return set()
+        from deep_arch.alternatives import certain_addresses
+
+        return certain_addresses(self.graph).intersection(self._unfolding.open)
+
     def assign(self, hyperparameter: ChoicePoint | str, value: Any) -> Architecture:
         """Return the architecture with one more value, and with everything that follows from it.
 
@@ -121,11 +133,18 @@ class Architecture:
                     )
         return self.space.no_such_address(address, [*self.values, *self._unfolding.open])
 
-    @cached_property
-    def fingerprint(self) -> Any:
-        from deep_arch.fingerprints import Fingerprint
+    def fingerprint(self) -> str:
+        """Return a text that is equal for graphs that compute the same, up to order and renaming.
 
-        return Fingerprint(self)
+        Branches of a commutative operation may be swapped, modules renamed, dead code added. Configuration counts,
+        since it decides what training makes of the graph. Stable across processes.
+
+        Raises:
+            NotSpecified: the architecture is partial.
+        """
+        from deep_arch.fingerprints import fingerprint
+
+        return fingerprint(self)
 
     def value_specs(self, inputs: Inputs) -> tuple[Spec, ...]:
         """Return the spec of each value of the graph, by id.

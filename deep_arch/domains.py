@@ -69,6 +69,9 @@ class Domain(ABC):
         """Return the value that `encode` wrote, or `REJECTED`."""
         return self.accept(written)
 
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
 
 class _Options:
     """Options told apart by type and equality; they may be unhashable."""

@@ -126,6 +126,7 @@ class Fragment:
         blank: room for what the calls give.
         suffixes: the name of each own hyperparameter, by slot.
         steps: what an unfolding does, in order.
+        live_calls: the calls that the outputs depend on, before anything inside is unfolded.
         sole_output: where the result is found, if it is one that was made here; else -1.
         uses_every_input: whether the outputs depend on every input before anything inside is unfolded.
         captures: values of enclosing functions.
@@ -153,6 +154,8 @@ class Fragment:
         self.blank: list[None] = []
         self.finished = False
         self.n_slots = n_inputs
+        self.live_calls: list[Call] = []
+        self._called: set[Module] = set()
         self._names: set[str] = set()
         self._counts: dict[str, int] = {}
         self._created: list[int | Call] = []  # own slots and calls, as they were made
@@ -224,6 +227,8 @@ class Fragment:
         name = module.name_in_owner if module.owner is not None else self.program.adopt_module(module, self)
         inputs = tuple([self._reference(value, module) for value in values])
         call = Call(module, name, home, inputs, self.n_slots)
+        module.shared = module.shared or home != 0 or module in self._called
+        self._called.add(module)
         call.lexical = module.lexical_levels(self)
         self.calls.append(call)
         self.call_at[call.index] = call
@@ -286,6 +291,7 @@ class Fragment:
             call.arguments = tuple([self.slot_of(h) for _, h in call.module.open_arguments])
         wanted = [ref.index for ref in self.outputs if ref.levels == 0]
         self.steps, used = self._compile(wanted, with_config=True)
+        self.live_calls = [call for call in self.calls if call.index in used]
         only = self.outputs[0] if len(self.outputs) == 1 else None
         self.sole_output = only.index if only and only.levels == 0 and only.port is None else -1
         self.blank = [None] * (self.n_slots - self.n_inputs)

@@ -39,6 +39,12 @@ class Module:
 
     substitution: ClassVar[bool] = False
     """Whether the module stands for graph that is not built yet."""
+    deepens: ClassVar[bool] = False
+    """Whether an unfolding counts as one application of a rule."""
+    order_immaterial: ClassVar[bool] = False
+    """Whether every value of the arguments gives the same parts in another order."""
+    in_copies: ClassVar[bool] = False
+    """Whether what it unfolds to is numbered copies of functions."""
 
     arguments: Mapping[str, Any]
     base_name: str
@@ -56,6 +62,7 @@ class Module:
         self.explicit_name = name is not None
         self.base_name = self.name_in_owner = name or default_name or snake_case(type(self).__name__)
         self.single = type(self).n_outputs is Module.n_outputs  # spares the inner loop a property
+        self.shared = False  # whether one instance is called from several places
         self.owner = scope.current()
         if self.owner is not None:
             self.owner.add_module(self)
@@ -141,7 +148,9 @@ class Operation(Module):
         vars(clone).update(clone.arguments)
         return clone
 
-    def shape(self, *inputs: Spec) -> Spec | tuple[Spec, ...]:
+    # The rules name their inputs (`x`, or `*inputs` for merges), so the signatures here admit every such choice.
+
+    def shape(self, *inputs: Any, **_: Any) -> Spec | tuple[Spec, ...]:
         """Return the output's spec, or one for each output.
 
         Raises:
@@ -149,11 +158,11 @@ class Operation(Module):
         """
         raise NotImplementedError
 
-    def parameters(self, *inputs: Spec) -> int:
+    def parameters(self, *inputs: Any, **_: Any) -> int:
         """Return the number of trained parameters."""
         return 0
 
-    def macs(self, *inputs: Spec) -> int:
+    def macs(self, *inputs: Any, **_: Any) -> int:
         """Return the multiply-accumulates for one example."""
         return 0
 

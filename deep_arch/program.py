@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from deep_arch import scope
+from deep_arch.domains import Domain
 from deep_arch.errors import BadArgument, ScopeError
 from deep_arch.fragments import Fragment, Value
 from deep_arch.hyperparameters import Hyperparameter
@@ -28,6 +29,8 @@ class Program:
         self.fn = fn
         self.input_names = _input_names(fn)
         self.rules: dict[Any, dict[Any, Fragment]] = {}
+        self.endings: dict[tuple[Fragment, int], bool] = {}
+        self.offers: dict[tuple[Hyperparameter, int], Domain] = {}
         self._lock = threading.RLock()
         self._root: Fragment | None = None
         self._adopted: dict[Hyperparameter, int] = {}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deep_arch.architecture import Architecture, ChoicePoint, accept
 from deep_arch.domains import REJECTED, Choice, Domain
@@ -28,6 +29,9 @@ from deep_arch.liveness import prune
 from deep_arch.program import Program
 from deep_arch.unfolding import UNSET, Choose, Frame, Unfolding, unfold
 
+if TYPE_CHECKING:
+    from deep_arch.counting import Counter
+
 Seed = int | random.Random | None
 
 
@@ -45,6 +49,7 @@ class SearchSpace:
         self.fixed: Mapping[str, Any] = {}
         self.predicate: Callable[[ChoicePoint], bool] | None = None
         self.max_depth: int | None = None
+        self._counts: Counter | None = None
         functools.update_wrapper(self, fn)
 
     def __call__(self, *values: Value) -> Any:
@@ -86,9 +91,7 @@ class SearchSpace:
         """
         rng = seed if isinstance(seed, random.Random) else random.Random(seed)
         if uniform == "architectures":
-            from deep_arch.counting import Counter
-
-            return self.at(Counter(self).draw(rng))
+            return self.at(self._counter().draw(rng))
         if uniform != "choices":
             raise BadArgument(f"sample: uniform is 'choices' or 'architectures'.\n  Got {uniform!r}.")
         return Architecture(self, self.unfold(lambda hyperparameter, _address, _frame: hyperparameter.domain.draw(rng)))
@@ -221,9 +224,14 @@ class SearchSpace:
         Raises:
             NotCountable: functions that nest without end and are not decorated with `@da.rule`.
         """
-        from deep_arch.counting import Counter
+        return self._counter().size()
 
-        return Counter(self).size()
+    def _counter(self) -> Counter:
+        if self._counts is None:
+            from deep_arch.counting import Counter
+
+            self._counts = Counter(self)
+        return self._counts
 
     def enumerate(self) -> Iterator[Architecture]:
         """Yield every architecture once, in the order of the domains.
@@ -231,31 +239,33 @@ class SearchSpace:
         Raises:
             NotCountable: a hyperparameter is real. A space of infinite recursion is enumerated without end.
         """
-        stack = [{}]
+        stack: list[dict[str, Any]] = [{}]
         while stack:
-            values: dict[str, Any] = stack.pop()
-            architecture = Architecture(self, self.replay(values))
-            point = self._certain(architecture)
-            if point is None:
+            architecture = Architecture(self, self.replay(stack.pop()))
+            points = architecture.unassigned
+            structure = architecture.structure
+            if structure:
+                points = tuple([point for point in points if point.address in structure]) or points
+                points = points[:1]
+            for point in points:
+                if point.domain.size == math.inf:
+                    raise NotCountable(
+                        f"{point.address}: a space with a real number in it cannot be enumerated.\n"
+                        f"  Got {point.domain}.\n"
+                        "  Fix it with space.fix, leave it out with space.where, or use da.choice or da.integer."
+                    )
+            if structure and points:
+                stack += [
+                    {**architecture.values, points[0].address: value}
+                    for value in reversed(list(points[0].domain.values()))
+                ]
+            elif not points:
                 yield architecture
-            elif point.domain.size == math.inf:
-                raise NotCountable(
-                    f"{point.address}: a space with a real number in it cannot be enumerated.\n  Got {point.domain}.\n"
-                    "  Fix it with space.fix, leave it out with space.where, or use da.choice or da.integer."
-                )
-            else:
-                values = dict(architecture.values)
-                stack += [{**values, point.address: value} for value in reversed(list(point.domain.values()))]
-
-    def _certain(self, architecture: Architecture) -> ChoicePoint | None:
-        """Return the first open hyperparameter on which the outputs depend, whatever the others become."""
-        points = architecture.unassigned
-        if len(points) < 2 or all(not call.template.substitution for call in architecture.graph.calls):
-            return points[0] if points else None
-        from deep_arch.alternatives import certain_addresses
-
-        certain = certain_addresses(architecture.graph)
-        return next((point for point in points if point.address in certain), points[0])
+            else:  # the graph is settled, so what is open are independent arguments of its nodes
+                addresses = [point.address for point in points]
+                for values in itertools.product(*[tuple(point.domain.values()) for point in points]):
+                    settled = {**architecture.values, **dict(zip(addresses, values, strict=True))}
+                    yield Architecture(self, self.replay(settled))
 
     def limit(self, max_depth: int) -> SearchSpace:
         """Return the sub-space of at most `max_depth` nested applications of rules.
@@ -301,7 +311,7 @@ class SearchSpace:
     def _sub_space(self, **changes: Any) -> SearchSpace:
         other = object.__new__(SearchSpace)
         vars(other).update(vars(self))
-        vars(other).update(changes)
+        vars(other).update(changes, _counts=None)
         return other
 
     def neighbours(self, architecture: Architecture, seed: Seed = 0) -> Iterator[Architecture]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from deep_arch.errors import BadArgument
 
@@ -69,7 +69,7 @@ class Spec:
 
     def with_shape(self, *shape: int) -> Spec:
         """Return the spec of the same dtype with another shape."""
-        return replace(self, shape=shape, vocabulary=None)
+        return Spec(shape, self.dtype)
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.shape))})" + ("" if self.dtype == "float32" else f" {self.dtype}")

@@ -30,12 +30,6 @@ class Substitution(Module):
     """A module that stands for graph that is not built yet."""
 
     substitution: ClassVar[bool] = True
-    deepens: ClassVar[bool] = False
-    """Whether an unfolding counts as one application of a rule."""
-    in_copies: ClassVar[bool] = False
-    """Whether what it unfolds to is numbered copies of functions."""
-    order_immaterial: ClassVar[bool] = False
-    """Whether every value of the arguments gives the same parts in another order."""
 
     def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
         self._memories: dict[int, dict[Any, Fragment]] = {}

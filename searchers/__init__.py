@@ -1,0 +1,7 @@
+"""Searchers: one file an algorithm. Each keeps the laws of `Searcher`."""
+
+from __future__ import annotations
+
+from deep_arch.searcher import FinishedTrial as FinishedTrial
+from deep_arch.searcher import Searcher as Searcher
+from deep_arch.searchers.random_search import RandomSearch as RandomSearch

@@ -364,16 +364,6 @@ def test_attention_takes_query_value_and_key_in_this_order() -> None:
     assert [layer.key.out_features, layer.value.out_features, layer.output.out_features] == [6, 8, 5]
 
 
-def test_views_that_undo_one_another_are_left_out() -> None:
-    graph, root, spec = fx.Graph(), nn.Module(), Spec((4, 5))
-    x = graph.placeholder("x")
-    for i, op in enumerate([ops.LayerNormalization(), ops.Dense(4), ops.Dense(4)]):
-        x = LOWERINGS[type(op)](op, Emitter(graph, root, f"layer_{i}"), [spec], x)  # type: ignore[assignment]
-    graph.output(x)
-    views = [node for node in graph.nodes if node.op == "call_function" and node.users]
-    assert [(str(node.args[0]), len(node.users)) for node in views] == [("x", 1), ("layer_2", 1)]
-
-
 # --- randomness ------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,151 @@
+"""Alternatives: what a call in a fragment can unfold to, over the values of the hyperparameters that decide it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from deep_arch.errors import DependentFailed, NotCountable
+from deep_arch.fragments import Call, Fragment
+from deep_arch.graph import Argument, Graph
+from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
+from deep_arch.program import Program
+
+Binding = dict[Independent, Any]
+"""The values of the independent hyperparameters that decide a call."""
+
+_MANY = 1_000_000
+
+
+def roots(hyperparameters: Iterable[Any]) -> list[Independent]:
+    """Return the independent hyperparameters among some, and those that the dependent ones come from."""
+    found: dict[Independent, None] = {}
+    todo = list(hyperparameters)[::-1]
+    while todo:
+        hyperparameter = todo.pop()
+        if isinstance(hyperparameter, Independent):
+            found[hyperparameter] = None
+        elif isinstance(hyperparameter, Dependent):
+            todo += reversed(hyperparameter.parents)
+    return list(found)
+
+
+def call_roots(call: Call) -> list[Independent]:
+    """Return the independent hyperparameters that decide a call's arguments."""
+    return roots(h for _, h in call.module.open_arguments)
+
+
+def bindings(decisive: list[Independent], where: str) -> Iterator[Binding]:
+    """Yield every combination of values.
+
+    Raises:
+        NotCountable: there are too many, or infinitely many.
+    """
+    if math.prod([h.domain.size for h in decisive]) > _MANY:
+        raise NotCountable(
+            f"{where}: too many values decide what this unfolds to.\n  Got {decisive!r}.\n"
+            "  Use a smaller domain for what decides structure, or fix it with space.fix."
+        )
+    for values in itertools.product(*[tuple(h.domain.values()) for h in decisive]):
+        yield dict(zip(decisive, values, strict=True))
+
+
+def evaluate(hyperparameter: Any, binding: Binding) -> Any:
+    """Return the value of a hyperparameter, or of a plain value itself, at a binding of its roots.
+
+    Raises:
+        DependentFailed: the function of a dependent hyperparameter raised.
+    """
+    known: dict[Hyperparameter, Any] = dict(binding)
+    todo = [hyperparameter]
+    while todo:
+        h = todo[-1]
+        if not isinstance(h, Dependent) or h in known:
+            todo.pop()
+            continue
+        missing = [p for p in h.parents if isinstance(p, Dependent) and p not in known]
+        if missing:
+            todo += missing
+            continue
+        arguments = [known[p] if isinstance(p, Hyperparameter) else p for p in h.parents]
+        try:
+            known[h] = h.fn(*arguments)
+        except Exception as error:
+            raise DependentFailed(
+                f"{h!r}: the function of a dependent hyperparameter raised {type(error).__name__}: {error}.\n"
+                f"  Got {h.symbol}({', '.join(map(repr, arguments))}).\n"
+                "  Let the function take every value that its parents can have."
+            ) from error
+    return known[hyperparameter] if isinstance(hyperparameter, Hyperparameter) else hyperparameter
+
+
+def expand(fragment: Fragment, call: Call, binding: Binding) -> Fragment:
+    """Return what a substitution call unfolds to at a binding."""
+    values = tuple([evaluate(h, binding) for _, h in call.module.open_arguments])
+    substitution: Any = call.module
+    return fragment.program.expand(substitution, values, len(call.inputs), fragment.where(call.module))
+
+
+def _alternatives(fragment: Fragment, call: Call) -> Iterator[Fragment]:
+    """Yield what a call unfolds to, as far as that can be listed: intervals at their ends, long domains in part."""
+    decisive = call_roots(call)
+    choices = [_some_values(h) for h in decisive]
+    for values in itertools.islice(itertools.product(*choices), 1000):
+        yield expand(fragment, call, dict(zip(decisive, values, strict=True)))
+
+
+def _some_values(hyperparameter: Independent) -> list[Any]:
+    domain: Any = hyperparameter.domain
+    if domain.size == math.inf:
+        return [domain.low, domain.high]
+    return list(itertools.islice(domain.values(), 1000))
+
+
+def find(program: Program, address: Any) -> list[Independent]:
+    """Return the independent hyperparameters that have an address, one for each way in which it is reached."""
+    found: dict[Independent, None] = {}
+    todo = [(program.root, address)] if isinstance(address, str) else []
+    seen: set[tuple[int, str]] = set()
+    while todo:
+        fragment, rest = todo.pop()
+        if (id(fragment), rest) in seen:
+            continue
+        seen.add((id(fragment), rest))
+        for suffix, hyperparameter in zip(fragment.suffixes, fragment.hyperparameters, strict=True):
+            if suffix == rest and isinstance(hyperparameter, Independent):
+                found[hyperparameter] = None
+        for call in fragment.calls:
+            if call.module.substitution and rest.startswith(call.name):
+                for inner in _alternatives(fragment, call):
+                    prefix = call.name + inner.ending
+                    if rest.startswith(prefix):
+                        todo.append((inner, rest[len(prefix) :]))
+    return list(found)
+
+
+def has_address(program: Program, address: str) -> bool:
+    """Return whether some architecture reaches an address."""
+    return bool(find(program, address))
+
+
+def certain_addresses(graph: Graph) -> set[str]:
+    """Return the addresses of hyperparameters on which the outputs depend, whatever the open ones become.
+
+    What lies before a substitution that is not unfolded may turn out not to be used by it.
+    """
+    wanted = set(graph.outputs)
+    arguments: list[Argument] = [a for a in graph.config.values() if isinstance(a, Argument)]
+    arguments += [argument for group in graph.groups for argument in group.arguments]
+    for call in reversed(graph.calls):
+        if wanted.intersection(call.outputs):
+            arguments += call.arguments
+            if not call.template.substitution:
+                wanted.update(call.inputs)
+    certain: set[str] = set()
+    while arguments:
+        argument = arguments.pop()
+        certain.add(argument.address)
+        arguments += [parent for parent in argument.parents if isinstance(parent, Argument)]
+    return certain

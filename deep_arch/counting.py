@@ -1,0 +1,524 @@
+"""Counting: the number of architectures of a space, exactly, and drawing one of them uniformly.
+
+A dynamic program over remembered fragments. For a fragment and the outputs that are wanted of it, a *table*
+says in how many ways it can be unfolded, apart for each
+
+- set of its inputs that the result then depends on (a substitution may ignore some of them),
+- set of values of enclosing functions that it captures,
+- values of enclosing functions' hyperparameters that it used.
+
+Calls are taken in reverse, so that what nothing depends on is never counted. A hyperparameter is summed over
+as soon as no earlier call can use it, so independent parts multiply, and shared ones are branched on.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from deep_arch.alternatives import bindings, call_roots, expand, roots
+from deep_arch.depths import ENDLESS, can_end
+from deep_arch.errors import NotCountable
+from deep_arch.fragments import Call, Fragment, Reference
+from deep_arch.hyperparameters import Hyperparameter, Independent
+from deep_arch.modules import Module
+from deep_arch.trampoline import Recursive, run
+
+if TYPE_CHECKING:
+    from deep_arch.space import SearchSpace
+
+Count = int | float
+
+_ANY: Final = -1
+"""Marks a hyperparameter that is used, with a value that makes no difference to the structure."""
+
+_MOST_LEVELS: Final = 3_000
+"""Nested substitutions without a rule between them; more is taken for recursion that has no end."""
+
+_MOST_ENTRIES: Final = 200_000
+
+
+class _Endless(Exception):
+    """A rule that leads back to itself, or an interval: there are infinitely many architectures."""
+
+
+class Variable(NamedTuple):
+    """A hyperparameter at one place: `home` decides when it is summed over, `path` where it stands below that."""
+
+    home: Fragment
+    path: str
+    hyperparameter: Independent
+
+
+class Key(NamedTuple):
+    """What one row of a table is about."""
+
+    wanted: frozenset[tuple[int, int | None]]  # values of the fragment that are wanted, by index and port
+    captured: frozenset[tuple[Fragment, int, int | None]]
+    bound: frozenset[tuple[Variable, int]]
+
+
+class Part(NamedTuple):
+    """One way to unfold a call: the run and row of what stands there, and what it asks of the fragment."""
+
+    key: Key
+    count: Count
+    run: Run | None
+    row: Key | None
+
+
+Origin = tuple[Key, Part | None, tuple[tuple[Variable, int], ...], Count]
+"""How a row came about: the row before, the part that was joined, what was summed over, and in how many ways."""
+
+
+@dataclass(eq=False)
+class Run:
+    """The table of one fragment, with the way to each row for drawing."""
+
+    fragment: Fragment
+    prefix: str | None
+    table: dict[Key, Count] = field(default_factory=dict[Key, Count])
+    stages: list[dict[Key, list[Origin]]] = field(default_factory=list[dict[Key, list[Origin]]])
+    calls: list[Call | None] = field(default_factory=list["Call | None"])
+
+
+def _times(a: Count, b: Count) -> Count:
+    if a == 0 or b == 0:
+        return 0
+    return math.inf if math.inf in (a, b) else a * b
+
+
+def _plus(a: Count, b: Count) -> Count:
+    return math.inf if math.inf in (a, b) else a + b
+
+
+def _join(
+    a: frozenset[tuple[Variable, int]], b: frozenset[tuple[Variable, int]]
+) -> frozenset[tuple[Variable, int]] | None:
+    """Return what both bind, or None where they contradict each other."""
+    if not a or not b:
+        return a or b
+    joined = dict(a)
+    for variable, value in b:
+        before = joined.get(variable, _ANY)
+        if before == _ANY:
+            joined[variable] = value
+        elif value not in (_ANY, before):
+            return None
+    return frozenset(joined.items())
+
+
+class Counter:
+    """Counts the architectures of a space, and draws from them."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.restricted = bool(space.fixed) or space.predicate is not None
+        self.runs: dict[Any, Run | None] = {}
+        self.users: dict[Fragment, set[Any]] = {}
+        self._top: Run | None = None
+
+    def size(self) -> Count:
+        """Return the number of architectures."""
+        try:
+            return sum_counts(self._root().table.values())
+        except _Endless:
+            return math.inf
+
+    def draw(self, rng: random.Random) -> dict[str, Any]:
+        """Return the values of an architecture, each architecture equally likely.
+
+        Raises:
+            NotCountable: there are infinitely many, or none.
+        """
+        try:
+            top = self._root()
+            total = sum_counts(top.table.values())
+        except _Endless:
+            total = math.inf
+        if total == math.inf or total == 0:
+            raise NotCountable(
+                f"{self.space.name}: drawing uniformly over the architectures needs a finite space that is not empty.\n"
+                f"  Got a space of {total} architectures.\n"
+                "  Limit recursion with space.limit(max_depth=...), fix real numbers with space.fix, or draw uniformly "
+                "over the choices."
+            )
+        values: dict[str, Any] = {}
+        todo = [(top, _pick(list(top.table.items()), rng), "")]
+        while todo:
+            place, row, prefix = todo.pop()
+            for stage, call in zip(reversed(place.stages), reversed(place.calls), strict=True):
+                origins = stage[row]
+                row, part, summed, _ = _pick([(origin, origin[3]) for origin in origins], rng)
+                for variable, value in summed:
+                    address = prefix + variable.path
+                    values[address] = self._value(variable, value, address, rng)
+                if part is not None and part.run is not None and part.row is not None and call is not None:
+                    above = prefix if call.home == 0 else None
+                    if above is not None:
+                        todo.append((part.run, part.row, above + call.name + part.run.fragment.ending))
+        return values
+
+    def _value(self, variable: Variable, value: int, address: str, rng: random.Random) -> Any:
+        domain = variable.hyperparameter.domain
+        if address in self.space.fixed:
+            return self.space.fixed[address]
+        if value == _ANY:
+            return domain.draw(rng) if not getattr(domain, "log", False) else rng.choice(list(domain.values()))
+        return next(v for i, v in enumerate(domain.values()) if i == value)
+
+    # --- exploring: which hyperparameters does what stands behind a call use? ---------------------------------------
+
+    def _root(self) -> Run:
+        if self._top is not None:
+            return self._top
+        program = self.space.program
+        self._explore(program.root)
+        depth = self.space.max_depth
+        found = run(self._run(program.root, (None,) * len(program.root.outputs), depth, "", None))
+        self._top = found
+        return found
+
+    def _explore(self, root: Fragment) -> None:
+        """Unfold everything once, and note for each fragment which enclosing hyperparameters are used inside."""
+        callers: dict[Fragment, set[Fragment]] = {root: set()}
+        depth = self.space.max_depth
+        best: dict[Fragment, int] = {root: 0}
+        todo = [(root, 0, 0)]
+        while todo:
+            fragment, depth_here, level = todo.pop()
+            if level > _MOST_LEVELS:
+                raise NotCountable(
+                    f"{fragment.where()[:200]}: functions nest without end.\n"
+                    f"  Got {level} substitutions, each inside the one before.\n"
+                    "  Decorate the recursive function with @da.rule, so that it is known to be the same function again, "
+                    "and give it arguments that do not grow."
+                )
+            self.users.setdefault(fragment, self._own_users(fragment))
+            for call in fragment.calls:
+                deeper = depth_here + call.module.deepens
+                if not call.module.substitution or (depth is not None and deeper > depth):
+                    continue
+                for inner in self._inner(fragment, call):
+                    callers.setdefault(inner, set()).add(fragment)
+                    if inner not in best or deeper < best[inner]:
+                        best[inner] = deeper
+                        todo.append((inner, deeper, 0 if call.module.deepens else level + 1))
+        changed = list(callers)
+        while changed:
+            inner = changed.pop()
+            passed = {user for user in self.users[inner] if _home(user) is not inner}
+            for caller in callers[inner]:
+                if not passed <= self.users[caller]:
+                    self.users[caller] |= passed
+                    changed.append(caller)
+
+    def _own_users(self, fragment: Fragment) -> set[Any]:
+        used: set[Any] = {h for call in fragment.calls for h in call_roots(call)}
+        used.update(roots(fragment.config.values()))
+        used.update(call.module for call in fragment.calls if call.module.shared and call.module.substitution)
+        return used
+
+    def _inner(self, fragment: Fragment, call: Call) -> Iterator[Fragment]:
+        decisive = call_roots(call)
+        if any(h.domain.size == math.inf for h in decisive):
+            raise _Endless
+        if call.module.order_immaterial:
+            yield expand(fragment, call, {h: next(h.domain.values()) for h in decisive})
+            return
+        for binding in bindings(decisive, fragment.where(call.module)):
+            yield expand(fragment, call, binding)
+
+    # --- tables --------------------------------------------------------------------------------------------------------
+
+    def _run(
+        self,
+        fragment: Fragment,
+        ports: tuple[int | None, ...],
+        depth: int | None,
+        prefix: str | None,
+        exposed: tuple[Fragment, str] | None,
+    ) -> Recursive[Run]:
+        """Return the table of a fragment of which some outputs are wanted.
+
+        Args:
+            ports: the wanted outputs of a substitution, None for its only one; the root wants all.
+            depth: applications of rules that are left, or None for no limit.
+            prefix: where the fragment stands, in spaces whose restrictions go by address.
+            exposed: for the inside of a module that several places share: the home and path of its hyperparameters,
+                which are not summed over before all these places are joined.
+        """
+        memory = (fragment, ports, depth, prefix, exposed)
+        if memory in self.runs:
+            found = self.runs[memory]
+            if found is None:
+                raise _Endless
+            return found
+        self.runs[memory] = None  # in progress: meeting it again is a cycle
+        this = Run(fragment, prefix)
+        table = {self._start(this, ports): 1}
+        table = self._stage(this, None, self._with_config(this, table, exposed))
+        last_users = self._last_users(fragment) if exposed is None else {}
+        for call in reversed(fragment.calls):
+            parts: dict[tuple[int | None, ...], list[Part]] = {}
+            origins: list[tuple[Key, Origin]] = []
+            for key, count in table.items():
+                wanted = tuple(sorted([p for i, p in key.wanted if i == call.index], key=_port_order))
+                if not wanted:
+                    origins.append((key, (key, None, (), count)))
+                    continue
+                if wanted not in parts:
+                    parts[wanted] = yield self._parts(this, call, wanted, depth, exposed)
+                rest = frozenset([value for value in key.wanted if value[0] != call.index])
+                for part in parts[wanted]:
+                    bound = _join(key.bound, part.key.bound)
+                    if bound is not None:
+                        joined = Key(rest | part.key.wanted, key.captured | part.key.captured, bound)
+                        origins.append((joined, (key, part, (), _times(count, part.count))))
+            over = last_users.get(call.index, ())
+            table = self._stage(this, call, [self._sum(this, o, over) for o in origins] if over else origins)
+        if exposed is None:
+            left = {v for key in table for v, _ in key.bound if v.home is fragment}
+            rest_over = sorted(left, key=lambda variable: variable.path)  # sets have another order in each process
+            origins = [(key, (key, None, (), count)) for key, count in table.items()]
+            table = self._stage(this, None, [self._sum(this, o, rest_over) for o in origins])
+        this.table = table
+        self.runs[memory] = this
+        return this
+
+    def _start(self, this: Run, ports: tuple[int | None, ...]) -> Key:
+        return self._ask(this, _wanted_outputs(this.fragment, ports), frozenset())
+
+    def _ask(self, this: Run, references: Iterable[Reference], bound: frozenset[tuple[Variable, int]]) -> Key:
+        """Return the row that wants these values of a fragment and of those around it."""
+        wanted: set[tuple[int, int | None]] = set()
+        captured: set[tuple[Fragment, int, int | None]] = set()
+        for levels, index, port in references:
+            if levels == 0:
+                wanted.add((index, port))
+            else:
+                captured.add((this.fragment.owner_at(levels), index, port))
+        return Key(frozenset(wanted), frozenset(captured), bound)
+
+    def _stage(self, this: Run, call: Call | None, origins: Iterable[tuple[Key, Origin]]) -> dict[Key, Count]:
+        """Add up rows that have become the same, and remember how each came about."""
+        stage: dict[Key, list[Origin]] = {}
+        table: dict[Key, Count] = {}
+        for key, origin in origins:
+            stage.setdefault(key, []).append(origin)
+            table[key] = _plus(table.get(key, 0), origin[3])
+        if len(table) > _MOST_ENTRIES:
+            raise NotCountable(
+                f"{this.fragment.where()}: too many hyperparameters are shared between parts to count them together.\n"
+                f"  Got {len(table)} combinations.\n  Make hyperparameters inside the function that uses them, or fix some."
+            )
+        this.stages.append(stage)
+        this.calls.append(call)
+        return table
+
+    def _with_config(
+        self, this: Run, table: dict[Key, Count], exposed: tuple[Fragment, str] | None
+    ) -> list[tuple[Key, Origin]]:
+        bound = self._bound(this, roots(this.fragment.config.values()), exposed)
+        return [(key._replace(bound=bound), (key, None, (), count)) for key, count in table.items()]
+
+    def _last_users(self, fragment: Fragment) -> dict[int, list[Variable]]:
+        """Return by call the own hyperparameters that no earlier call uses, so that they can be summed over there."""
+        first: dict[Variable, int] = {}
+        for call in reversed(fragment.calls):
+            used: set[Any] = set(call_roots(call))
+            if call.module.substitution:
+                for inner in self._known_inner(fragment, call):
+                    used |= self.users[inner]
+            for user in used:
+                if isinstance(user, Independent) and _home(user) is fragment:
+                    first[self._variable(user, fragment)] = call.index
+        by_call: dict[int, list[Variable]] = {}
+        for variable, index in sorted(first.items(), key=lambda item: item[0].path):
+            by_call.setdefault(index, []).append(variable)
+        return by_call
+
+    def _known_inner(self, fragment: Fragment, call: Call) -> list[Fragment]:
+        return [inner for inner in self._inner(fragment, call) if inner in self.users]
+
+    def _variable(self, hyperparameter: Independent, user: Fragment) -> Variable:
+        owner = _home(hyperparameter) or user.program.root
+        return Variable(owner, owner.suffixes[user.slot_of(hyperparameter).index], hyperparameter)
+
+    def _bound(
+        self, this: Run, used: list[Independent], exposed: tuple[Fragment, str] | None, value: int = _ANY
+    ) -> frozenset[tuple[Variable, int]]:
+        return frozenset([(self._exposed(self._variable(h, this.fragment), this, exposed), value) for h in used])
+
+    def _exposed(self, variable: Variable, this: Run, exposed: tuple[Fragment, str] | None) -> Variable:
+        """Return the variable as it is known outside of a module that several places share."""
+        if exposed is None or variable.home is not this.fragment:
+            return variable
+        return Variable(exposed[0], exposed[1] + variable.path, variable.hyperparameter)
+
+    def _parts(
+        self, this: Run, call: Call, ports: tuple[int | None, ...], depth: int | None, exposed: tuple[Fragment, str] | None
+    ) -> Recursive[list[Part]]:
+        """Return the ways to unfold a call of which some outputs are wanted."""
+        fragment, module = this.fragment, call.module
+        used = [h for h in call_roots(call) if not self._left_open(this, h)]
+        if not module.substitution or len(used) < len(call_roots(call)):
+            return [Part(self._ask(this, call.inputs, self._bound(this, used, exposed)), 1, None, None)]
+        if depth is not None and depth < module.deepens:
+            return []
+        left = depth if depth is None else depth - module.deepens
+        if module.order_immaterial:
+            binding = {h: next(h.domain.values()) for h in used}
+            parts = yield self._alternative(this, call, ports, left, exposed, binding, dict.fromkeys(used, _ANY))
+            if len(parts) == 1 and parts[0].key.wanted == self._ask(this, call.inputs, frozenset()).wanted:
+                return parts
+        all_parts: list[Part] = []
+        places = {h: list(h.domain.values()) for h in used}
+        for binding in bindings(used, fragment.where(module)):
+            if self._excluded(this, binding):
+                continue
+            positions = {h: _position(places[h], value) for h, value in binding.items()}
+            all_parts += yield self._alternative(this, call, ports, left, exposed, binding, positions)
+        return all_parts
+
+    def _alternative(
+        self,
+        this: Run,
+        call: Call,
+        ports: tuple[int | None, ...],
+        left: int | None,
+        exposed: tuple[Fragment, str] | None,
+        binding: dict[Independent, Any],
+        positions: dict[Independent, int],
+    ) -> Recursive[list[Part]]:
+        inner = expand(this.fragment, call, binding)
+        if call.module.deepens and left is None and not can_end(inner, ENDLESS):
+            return []
+        home = this.fragment.owner_at(call.home)
+        path = call.name + inner.ending
+        inner_exposed = (home, path) if call.module.shared else None
+        if exposed is not None and home is this.fragment:
+            inner_exposed = (exposed[0], exposed[1] + path)
+        prefix = this.prefix + path if this.prefix is not None and self._matters(this.prefix + path) else None
+        found: Run = yield self._run(inner, ports, left, prefix, inner_exposed)
+        own = frozenset(
+            [(self._exposed(self._variable(h, this.fragment), this, exposed), p) for h, p in positions.items()]
+        )
+        parts: list[Part] = []
+        for row, count in found.table.items():
+            bound = _join(own, frozenset([(self._exposed(v, this, exposed), p) for v, p in row.bound]))
+            if bound is not None:
+                asked = self._ask(this, [call.inputs[i] for i, _ in row.wanted], bound)
+                local = [Reference(0, i, port) for owner, i, port in row.captured if owner is this.fragment]
+                captured = frozenset([c for c in row.captured if c[0] is not this.fragment])
+                key = Key(asked.wanted | self._ask(this, local, bound).wanted, asked.captured | captured, bound)
+                parts.append(Part(key, count, found, row))
+        return parts
+
+    def _sum(self, this: Run, origin: tuple[Key, Origin], over: Iterable[Variable]) -> tuple[Key, Origin]:
+        """Sum over hyperparameters that nothing else uses: a value that makes no difference stands for all of them."""
+        key, (before, part, summed, count) = origin
+        values = dict(key.bound)
+        for variable in over:
+            if variable in values:
+                value = values.pop(variable)
+                count = _times(count, self._ways(this, variable, value))
+                summed = (*summed, (variable, value))
+        return key._replace(bound=frozenset(values.items())), (before, part, summed, count)
+
+    # --- restrictions ----------------------------------------------------------------------------------------------------
+
+    def _matters(self, prefix: str) -> bool:
+        """Return whether a restriction of the space can tell this place from others."""
+        return self.space.predicate is not None or any(address.startswith(prefix) for address in self.space.fixed)
+
+    def _ways(self, this: Run, variable: Variable, value: int) -> Count:
+        """Return how many values a hyperparameter stands for that is summed over."""
+        domain = variable.hyperparameter.domain
+        address = (this.prefix or "") + variable.path
+        if this.prefix is not None and address in self.space.fixed:
+            fixed = domain.accept(self.space.fixed[address])
+            return int(value == _ANY or _position(list(domain.values()), fixed) == value)
+        return domain.size if value == _ANY else 1
+
+    def _excluded(self, this: Run, binding: dict[Independent, Any]) -> bool:
+        """Return whether a binding contradicts what `fix` decided for an own hyperparameter."""
+        if this.prefix is None or not self.space.fixed:
+            return False
+        for hyperparameter, value in binding.items():
+            if _home(hyperparameter) is this.fragment:
+                address = this.prefix + this.fragment.suffixes[hyperparameter.slot]
+                if address in self.space.fixed and self.space.fixed[address] != value:
+                    return True
+        return False
+
+    def _left_open(self, this: Run, hyperparameter: Independent) -> bool:
+        """Return whether `where` leaves a hyperparameter out."""
+        predicate = self.space.predicate
+        if predicate is None:
+            return False
+        from deep_arch.architecture import ChoicePoint
+
+        variable = self._variable(hyperparameter, this.fragment)
+        address = self._prefix_of(variable.home, this.prefix or "", this.fragment) + variable.path
+        return address not in self.space.fixed and not predicate(
+            ChoicePoint(address, hyperparameter.domain, hyperparameter.tag)
+        )
+
+    def _prefix_of(self, home: Fragment, prefix: str, fragment: Fragment) -> str:
+        """Return the prefix of an enclosing fragment: its own, or the part of this one that leads to it."""
+        if home is fragment:
+            return prefix
+        return "" if home.parent is None else self._shorten(prefix, home)
+
+    @staticmethod
+    def _shorten(prefix: str, home: Fragment) -> str:
+        ending = home.ending
+        while prefix and not (prefix.endswith(ending) and home.level <= prefix.count("/")):
+            prefix = prefix[: prefix.rstrip("/").rfind("/") + 1]
+        return prefix
+
+
+def sum_counts(counts: Iterable[Count]) -> Count:
+    """Return the sum, infinite where one is."""
+    total: Count = 0
+    for count in counts:
+        total = _plus(total, count)
+    return total
+
+
+def _pick(options: list[tuple[Any, Count]], rng: random.Random) -> Any:
+    if len(options) == 1:
+        return options[0][0]
+    ticket = rng.randrange(int(sum_counts(weight for _, weight in options)))
+    for option, weight in options:
+        ticket -= int(weight)
+        if ticket < 0:
+            return option
+    raise AssertionError("a ticket is below the sum of the weights")
+
+
+def _port_order(port: int | None) -> int:
+    return -1 if port is None else port
+
+
+def _position(values: list[Any], value: Any) -> int:
+    return next(i for i, v in enumerate(values) if v is value or (type(v) is type(value) and v == value))
+
+
+def _home(user: Hyperparameter | Module) -> Fragment | None:
+    """Return the fragment that made a hyperparameter or module; None for one made outside every function."""
+    return user.owner
+
+
+def _wanted_outputs(fragment: Fragment, ports: tuple[int | None, ...]) -> tuple[Reference, ...]:
+    """Return the outputs of a fragment that are wanted."""
+    outputs = fragment.outputs
+    if fragment.parent is None or None in ports:
+        return outputs
+    if len(outputs) == 1 and outputs[0].port is None and outputs[0].index >= fragment.owner_at(outputs[0].levels).n_inputs:
+        return tuple([outputs[0]._replace(port=port) for port in ports])
+    return tuple([outputs[port] for port in ports if port is not None and port < len(outputs)])

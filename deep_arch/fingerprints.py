@@ -1,0 +1,202 @@
+"""Fingerprints: texts that are equal for graphs that compute the same, up to order and renaming.
+
+Each node gets a colour from its operation, its arguments and the colours of its inputs, so that equal colours
+mean equal expressions. Where several nodes with parameters or randomness of their own have one colour, they may
+still differ in what they are joined to: colours are then refined by the neighbours on both sides until they are
+stable (Weisfeiler and Leman, 1968). Refinement alone cannot tell some graphs apart whose ambiguous part has
+cycles, so there each ambiguous node is singled out in turn, and all the results count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from deep_arch.errors import NotSpecified
+from deep_arch.graph import Argument, Graph, GraphCall
+from deep_arch.modules import Operation, Wrapped
+from deep_arch.ops import Identity
+
+if TYPE_CHECKING:
+    from deep_arch.architecture import Architecture
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+
+
+def fingerprint(architecture: Architecture) -> str:
+    """Return the fingerprint of a specified architecture."""
+    if not architecture.is_specified:
+        waiting = ", ".join(point.address for point in architecture.unassigned[:5])
+        raise NotSpecified(
+            f"{architecture.space.name}: a partial architecture has no fingerprint.\n  Got no value for {waiting}.\n"
+            "  Assign the rest, or compare the values of partial architectures."
+        )
+    graph = architecture.graph
+    config = {k: v.value if isinstance(v, Argument) else v for k, v in graph.config.items()}
+    return _hash(_graph(graph), *[f"{key}={canonical(value)}" for key, value in sorted(config.items())])
+
+
+def canonical(value: Any) -> str:
+    """Return a text for an argument that is the same in every process."""
+    if isinstance(value, Mapping):
+        items = sorted((canonical(k), canonical(v)) for k, v in value.items())  # pyright: ignore
+        return "{" + ",".join(f"{k}:{v}" for k, v in items) + "}"
+    if isinstance(value, list | tuple):
+        return f"{type(value).__name__}({','.join(map(canonical, value))})"  # pyright: ignore
+    if isinstance(value, set | frozenset):
+        return f"set({','.join(sorted(map(canonical, value)))})"  # pyright: ignore
+    if isinstance(value, type) or inspect.isroutine(value):
+        return _function(value)
+    if hasattr(value, "tobytes"):  # an array, whose repr leaves out what is long
+        return f"{value.dtype}{value.shape}{hashlib.blake2b(value.tobytes()).hexdigest()}"
+    return f"{type(value).__qualname__}:{value!r}" if type(value).__repr__ is not object.__repr__ else _parts(value)
+
+
+def _function(value: Any) -> str:
+    """Return what a function computes as far as it can be named: lambdas of one line differ by their code."""
+    name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value)}"
+    code = getattr(value, "__code__", None)
+    if code is None or "<" not in name:
+        return name
+    cells = [canonical(cell.cell_contents) for cell in value.__closure__ or ()]
+    constants = [c for c in code.co_consts if not inspect.iscode(c)]
+    return _hash(name, code.co_code.hex(), constants, code.co_names, cells, canonical(value.__defaults__))
+
+
+def _parts(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}{canonical(getattr(value, '__dict__', {}))}"
+
+
+class _Canonical:
+    """The nodes of a graph without what computes nothing, and with equal stateless nodes made one."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.labels: list[str] = []
+        self.commutative: list[bool] = []
+        self.inputs: list[tuple[int, ...]] = []  # nodes; several outputs of a node are nodes of their own
+        self.ties: dict[str, list[int]] = {}
+        self._merged: dict[tuple[str, tuple[int, ...]], int] = {}
+        place = {i: self._add(f"input {i}", ()) for i in range(len(graph.inputs))}
+        for call in graph.calls:
+            self._add_call(call, place)
+        self.outputs = tuple([place[i] for i in graph.outputs])
+        self._drop_unused()
+
+    def _add(self, label: str, inputs: tuple[int, ...], commutative: bool = False) -> int:
+        self.labels.append(label)
+        self.inputs.append(inputs)
+        self.commutative.append(commutative)
+        return len(self.labels) - 1
+
+    def _add_call(self, call: GraphCall, place: dict[int, int]) -> None:
+        module = call.module
+        inputs = tuple([place[i] for i in call.inputs])
+        if isinstance(module, Identity):
+            place[call.outputs[0]] = inputs[0]
+            return
+        stateless = isinstance(module, Operation) and module.stateless
+        commutative = isinstance(module, Operation) and module.commutative
+        key = (_label(module), tuple(sorted(inputs)) if commutative else inputs)
+        node = self._merged.get(key) if stateless else None
+        if node is None:
+            node = self._merged[key] = self._add(key[0], key[1], commutative)
+            if not stateless:
+                self.ties.setdefault(call.module_address, []).append(node)
+        several = len(call.outputs) > 1
+        for port, value in enumerate(call.outputs):
+            key = (f"output {port}", (node,))
+            if several and key not in self._merged:
+                self._merged[key] = self._add(*key)
+            place[value] = self._merged[key] if several else node
+
+    def _drop_unused(self) -> None:
+        self.live: set[int] = set(self.outputs)
+        for node in range(len(self.labels) - 1, -1, -1):
+            if node in self.live:
+                self.live.update(self.inputs[node])
+        self.groups = [[n for n in nodes if n in self.live] for nodes in self.ties.values()]
+
+    def forward(self, colours: Mapping[int, str] | None = None) -> dict[int, str]:
+        """Return a colour for each node: equal ones for equal expressions that start from equal `colours`."""
+        given: dict[int, str] = {}
+        for node in sorted(self.live):
+            inputs = [given[i] for i in self.inputs[node]]
+            own = colours[node] if colours else ""
+            given[node] = _hash(self.labels[node], own, *(sorted(inputs) if self.commutative[node] else inputs))
+        return given
+
+    def tied(self, colours: Mapping[int, str]) -> dict[int, str]:
+        """Return the colours with those of the nodes that share their parameters mixed in."""
+        given = dict(colours)
+        for group in self.groups:
+            if len(group) > 1:
+                together = _hash(*sorted(colours[n] for n in group))
+                given.update({n: _hash(colours[n], together) for n in group})
+        return given
+
+    def backward(self, colours: Mapping[int, str]) -> dict[int, str]:
+        """Return the colours with those of the nodes that use each mixed in."""
+        users: dict[int, list[str]] = {n: [] for n in self.live}
+        for place, node in enumerate(self.outputs):
+            users[node].append(f"output {place}")
+        for node in sorted(self.live, reverse=True):
+            for position, source in enumerate(self.inputs[node]):
+                users[source].append(_hash(colours[node], 0 if self.commutative[node] else position))
+        return {n: _hash(colours[n], *sorted(users[n])) for n in self.live}
+
+    def refined(self, colours: dict[int, str]) -> dict[int, str]:
+        """Return the colours refined by both sides until no class splits."""
+        n_classes = 0
+        while n_classes < len(set(colours.values())):
+            n_classes = len(set(colours.values()))
+            colours = self.backward(self.tied(self.forward(colours)))
+        return colours
+
+    def ambiguous_cycles(self, colours: Mapping[int, str]) -> list[int]:
+        """Return the nodes that share their colour, if those that do are joined in a cycle."""
+        counts = Counter(colours.values())
+        ambiguous = sorted(n for n in self.live if counts[colours[n]] > 1)
+        joined = [(n, i) for n in ambiguous for i in set(self.inputs[n])]
+        joined += [(-1 - g, n) for g, group in enumerate(self.groups) if len(group) > 1 for n in group]
+        parent: dict[int, int] = {}
+
+        def top(n: int) -> int:
+            while parent.get(n, n) != n:
+                n = parent[n]
+            return n
+
+        for a, b in joined:
+            if b in parent or counts[colours[b]] > 1:
+                a, b = top(a), top(b)
+                if a == b:
+                    return ambiguous
+                parent[a] = b
+        return []
+
+
+def _label(module: Any) -> str:
+    kind = module.factory if isinstance(module, Wrapped) else type(module)
+    arguments = sorted((name, canonical(value)) for name, value in module.arguments.items())
+    return _hash(_function(kind), *[f"{k}={v}" for k, v in arguments])
+
+
+def _graph(graph: Graph) -> str:
+    nodes = _Canonical(graph)
+    colours = nodes.tied(nodes.forward())
+    if len(set(colours.values())) == len(colours):
+        return _sum_up(nodes, colours)
+    colours = nodes.refined(colours)
+    singled = [
+        _sum_up(nodes, nodes.refined({**colours, node: _hash(colours[node], "singled out")}))
+        for node in nodes.ambiguous_cycles(colours)
+    ]
+    return _hash(_sum_up(nodes, colours), *sorted(singled))
+
+
+def _sum_up(nodes: _Canonical, colours: Mapping[int, str]) -> str:
+    return _hash(*sorted(colours.values()), "outputs", *[colours[n] for n in nodes.outputs])

@@ -1,0 +1,152 @@
+"""Searchers: what proposes values and learns from results."""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from deep_arch.architecture import ChoicePoint
+
+if TYPE_CHECKING:
+    from deep_arch.hyperparameters import Independent
+    from deep_arch.space import SearchSpace
+    from deep_arch.unfolding import Frame
+
+Values = Mapping[str, Any]
+"""Address to value: all that distinguishes one architecture from another in its space."""
+
+FinalState = Literal["complete", "failed", "skipped"]
+"""How a trial ended: with scores, with an error or a score that is no finite number, or set aside by the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedTrial:
+    """What came of one proposal, as a searcher is told it.
+
+    Attributes:
+        number: the trial's number, from 0 in the order of proposals. Where a duplicate is answered from the record,
+            the number of the trial that has the result.
+        values: address to value.
+        scores: one finite number for each objective, each to be maximised; empty unless the trial is complete.
+        intermediate: step to the score reported there, to be maximised too.
+        state: "complete", "failed" or "skipped".
+        budget: what the searcher allowed the trial, or None.
+    """
+
+    number: int
+    values: Values
+    scores: tuple[float, ...] = ()
+    intermediate: Mapping[int, float] = field(default_factory=dict[int, float])
+    state: FinalState = "complete"
+    budget: float | None = None
+
+
+class Searcher(ABC):
+    """An algorithm that proposes values and learns from results.
+
+    A searcher is pure algorithm: it reads no file and no clock and starts no thread, and all its randomness comes
+    from the generator that `start` gives it. It is written by overriding `tell` and one of
+
+    - `choose`, to be asked for one hyperparameter at a time, in the order in which the architecture unfolds, or
+    - `ask`, to propose all values at once, as evolution does.
+
+    A search is this sequence of calls::
+
+        searcher.start(space, random.Random(0))
+        first = searcher.ask()                        # {"n": 2, "conv2d.filters": 64}
+        second = searcher.ask()                       # several trials may be out at once,
+        searcher.tell(FinishedTrial(1, second, (0.7,)))         # come back in any order,
+        searcher.tell(FinishedTrial(0, first, state="failed"))  # and have no scores
+        text = json.dumps(searcher.state_dict())
+
+        resumed = type(searcher)(...)                 # made with the same arguments, in another process
+        resumed.start(space, random.Random(0))
+        resumed.load_state_dict(json.loads(text))
+        resumed.ask() == searcher.ask()
+
+    Laws, for which `deep_arch.testing.searcher_contract.SearcherContract` has a test each:
+        proposes_only_architectures_of_its_space: `space.at(ask())` succeeds, also in a sub-space of `limit`, `fix` or
+            `where`, whose values leave out what the sub-space leaves open.
+        handles_a_space_without_choices: `ask` proposes the only values, or None.
+        takes_results_in_any_order: several trials may be out at once.
+        survives_trials_without_scores: trials that failed or were skipped are told like others.
+        takes_a_result_twice: a duplicate is answered from the record, with the number of its first trial.
+        proposes_after_none: where `ask` gives None while trials are out, it proposes again once they are told, or the
+            search is over.
+        same_seed_same_history: equal spaces, generators and results give equal proposals.
+        same_history_in_every_process: also where strings hash otherwise.
+        resumes_exactly: a state that went through JSON continues as though nothing had happened.
+        resumes_in_another_process: the same, elsewhere.
+        start_begins_anew: `start` forgets what was before.
+        moves_no_global_random_state: neither Python's nor NumPy's.
+    """
+
+    space: SearchSpace
+    rng: random.Random
+
+    def start(self, space: SearchSpace, rng: random.Random) -> None:
+        """Begin a search of `space`; whoever overrides this calls `super().start(space, rng)` first.
+
+        Args:
+            space: what to search.
+            rng: where all randomness comes from.
+        """
+        self.space, self.rng = space, rng
+
+    def choose(self, point: ChoicePoint) -> Any:
+        """Return a value of `point.domain`.
+
+        `point.values` holds what was decided so far, and what the space fixes; it grows afterwards, so a searcher
+        that keeps it copies it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__}: a searcher overrides `choose`, or `ask`.\n  Got a call of `choose`.\n"
+            "  Write `def choose(self, point): return point.domain.draw(self.rng)`, or propose all values in `ask`."
+        )
+
+    def ask(self) -> Values | None:
+        """Return the values of one architecture; what is not overridden unfolds the space with `choose`.
+
+        Returns:
+            Address to value, or None for nothing to propose: until more results are told or, where no trial is out,
+            for good.
+        """
+        so_far = dict(self.space.fixed)
+        seen = MappingProxyType(so_far)
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            so_far[address] = value = self.choose(ChoicePoint(address, hyperparameter.domain, hyperparameter.tag, seen))
+            return value
+
+        return self.space.unfold(choose).values
+
+    @abstractmethod
+    def tell(self, trial: FinishedTrial) -> None:
+        """Learn what came of a proposal."""
+
+    def budget(self, values: Values) -> float | None:
+        """Return how much the proposal that `ask` just gave may spend, in the user's unit such as epochs, or None."""
+        return None
+
+    def should_stop(self, number: int, values: Values, intermediate: Mapping[int, float]) -> bool:
+        """Return whether a trial that is out may stop early, given its scores so far by step, to be maximised."""
+        return False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that `load_state_dict` needs to continue exactly, as JSON can hold it.
+
+        A searcher with a state of its own returns `{**super().state_dict(), ...}`. It writes values with
+        `space.at(values).to_json()` and reads them with `Architecture.from_json(text, space).values`, since an
+        option may be anything, such as a class.
+        """
+        version, internal, gauss = self.rng.getstate()
+        return {"rng": [version, list(internal), gauss]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken; called after `start` with the same space."""
+        version, internal, gauss = state["rng"]
+        self.rng.setstate((version, tuple(internal), gauss))

@@ -1,0 +1,1 @@
+"""Contracts: test classes that an author of a searcher or a backend subclasses."""

@@ -1,0 +1,65 @@
+"""Small spaces that have between them everything a searcher can meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import deep_arch as da
+from deep_arch import ops
+
+
+@da.space
+def constant(x: Any) -> Any:
+    """Leave nothing to choose."""
+    return ops.Dense(units=8)(x)
+
+
+@da.space
+def flat(x: Any) -> Any:
+    """Have every kind of domain, and options that JSON cannot hold."""
+    da.config(rate=da.real(1e-4, 1e-1, log=True), order=da.permutation(["a", "b", "c"]), parts=da.subset(range(4), 2))
+    x = ops.Dense(units=da.integer(1, 1000, log=True))(x)
+    activation = da.choice([ops.ReLU, ops.Tanh], name="activation")
+    return da.optional(da.substitute(lambda make: make, make=activation), da.boolean(name="active"))(x)
+
+
+@da.space
+def shared_and_dependent(x: Any) -> Any:
+    """Share hyperparameters, and compute others from them."""
+    n, units = da.choice([1, 2, 3], name="n"), da.choice([4, 8], name="units")
+    x = da.repeat(lambda: ops.Dense(units=units), n)(x)
+    return da.repeat(lambda: ops.Dense(units=2 * units, use_bias=da.boolean()), n + 1)(x)
+
+
+@da.space
+def conditional(x: Any) -> Any:
+    """Decide with some hyperparameters whether others exist."""
+    dense = da.sequential(lambda: ops.Dense(units=da.choice([4, 8])), ops.ReLU)
+    x = da.or_({"dense": dense, "deep": lambda: da.repeat(lambda: dense, da.integer(0, 3)), "none": ops.Identity})(x)
+    return da.permute([lambda: da.optional(lambda: ops.Dropout(rate=da.choice([0.25, 0.5]))), ops.Tanh])(x)
+
+
+@da.rule
+def expression() -> Any:
+    """Derive a leaf, or a sum of two expressions."""
+    return da.or_({"leaf": ops.ReLU, "sum": lambda: lambda x: ops.Add()(expression()(x), expression()(x))})
+
+
+@da.space
+def recursive(x: Any) -> Any:
+    """Nest without end."""
+    return expression()(x)
+
+
+SPACES: Final[Mapping[str, da.SearchSpace]] = {
+    "constant": constant,
+    "flat": flat,
+    "shared_and_dependent": shared_and_dependent,
+    "conditional": conditional,
+    "limited": recursive.limit(max_depth=4),
+    "fixed": shared_and_dependent.fix({"n": 2}),
+    "some": shared_and_dependent.where(lambda point: point.name in ("n", "units")),
+    "rest": shared_and_dependent.where(lambda point: point.name != "units").fix({"units": 8}),
+}
+"""By name, so that another process finds the same one."""

@@ -1,0 +1,119 @@
+"""From the plan of a drawing to Graphviz's own graph."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, Final
+
+from deep_arch.visualization import palette
+from deep_arch.visualization.dot_program import graphviz_package
+from deep_arch.visualization.labels import heading_label, node_label
+from deep_arch.visualization.legend import caption
+from deep_arch.visualization.plan import Cluster, Edge, Node, Plan
+
+_GRAPH: Final = {
+    "fontname": palette.FONT,
+    "labelloc": "t",
+    "labeljust": "l",
+    "nodesep": "0.3",
+    "ranksep": "0.35",
+    "compound": "true",  # lets a line end at a cluster
+    "bgcolor": palette.PAPER,
+    "pad": "0.15",
+}
+_NODE: Final = {"fontname": palette.FONT, "fontsize": "10", "shape": "box", "margin": "0.06,0.03", "height": "0.3"}
+_EDGE: Final = {"fontname": palette.FONT, "fontsize": "8", "color": palette.LINE, "arrowsize": "0.6"}
+
+_NODES: Final[dict[str, dict[str, str]]] = {
+    "input": {"shape": "invhouse", "style": "filled", "margin": "0.1,0.02"},
+    "output": {"shape": "house", "style": "filled", "margin": "0.1,0.02"},
+    "module": {"style": "filled"},
+    "substitution": {"style": "filled,dashed", "peripheries": "2", "penwidth": "1.2"},
+    "hyperparameter": {"shape": "ellipse", "style": "filled", "margin": "0.02,0.02"},
+    "config": {"shape": "note", "style": "filled"},
+    "empty": {"style": "filled,rounded,dashed", "margin": "0.02,0"},
+}
+_COLOURS: Final = {
+    "input": palette.PORT,
+    "output": palette.PORT,
+    "module": palette.MODULE,
+    "substitution": palette.SUBSTITUTION,
+    "config": palette.CONFIG,
+    "empty": palette.EMPTY,
+}
+# Only the data's own lines pull nodes together; the others follow where these lead.
+_EDGES: Final[dict[str, dict[str, str]]] = {
+    "data": {"weight": "8"},
+    "depends": {"style": "dashed", "color": palette.ROWS["dependent"][1], "arrowhead": "open", "weight": "1"},
+    "tied": {"style": "dotted", "arrowhead": "none", "constraint": "false", "penwidth": "2"},
+    "absent": {"style": "dotted", "color": palette.EMPTY[1], "arrowhead": "none", "weight": "1"},
+}
+
+
+def make_digraph(plan: Plan, legend: bool, direction: str) -> Any:
+    """Return a `graphviz.Digraph` of a plan.
+
+    Raises:
+        MissingDependency: the graphviz package is not installed.
+    """
+    graphviz = graphviz_package()
+    graph_attributes = {**_GRAPH, "rankdir": direction, "label": f"<{caption(plan, legend)}>"}
+    digraph = graphviz.Digraph(plan.name, graph_attr=graph_attributes, node_attr=_NODE, edge_attr=_EDGE)
+    # Addresses hold colons and brackets that DOT and Graphviz's own package read as ports, so nodes are numbered.
+    ids = {node.key: f"n{i}" for i, node in enumerate(plan.nodes)}
+    clusters = {cluster.key: f"cluster_{i}" for i, cluster in enumerate(plan.clusters)}
+    _Writer(plan, graphviz, ids, clusters).write(digraph, "")
+    for edge in plan.edges:
+        digraph.edge(ids[edge.tail], ids[edge.head], **_edge_attributes(edge, plan, clusters))
+    return digraph
+
+
+class _Writer:
+    def __init__(self, plan: Plan, graphviz: Any, ids: dict[str, str], clusters: dict[str, str]) -> None:
+        self._escape, self._ids, self._names = graphviz.escape, ids, clusters
+        self._nodes: dict[str, list[Node]] = defaultdict(list)
+        self._clusters: dict[str, list[Cluster]] = defaultdict(list)
+        for node in plan.nodes:
+            self._nodes[node.cluster].append(node)
+        for cluster in plan.clusters:
+            self._clusters[cluster.parent].append(cluster)
+
+    def write(self, graph: Any, key: str) -> None:
+        for node in self._nodes[key]:
+            graph.node(self._ids[node.key], label=f"<{node_label(node)}>", **self._node_attributes(node))
+        for cluster in self._clusters[key]:
+            with graph.subgraph(name=self._names[cluster.key]) as inner:
+                inner.attr(label=f"<{heading_label(cluster.headings)}>", **self._cluster_attributes(cluster))
+                self.write(inner, cluster.key)
+
+    def _node_attributes(self, node: Node) -> dict[str, str]:
+        fill, line = _COLOURS.get(node.kind) or palette.ROWS[node.rows[0].kind]
+        attributes = {**_NODES[node.kind], "fillcolor": fill, "color": line, "class": node.kind}
+        if node.tie is not None:
+            attributes |= {"color": palette.tie_colour(node.tie), "penwidth": "2"}
+        if node.kind == "hyperparameter" and node.rows[0].kind == "open":
+            attributes["style"] = "filled,dashed"
+        return attributes | {"tooltip": self._escape(node.tip)}
+
+    def _cluster_attributes(self, cluster: Cluster) -> dict[str, str]:
+        return {
+            "style": "filled,rounded",
+            "fillcolor": palette.CLUSTERS[cluster.depth % len(palette.CLUSTERS)],
+            "color": palette.CLUSTER_LINE,
+            "class": "expanded",
+            "tooltip": self._escape(cluster.tip),
+            "margin": "7",
+        }
+
+
+def _edge_attributes(edge: Edge, plan: Plan, clusters: dict[str, str]) -> dict[str, str]:
+    attributes = {**_EDGES[edge.kind], "class": edge.kind}
+    if edge.tie is not None:
+        attributes["color"] = palette.tie_colour(edge.tie)
+    if edge.tail_mark:
+        attributes["taillabel"] = edge.tail_mark
+    if edge.head_mark:
+        attributes["headlabel"] = edge.head_mark
+    if edge.cluster:
+        attributes["lhead"] = clusters[edge.cluster]
+    return attributes

@@ -1,0 +1,127 @@
+"""Drawing architectures through Graphviz."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from deep_arch.architecture import Architecture, Inputs
+from deep_arch.errors import BadArgument, MissingDependency, nearest
+from deep_arch.space import SearchSpace
+from deep_arch.visualization.digraph import make_digraph
+from deep_arch.visualization.dot_program import run_dot
+from deep_arch.visualization.planning import make_plan
+
+FORMATS: Final = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot"}
+"""The endings of files that `render` writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `render`.
+
+    Attributes:
+        inputs: the specs of the inputs, to show shapes as far as they are known.
+        legend: whether a legend says what is what.
+        direction: from top to bottom, or from left to right.
+    """
+
+    inputs: Inputs | None = None
+    legend: bool = True
+    direction: Literal["TB", "LR"] = "TB"
+
+
+def render(architecture: Architecture | SearchSpace, path: str | PathLike[str] | None = None, **options: Any) -> str:
+    """Draw an architecture, partial or specified, or a space with nothing assigned, and return the DOT text.
+
+    Args:
+        architecture: what to draw.
+        path: a file whose ending chooses the format: .svg, .png, .pdf, .dot or .gv. With none, nothing is
+            written, and the program `dot` is not needed; nor is it for DOT text.
+        options: `inputs`, `legend` and `direction`, see `Options`.
+
+    Raises:
+        BadArgument: an option or an ending that does not exist.
+        MissingDependency: the graphviz package, or its program `dot`, is not installed.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> @da.space
+        ... def net(x):
+        ...     return ops.Dense(units=da.choice([10, 20]))(x)
+        >>> "units ∈ {10, 20}" in render(net)
+        True
+        >>> "units = 10" in render(net.start().assign("dense.units", 10), direction="LR")
+        True
+    """
+    digraph = _digraph(architecture, options)
+    text = str(digraph.source)
+    if path is not None:
+        kind = _format(Path(path))
+        if kind == "dot":
+            Path(path).write_text(text, encoding="utf-8", newline="\n")
+        else:
+            Path(path).write_bytes(run_dot(digraph, kind))
+    return text
+
+
+def mimebundle(architecture: Architecture | SearchSpace) -> dict[str, Any]:
+    """Return what a notebook shows: a picture, or only the text where Graphviz is not installed."""
+    bundle: dict[str, Any] = {"text/plain": repr(architecture)}
+    try:
+        bundle["image/svg+xml"] = run_dot(_digraph(architecture, {}), "svg").decode()
+    except MissingDependency:
+        pass
+    return bundle
+
+
+def _digraph(architecture: Architecture | SearchSpace, given: Mapping[str, Any]) -> Any:
+    options = _options(given)
+    plan = make_plan(state_of(architecture), options.inputs)
+    return make_digraph(plan, options.legend, options.direction)
+
+
+def state_of(architecture: Any) -> Architecture:
+    """Return an architecture as it is, and a space with nothing assigned.
+
+    Raises:
+        BadArgument: it is neither.
+    """
+    if isinstance(architecture, SearchSpace):
+        return architecture.start()
+    if isinstance(architecture, Architecture):
+        return architecture
+    raise BadArgument(
+        f"render: expected an architecture or a space.\n  Got {architecture!r} ({type(architecture).__name__}).\n"
+        "  Decorate the function with @da.space, and pass it, net.start() or net.sample(seed=0)."
+    )
+
+
+def _options(given: Mapping[str, Any]) -> Options:
+    names = [field.name for field in fields(Options)]
+    for name in given:
+        if name not in names:
+            raise BadArgument(
+                f"render: has no option {name!r}.\n  Got {name}={given[name]!r}.\n"
+                f"  The options are {', '.join(names)}.{nearest(name, names)}"
+            )
+    options = Options(**given)
+    if options.direction not in ("TB", "LR"):
+        raise BadArgument(
+            f"render: direction is 'TB', from top to bottom, or 'LR', from left to right.\n  Got {options.direction!r}."
+        )
+    return options
+
+
+def _format(path: Path) -> str:
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise BadArgument(
+            f"render: the file's ending chooses the format, and must be one of {', '.join(FORMATS)}.\n"
+            f"  Got {str(path)!r}.\n  Write render({path.stem + '.svg'!r})."
+        )
+    return kind

@@ -1,0 +1,74 @@
+"""The legend: a sample of each kind of thing that a drawing has, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from deep_arch.visualization import palette
+from deep_arch.visualization.labels import cell, chip, font, table
+from deep_arch.visualization.plan import Plan, Row
+
+_IN_A_LINE: Final = 3
+
+
+def caption(plan: Plan, legend: bool) -> str:
+    """Return the label of the whole drawing: its name, its state, and the legend."""
+    title = font(plan.name, 14, bold=True) + font(f"   {plan.state}", 10, palette.MUTED)
+    rows = [cell(title)]
+    entries = [*_entries(plan)] if legend else []
+    lines = [entries[i : i + _IN_A_LINE] for i in range(0, len(entries), _IN_A_LINE)]
+    if lines:
+        rows.append(cell(table(["".join(line) for line in lines])))
+    return table(rows)
+
+
+def _entries(plan: Plan) -> Iterator[str]:
+    kinds = {node.kind for node in plan.nodes}
+    rows = [row for node in plan.nodes for row in node.rows]
+    rows += [row for cluster in plan.clusters for heading in cluster.headings for row in heading.rows]
+    row_kinds = {row.kind for row in rows}
+    if kinds & {"input", "output"}:
+        yield _entry(_box("x", *palette.PORT, colour=palette.PAPER), "input, output")
+    if "module" in kinds:
+        yield _entry(_box("Module", *palette.MODULE), "operation")
+    if "substitution" in kinds:
+        yield _entry(_double_box("substitution"), "not expanded yet")
+    if plan.clusters:
+        yield _entry(_box("substitution", palette.CLUSTERS[1], palette.CLUSTER_LINE, "ROUNDED"), "expanded")
+    if "empty" in kinds:
+        yield _entry(_box("→ nothing", *palette.EMPTY, "ROUNDED,DASHED", palette.MUTED), "expanded, no module left")
+    if "open" in row_kinds:
+        yield _entry(table([chip(Row("open", "h ∈ {a, b}"))]), "open, and its domain")
+    if "assigned" in row_kinds:
+        yield _entry(table([chip(Row("assigned", "h = a"))]), "assigned")
+    if "dependent" in row_kinds:
+        yield _entry(table([chip(Row("dependent", "h = 2 · n"))]), "dependent, and its formula")
+    yield from _line_entries({edge.kind for edge in plan.edges})
+    if any(edge.head_mark or edge.tail_mark for edge in plan.edges):
+        yield _entry(font("0, 1", 8, palette.MUTED), "order of inputs, outputs")
+
+
+def _line_entries(kinds: set[str]) -> Iterator[str]:
+    if "depends" in kinds:
+        yield _entry(font("- - ->", 10, palette.ROWS["dependent"][1], bold=True), "depends on")
+    if "tied" in kinds:
+        yield _entry(font("· · ·", 10, palette.tie_colour(0), bold=True), "tied: one module, called again")
+
+
+def _entry(sample: str, meaning: str) -> str:
+    return cell(sample) + cell(font(meaning + "    ", 9, palette.MUTED))
+
+
+def _box(text: str, fill: str, line: str, style: str = "SOLID", colour: str = palette.INK) -> str:
+    content = cell(font(text, 9, colour), f' BGCOLOR="{fill}" COLOR="{line}" BORDER="1" STYLE="{style}"')
+    return table([content])
+
+
+def _double_box(text: str) -> str:
+    fill, line = palette.SUBSTITUTION
+    inner = cell(font(text, 9), f' BGCOLOR="{fill}" COLOR="{line}" BORDER="1" STYLE="DASHED"')
+    return (
+        f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="2" CELLPADDING="2" COLOR="{line}" STYLE="DASHED">'
+        f"<TR>{inner}</TR></TABLE>"
+    )

@@ -1,0 +1,120 @@
+"""What a drawing shows, before anything is drawn: nodes, edges and clusters as plain data.
+
+`planning` makes a plan of an architecture, `dot` writes it as DOT text. Whatever else draws (a page, a report)
+can start from the same plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+NodeKind = Literal["input", "output", "module", "substitution", "hyperparameter", "config", "empty"]
+"""`empty` marks an expanded substitution that left no module, such as an optional that is not used."""
+
+RowKind = Literal["open", "assigned", "dependent", "constant"]
+
+EdgeKind = Literal["data", "depends", "tied", "absent"]
+"""`depends` leads from a hyperparameter to what uses it, `tied` joins two calls of one module, and `absent` leads
+to the mark of a substitution that left no module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One hyperparameter, or one constant, as a line of text.
+
+    Attributes:
+        address: the hyperparameter's address; empty for a constant.
+    """
+
+    kind: RowKind
+    text: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The name of an expanded substitution, and what decided it."""
+
+    name: str
+    rows: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One box, port or oval.
+
+    Attributes:
+        key: unique among the nodes: the kind of thing and its address.
+        title: the operation's name, or the port's.
+        detail: the constant arguments that differ from their defaults.
+        caption: the address, as far as the clusters around the node do not tell it.
+        tip: everything in full, for a reader who points at the node.
+        shapes: the shape of what it gives, where that is known.
+        misfit: whether its inputs do not fit it.
+        tie: equal for the calls of one module, counted from 0; None for a module that is called once.
+        cluster: the key of the innermost cluster around it, or empty.
+    """
+
+    key: str
+    kind: NodeKind
+    title: str
+    tip: str
+    cluster: str = ""
+    detail: str = ""
+    caption: str = ""
+    rows: tuple[Row, ...] = ()
+    headings: tuple[Heading, ...] = ()
+    shapes: str = ""
+    misfit: bool = False
+    tie: int | None = None
+
+    def moved(self, cluster: str, caption: str) -> Node:
+        """Return the node inside another cluster."""
+        return replace(self, cluster=cluster, caption=caption)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A line between two nodes, given by their keys.
+
+    Attributes:
+        tail_mark, head_mark: the position among the outputs and inputs, where the order of several matters.
+        cluster: the cluster that the line ends at, with `head` as one of the nodes inside; or empty.
+    """
+
+    tail: str
+    head: str
+    kind: EdgeKind
+    tail_mark: str = ""
+    head_mark: str = ""
+    cluster: str = ""
+    tie: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Expanded substitutions drawn as one frame: several where each holds nothing but the next.
+
+    Attributes:
+        key: the prefix of the addresses inside, without its last slash.
+        parent: the key of the cluster around it, or empty.
+        depth: the number of clusters around it.
+    """
+
+    key: str
+    headings: tuple[Heading, ...]
+    tip: str
+    parent: str = ""
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole drawing. Nodes and clusters stand in the order of the graph, outer clusters first."""
+
+    name: str
+    state: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    clusters: tuple[Cluster, ...]

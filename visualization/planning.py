@@ -1,0 +1,237 @@
+"""From an architecture to the plan of its drawing."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deep_arch.architecture import Architecture, Inputs
+from deep_arch.graph import Argument, GraphCall, Group
+from deep_arch.modules import Module
+from deep_arch.visualization.clusters import Arrangement, arrange, mark_key, relative
+from deep_arch.visualization.places import call_place, group_key, taken_values
+from deep_arch.visualization.plan import Edge, Heading, Node, Plan, Row
+from deep_arch.visualization.shapes import Shapes, known_shapes, shape_text
+from deep_arch.visualization.sharing import Apart, User, find_apart
+from deep_arch.visualization.wording import argument_text, constants, last_part, operation_name, value_text
+
+
+def make_plan(architecture: Architecture, inputs: Inputs | None = None) -> Plan:
+    """Return what a drawing of `architecture` shows.
+
+    Args:
+        architecture: partial or fully specified.
+        inputs: the specs of the inputs, to show shapes as far as they are known.
+
+    Raises:
+        BadArgument: an input without a spec, or a spec without an input.
+    """
+    return _Planner(architecture, known_shapes(architecture, inputs)).plan()
+
+
+def _call_key(call: GraphCall) -> str:
+    return f"call {call.address}"
+
+
+def _hyperparameter_key(address: str) -> str:
+    return f"hyperparameter {address}"
+
+
+def _config_key(place: str) -> str:
+    return f"config {place}"
+
+
+def _group_target(key: str) -> str:
+    return f"group {key}"
+
+
+class _Planner:
+    def __init__(self, architecture: Architecture, shapes: Shapes) -> None:
+        self._architecture, self._graph, self._shapes = architecture, architecture.graph, shapes
+        self._domains = {point.address: point.domain for point in architecture.unassigned}
+        self._groups = {group_key(group): group for group in self._graph.groups}
+        self._configs = self._config_by_place()
+        self._ties = self._find_ties()
+        self._apart = find_apart([*self._users()])
+
+    def plan(self) -> Plan:
+        nodes = [*self._ports("input"), *self._hyperparameters(), *self._modules(), *self._config_boxes()]
+        headings = {key: self._heading(group) for key, group in self._groups.items()}
+        arrangement = arrange(headings, {node.key: node.cluster for node in nodes})
+        nodes = [self._placed(node, arrangement) for node in [*nodes, *arrangement.marks]]
+        edges = [*self._dependences(arrangement), *self._data(), *self._absent(arrangement), *self._tied()]
+        name, outputs = self._architecture.space.name, self._ports("output")
+        return Plan(name, self._state(), (*nodes, *outputs), tuple(edges), tuple(arrangement.clusters))
+
+    def _state(self) -> str:
+        assigned = len(self._architecture.values)
+        if self._architecture.is_specified:
+            return f"fully specified, {assigned} assigned"
+        return f"{assigned} assigned, {len(self._architecture.unassigned)} open"
+
+    # --- hyperparameters ---------------------------------------------------------------------------------------
+
+    def _config_by_place(self) -> dict[str, dict[str, Any]]:
+        places: dict[str, dict[str, Any]] = defaultdict(dict)
+        for key, value in self._graph.config.items():
+            place, _, name = key.rpartition("/")
+            places[place][name] = value
+        return places
+
+    def _users(self) -> Iterator[User]:
+        """Yield what takes hyperparameters; the further calls of a tied module take nothing new."""
+        seen: set[str] = set()
+        for call in self._graph.calls:
+            if call.module_address not in seen:
+                seen.add(call.module_address)
+                yield User(_call_key(call), tuple([(a.name, a) for a in call.arguments]))
+        for key, group in self._groups.items():
+            yield User(_group_target(key), tuple([(a.name, a) for a in group.arguments]))
+        for place, entries in self._configs.items():
+            arguments = [(name, value) for name, value in entries.items() if isinstance(value, Argument)]
+            yield User(_config_key(place), tuple(arguments))
+
+    def _row(self, name: str, argument: Argument, whole: bool = False) -> Row:
+        """Return a line for a hyperparameter: `whole` where it is drawn, a reference where it is drawn apart."""
+        domain = None if argument.domain is None else self._domains.get(argument.address, argument.domain)
+        kind = "dependent" if domain is None else "open" if argument.is_open else "assigned"
+        separate = argument.address in self._apart and not whole
+        return Row(kind, argument_text(name, argument, domain, separate), argument.address)
+
+    def _rows(self, arguments: tuple[Argument, ...]) -> tuple[Row, ...]:
+        return tuple([self._row(argument.name, argument) for argument in arguments])
+
+    def _heading(self, group: Group) -> Heading:
+        plain = tuple([Row("constant", text) for text in constants(group.module)])
+        return Heading(operation_name(group.module), self._rows(group.arguments) + plain)
+
+    # --- nodes -------------------------------------------------------------------------------------------------
+
+    def _ports(self, kind: Any) -> Iterator[Node]:
+        graph = self._graph
+        names, ids = (graph.inputs, range(len(graph.inputs))) if kind == "input" else (graph.output_names, graph.outputs)
+        for name, i in zip(names, ids, strict=True):
+            yield Node(f"{kind} {name}", kind, name, tip=f"{kind} {name}", shapes=self._shapes_of((i,)))
+
+    def _hyperparameters(self) -> Iterator[Node]:
+        for address, apart in self._apart.items():
+            row = self._row(last_part(address), apart.argument, whole=True)
+            detail = "" if apart.has_lines else f"used in {len(apart.targets)} places"
+            place = address.rpartition("/")[0]
+            yield Node(
+                _hyperparameter_key(address), "hyperparameter", "", _tip(address, row), place, detail, rows=(row,)
+            )
+
+    def _modules(self) -> Iterator[Node]:
+        for call in self._graph.calls:
+            module = call.template
+            rows = self._rows(call.arguments)
+            misfit = self._shapes.misfits.get(call.address, "")
+            yield Node(
+                key=_call_key(call),
+                kind="substitution" if module.substitution else "module",
+                title=operation_name(module),
+                tip=_tip(call.address, *rows, *_constant_rows(module)) + (f"\n{misfit}" if misfit else ""),
+                cluster=call_place(call),
+                detail=", ".join(constants(module)),
+                caption=call.address,
+                rows=rows,
+                shapes=self._shapes_of(call.outputs),
+                misfit=bool(misfit),
+                tie=self._ties.get(call.module_address),
+            )
+
+    def _config_boxes(self) -> Iterator[Node]:
+        for place, entries in self._configs.items():
+            rows = [
+                self._row(name, value)
+                if isinstance(value, Argument)
+                else Row("constant", f"{name} = {value_text(value)}")
+                for name, value in entries.items()
+            ]
+            yield Node(_config_key(place), "config", "config", _tip(place, *rows), place, rows=tuple(rows))
+
+    def _placed(self, node: Node, arrangement: Arrangement) -> Node:
+        cluster = arrangement.inside[node.key]
+        # A module made in an enclosing function may be drawn in the first frame around its call that is drawn at all.
+        return node.moved(cluster, relative(node.caption, cluster))
+
+    def _shapes_of(self, ids: tuple[int, ...]) -> str:
+        specs = [self._shapes.specs[i] for i in ids]
+        return ", ".join([shape_text(spec) for spec in specs if spec is not None])
+
+    # --- edges -------------------------------------------------------------------------------------------------
+
+    def _value_sources(self) -> list[tuple[str, str]]:
+        """Return the node that gives each value, by id, and the value's position where the node gives several."""
+        sources = [(f"input {name}", "") for name in self._graph.inputs]
+        for call in self._graph.calls:
+            several = len(call.outputs) > 1
+            sources += [(_call_key(call), str(i) if several else "") for i in range(len(call.outputs))]
+        return sources
+
+    def _data(self) -> Iterator[Edge]:
+        sources = self._value_sources()
+        for call in self._graph.calls:
+            ordered = len(call.inputs) > 1 and not getattr(call.template, "commutative", False)
+            for position, i in enumerate(call.inputs):
+                tail, mark = sources[i]
+                yield Edge(tail, _call_key(call), "data", mark, str(position) if ordered else "")
+        for i, name in zip(self._graph.outputs, self._graph.output_names, strict=True):
+            yield Edge(sources[i][0], f"output {name}", "data", sources[i][1])
+
+    def _dependences(self, arrangement: Arrangement) -> Iterator[Edge]:
+        first = _first_inside(arrangement)
+        for address, apart in self._apart.items():
+            tail = _hyperparameter_key(address)
+            for parent in apart.parents:
+                yield Edge(_hyperparameter_key(parent), tail, "depends")
+            for target in apart.targets if apart.has_lines else ():
+                if not target.startswith("group "):
+                    yield Edge(tail, target, "depends")
+                    continue
+                shown = arrangement.shown[target.removeprefix("group ")]
+                if shown in first:
+                    yield Edge(tail, first[shown], "depends", cluster=shown)
+                else:
+                    yield Edge(tail, shown, "depends")
+
+    def _absent(self, arrangement: Arrangement) -> Iterator[Edge]:
+        sources = self._value_sources()
+        empty = [group for key, group in self._groups.items() if arrangement.shown.get(key) == mark_key(key)]
+        for key, taken in taken_values(self._graph, empty).items() if empty else ():
+            for i in dict.fromkeys(taken):
+                yield Edge(sources[i][0], mark_key(key), "absent")
+
+    def _find_ties(self) -> dict[str, int]:
+        calls = Counter(call.module_address for call in self._graph.calls)
+        return {address: i for i, address in enumerate(a for a, n in calls.items() if n > 1)}
+
+    def _tied(self) -> Iterator[Edge]:
+        last: dict[str, str] = {}
+        for call in self._graph.calls:
+            address = call.module_address
+            if address in self._ties:
+                if address in last:
+                    yield Edge(last[address], _call_key(call), "tied", tie=self._ties[address])
+                last[address] = _call_key(call)
+
+
+def _first_inside(arrangement: Arrangement) -> Mapping[str, str]:
+    """Return a node inside each cluster, since a line to a cluster is a line to a node that is cut off."""
+    parents = {cluster.key: cluster.parent for cluster in arrangement.clusters}
+    first: dict[str, str] = {}
+    for node, cluster in arrangement.inside.items():
+        while cluster and cluster not in first:
+            first[cluster] = node
+            cluster = parents[cluster]
+    return first
+
+
+def _constant_rows(module: Module) -> list[Row]:
+    return [Row("constant", text) for text in constants(module)]
+
+
+def _tip(address: str, *rows: Row) -> str:
+    return "\n".join([address, *[row.text for row in rows]])

@@ -1,0 +1,53 @@
+"""Shapes as far as a partial architecture has them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from deep_arch.architecture import Architecture, Inputs
+from deep_arch.costs import apply_rule, input_specs
+from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch
+from deep_arch.graph import GraphCall
+from deep_arch.specs import Spec
+
+
+class Shapes(NamedTuple):
+    """The shape of each value by id, None where it is not known, and the calls that their inputs do not fit."""
+
+    specs: list[Spec | None]
+    misfits: dict[str, str]
+
+
+def known_shapes(architecture: Architecture, inputs: Inputs | None) -> Shapes:
+    """Return the shapes that are known; what follows something undecided or unfit is not.
+
+    Raises:
+        BadArgument: an input without a spec, or a spec without an input.
+    """
+    graph = architecture.graph
+    if inputs is None:
+        return Shapes([None] * graph.n_values, {})
+    shapes = Shapes([*input_specs(architecture, inputs)], {})
+    for call in graph.calls:
+        shapes.specs.extend(_given(call, shapes))
+    return shapes
+
+
+def _given(call: GraphCall, shapes: Shapes) -> list[Spec | None]:
+    taken = [spec for spec in (shapes.specs[i] for i in call.inputs) if spec is not None]
+    unknown: list[Spec | None] = [None] * len(call.outputs)
+    if call.is_open or len(taken) < len(call.inputs):
+        return unknown
+    try:
+        return [*apply_rule(call, tuple(taken))]
+    except (NotSpecified, NotSupported):
+        return unknown
+    except (ShapeMismatch, BadArgument) as error:
+        shapes.misfits[call.address] = str(error)
+        return unknown
+
+
+def shape_text(spec: Spec) -> str:
+    """Return a shape such as `64×32×32`, without the batch."""
+    text = "×".join(map(str, spec.shape)) or "scalar"
+    return text if spec.dtype == "float32" else f"{text} {spec.dtype}"

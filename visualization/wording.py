@@ -1,0 +1,177 @@
+"""How values, domains, formulas and constants read in a drawing."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from deep_arch.domains import Choice, Domain, Integer, Permutation, Real, Subset
+from deep_arch.graph import Argument
+from deep_arch.modules import Module, Operation, Wrapped, snake_case
+
+_VALUE_LENGTH: Final = 28
+_OPTIONS_SHOWN: Final = 6
+_OPTIONS_LENGTH: Final = 44
+
+_BINARY: Final = {
+    "add": ("+", 1),
+    "sub": ("−", 1),
+    "mul": ("·", 2),
+    "truediv": ("/", 2),
+    "floordiv": ("//", 2),
+    "mod": ("%", 2),
+    "pow": ("**", 4),
+}
+_NEGATION: Final = 3
+_ATOM: Final = 5
+_UNNAMED: Final = re.compile(r"dependent(_\d+)?\Z")
+
+
+def shorten(text: str, length: int = _VALUE_LENGTH) -> str:
+    """Return `text`, its end cut off where it is longer than `length`."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def value_text(value: Any) -> str:
+    """Return a value as a reader knows it, and the same in every process."""
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(map(value_text, value))) + "}"  # pyright: ignore
+    name = getattr(value, "__name__", None)
+    if isinstance(name, str):
+        return shorten(name)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return shorten(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))
+
+
+def domain_text(domain: Domain) -> str:
+    """Return a domain as a set or interval, such as `{64, 128}` or `[0.1, 1.0] log`."""
+    if isinstance(domain, Permutation):
+        return f"orders of {_set(domain.options)}"
+    if isinstance(domain, Subset):
+        how = ("" if domain.distinct else " repeatable") + (" ordered" if domain.ordered else "")
+        return f"{domain.length}{how} of {_set(domain.options)}"
+    if isinstance(domain, Choice):
+        return _set(domain.options)
+    log = " log" if getattr(domain, "log", False) else ""
+    if isinstance(domain, Integer):
+        if domain.size <= 4:
+            return _set(domain.values()) + log
+        start = f"{domain.low}, {domain.low + domain.step}" if domain.step > 1 else f"{domain.low}"
+        return f"{{{start}, …, {domain.high}}}{log}"
+    if isinstance(domain, Real):
+        return f"[{domain.low:g}, {domain.high:g}]{log}"
+    return shorten(str(domain), _OPTIONS_LENGTH)
+
+
+def _set(options: Iterable[Any]) -> str:
+    texts = [value_text(option) for option in options]
+    shown: list[str] = []
+    for text in texts[:_OPTIONS_SHOWN]:
+        if shown and len(", ".join([*shown, text])) > _OPTIONS_LENGTH:
+            break
+        shown.append(text)
+    if len(texts) > len(shown):
+        shown.append(f"… {len(texts)} in all")
+    return "{" + ", ".join(shown) + "}"
+
+
+def last_part(address: str) -> str:
+    """Return what stands after the last slash."""
+    return address.rpartition("/")[2]
+
+
+def is_unnamed(argument: Argument) -> bool:
+    """Whether it is a step of a formula, such as `2 * n` in `2 * n + 1`, which has no name to show it by."""
+    return argument.domain is None and _UNNAMED.match(last_part(argument.address)) is not None
+
+
+def formula(argument: Argument) -> str:
+    """Return what a dependent hyperparameter is computed from, such as `2 · n`."""
+    return _expression(argument)[0]
+
+
+def _expression(argument: Argument) -> tuple[str, int]:
+    """Return a formula and how tightly its outermost operator binds."""
+    operands = [_operand(parent) for parent in argument.parents]
+    if argument.symbol == "neg" and len(operands) == 1:
+        return "−" + _enclosed(operands[0], _NEGATION), _NEGATION
+    if argument.symbol in _BINARY and len(operands) == 2:
+        symbol, strength = _BINARY[argument.symbol]
+        left, right = operands
+        left_least, right_least = (strength + 1, strength) if symbol == "**" else (strength, strength + 1)
+        return f"{_enclosed(left, left_least)} {symbol} {_enclosed(right, right_least)}", strength
+    name = argument.symbol if argument.symbol.isidentifier() else "f"
+    return f"{name}({', '.join(text for text, _ in operands)})", _ATOM
+
+
+def _operand(parent: Any) -> tuple[str, int]:
+    if not isinstance(parent, Argument):
+        return value_text(parent), _ATOM
+    return _expression(parent) if is_unnamed(parent) else (last_part(parent.address), _ATOM)
+
+
+def _enclosed(operand: tuple[str, int], least: int) -> str:
+    text, strength = operand
+    return text if strength >= least else f"({text})"
+
+
+def argument_text(name: str, argument: Argument, domain: Domain | None, separate: bool) -> str:
+    """Return one line for a hyperparameter.
+
+    Args:
+        name: what it is called here.
+        argument: the hyperparameter.
+        domain: the values it may take in this space; None for a dependent one.
+        separate: whether it is drawn apart, so that the line only refers to it.
+    """
+    given = "" if argument.is_open else f" = {value_text(argument.value)}"
+    if separate:
+        reference = last_part(argument.address)
+        return name + (f" = {reference}" if reference != name else "") + given
+    if domain is None:
+        return f"{name} = {formula(argument)}{given}"
+    return name + given if given else f"{name} ∈ {domain_text(domain)}"
+
+
+def operation_name(module: Module) -> str:
+    """Return a module's kind: the class of an operation, the wrapped callable's name, the word for a substitution."""
+    if isinstance(module, Wrapped):
+        return getattr(module.factory, "__name__", type(module.factory).__name__)
+    kind = type(module).__name__
+    if not module.substitution:
+        return kind
+    if kind.startswith("_"):  # a rule or a copy, which is known by its own name only
+        return module.base_name
+    word = snake_case(kind)
+    return f"{word} {module.base_name}" if module.explicit_name else word
+
+
+def constants(module: Module) -> list[str]:
+    """Return the constant arguments that differ from their defaults, as a call would show them."""
+    open_names = {name for name, _ in module.open_arguments}
+    defaults = _defaults(module) if isinstance(module, Operation) else {}
+    shown: list[str] = []
+    for name, value in module.arguments.items():
+        if name not in open_names and not (name in defaults and _same(defaults[name], value)):
+            shown.append(_sizes(module, name, value) or f"{name}={value_text(value)}")
+    return shown
+
+
+def _same(default: Any, value: Any) -> bool:
+    return type(default) is type(value) and bool(default == value)
+
+
+def _defaults(operation: Operation) -> dict[str, Any]:
+    return {f.name: f.default for f in dataclasses.fields(operation) if f.default is not dataclasses.MISSING}
+
+
+def _sizes(module: Module, name: str, value: Any) -> str:
+    """Return a window's size as `3×3`, since that needs no name."""
+    if name not in ("kernel_size", "pool_size"):
+        return ""
+    sizes: Any = (value,) * int(getattr(module, "ndim", 1)) if type(value) is int else value
+    is_tuple = type(sizes) is tuple and all(type(size) is int for size in sizes)  # pyright: ignore
+    return "×".join(map(str, sizes)) if is_tuple else ""
