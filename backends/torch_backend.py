@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import operator
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import torch
 from torch import fx, nn
@@ -47,15 +48,19 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
         BadArgument: `seed` is no int, an input has no spec, or an argument is of the wrong kind.
 
     Example:
-        model = torch_backend.build(arch, inputs=da.image(channels=3, height=32, width=32))
-        logits = model(torch.randn(8, 3, 32, 32))
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> net = da.space(lambda x: da.repeat(lambda: ops.Conv2D(da.choice([8, 16]), 3), 2)(x))
+        >>> model = build(net.sample(seed=0), da.image(channels=3, height=32, width=32), seed=0)
+        >>> model(torch.zeros(4, 3, 32, 32)).shape[0], [name for name, _ in model.named_children()]
+        (4, ['repeat_0', 'repeat_1'])
     """
     _check_specified(architecture)
     specs = _value_specs(architecture, inputs)
     calls = architecture.graph.calls
     graph, root, names = fx.Graph(), nn.Module(), SubmoduleNames()
-    nodes = [graph.placeholder(name if name != "self" else "self_") for name in architecture.graph.inputs]
-    nodes += [nodes[0]] * (len(specs) - len(nodes))  # places for the values that calls make
+    places = [graph.placeholder(name if name != "self" else "self_") for name in architecture.graph.inputs]
+    nodes = dict(enumerate(places))
     varying = _sizes_vary(calls, specs)
     with _seeded(seed):
         for call in calls:
@@ -63,8 +68,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
             given = [specs[i] for i in call.inputs]
             result = _lowering(call.module, call.address)(emit, given, *(nodes[i] for i in call.inputs))
             results = result if isinstance(result, tuple) else (result,)
-            for i, node in zip(call.outputs, results, strict=True):
-                nodes[i] = node
+            nodes |= zip(call.outputs, results, strict=True)
     outputs = tuple(nodes[i] for i in architecture.graph.outputs)
     graph.output(outputs[0] if len(outputs) == 1 else outputs)
     _erase_unused(graph)
@@ -75,13 +79,16 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
 def _check_specified(architecture: Architecture) -> None:
     if not architecture.is_specified:
         # A sub-space made by `where` has nothing left to assign, while other hyperparameters may be open.
-        arguments = [a for call in architecture.graph.calls for a in call.arguments if a.is_open and a.domain]
+        arguments = [
+            a for call in architecture.graph.calls for a in call.arguments if a.is_open and a.domain is not None
+        ]
         points = architecture.unassigned or arguments
         addresses = list(dict.fromkeys(point.address for point in points))
         shown = ", ".join(addresses[:5]) + (f" and {len(addresses) - 5} more" if len(addresses) > 5 else "")
+        where = addresses[0] if addresses else architecture.space.name
         raise NotSpecified(
-            f"{addresses[0]}: torch_backend.build needs an architecture whose hyperparameters all have values.\n"
-            f"  Got one without values for {shown}.\n"
+            f"{where}: torch_backend.build needs an architecture whose hyperparameters all have values.\n"
+            f"  Got one without values for {shown or 'what da.config attached'}.\n"
             "  Assign them with architecture.assign(address, value), or draw a whole one with space.sample(seed=0)."
         )
 
@@ -113,7 +120,7 @@ def _sizes_vary(calls: Sequence[GraphCall], specs: Sequence[Spec]) -> dict[str, 
     by_module: defaultdict[str, list[GraphCall]] = defaultdict(list)
     for call in calls:
         by_module[call.module_address].append(call)
-    varying = {}
+    varying: dict[str, bool] = {}
     for address, group in by_module.items():
         given = [tuple(specs[i] for i in call.inputs) for call in group]
         varying[address] = len(set(given)) > 1
@@ -140,7 +147,7 @@ def _lowering(module: Module, address: str) -> Lowering:
         return own
     for cls in type(module).__mro__:
         if cls in LOWERINGS:
-            return lambda emit, specs, *nodes, lower=LOWERINGS[cls]: lower(module, emit, specs, *nodes)
+            return functools.partial(LOWERINGS[cls], module)
     raise NotSupported(
         f"{address}: torch_backend has no lowering of {type(module).__name__}.\n"
         f"  Got {module!r}.\n"
@@ -150,7 +157,7 @@ def _lowering(module: Module, address: str) -> Lowering:
 
 
 @contextlib.contextmanager
-def _seeded(seed: int | None) -> Iterator[None]:
+def _seeded(seed: int | None) -> Generator[None, None, None]:
     """Draw from a seed, on the CPU so that each device gets the same weights."""
     if seed is None:
         yield
@@ -162,7 +169,7 @@ def _seeded(seed: int | None) -> Iterator[None]:
             f"torch_backend.build: seed must be an int or None.\n  Got {seed!r} ({type(seed).__name__}).\n"
             "  Give an int such as seed=0."
         ) from None
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):  # pyright: ignore[reportUnknownMemberType]
         torch.default_generator.manual_seed(number)
         yield
 

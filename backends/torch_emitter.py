@@ -44,10 +44,10 @@ class Emitter:
         container = self._root
         *parents, leaf = target.split(".")
         for parent in parents:
-            if parent not in container._modules:
+            if not hasattr(container, parent):
                 container.add_module(parent, nn.Module())
             container = container.get_submodule(parent)
-        if leaf not in container._modules:
+        if not hasattr(container, leaf):
             container.add_module(leaf, factory())
         return self._graph.call_module(target, nodes)
 

@@ -88,7 +88,7 @@ class SingleBiasLSTM(nn.LSTM):
     bias_hh_l0: Tensor
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size, batch_first=True)
+        super().__init__(input_size, hidden_size, batch_first=True)  # pyright: ignore[reportUnknownMemberType]
         nn.init.zeros_(self.bias_hh_l0)
         freeze(self, "bias_hh_l0")
         self._init_flat_weights()  # the kernels read this list, which still holds the parameter
@@ -127,7 +127,7 @@ class ResetBeforeGRU(nn.Module):
         gates_weight, new_weight = self.weight_hh[:n_gates], self.weight_hh[n_gates:]
         projected = F.linear(x, self.weight_ih, self.bias)
         state = projected.new_zeros(x.shape[0], self.hidden_size)
-        states = []
+        states: list[Tensor] = []
         for step in projected.unbind(1):
             reset, update = torch.sigmoid(step[:, :n_gates] + F.linear(state, gates_weight)).chunk(2, dim=1)
             new = torch.tanh(step[:, n_gates:] + F.linear(reset * state, new_weight))

@@ -4,6 +4,9 @@ Tensors are (batch, channels, *spatial), so a sequence is (batch, features, leng
 axis, such as a linear layer, is given a view with the channels last.
 """
 
+# The operator module has types that pyright takes for partially unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import functools
@@ -68,8 +71,7 @@ def _activation(function: Callable[..., Any], *arguments: str) -> Lowering:
 
 def _softmax(function: Callable[..., Any]) -> Lowering:
     def lower(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
-        write = lambda xs, axis: emit.function(function, *xs, dim=axis)  # noqa: E731
-        return in_either_layout([x], emit, specs[0].rank, write)
+        return in_either_layout([x], emit, specs[0].rank, lambda xs, axis: emit.function(function, *xs, dim=axis))
 
     return lower
 
@@ -92,8 +94,7 @@ def _matmul(op: Any, emit: Emitter, specs: Specs, a: fx.Node, b: fx.Node) -> fx.
 
 
 def _concatenate(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
-    write = lambda xs, axis: emit.function(torch.cat, tuple(xs), dim=axis)  # noqa: E731
-    return in_either_layout(xs, emit, specs[0].rank, write)
+    return in_either_layout(xs, emit, specs[0].rank, lambda xs, axis: emit.function(torch.cat, tuple(xs), dim=axis))
 
 
 def _stack(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:

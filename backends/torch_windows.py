@@ -99,7 +99,8 @@ def _separable(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.
 
 def _transposed(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.Node:
     kernel, strides, dilation = _windows(op)
-    extra = op.output_padding if isinstance(op.output_padding, tuple | list) else (op.output_padding,) * op.ndim
+    given: Any = op.output_padding
+    extra: tuple[int | None, ...] = (None,) * op.ndim if given is None else tuple_of(given, op.ndim)
     cuts = [
         transposed_crop(taps, stride, op.padding, gap, more)
         for taps, stride, gap, more in zip(kernel, strides, dilation, extra, strict=True)

@@ -63,12 +63,16 @@ class TorchModule(Wrapped):
 
     def _measured(self, inputs: tuple[Spec, ...]) -> Measured:
         # 1, 1.0 and True are equal, and another argument each.
-        items = tuple((key, type(value), value) for key, value in self.arguments.items())
+        items = tuple([_typed(key, value) for key, value in self.arguments.items()])
         try:
             hash(items)
         except TypeError:
             return _measure(self.base_name, self.factory, self.arguments, inputs)
         return _remembered(self.base_name, self.factory, items, inputs)
+
+
+def _typed(key: str, value: object) -> tuple[str, type[object], object]:
+    return key, type(value), value
 
 
 def wrap(module_class: Callable[..., Any], outputs: int = 1) -> Callable[..., TorchModule]:
@@ -123,7 +127,10 @@ def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any]) 
 
 @functools.lru_cache(maxsize=4096)
 def _remembered(
-    name: str, factory: Callable[..., Any], items: tuple[tuple[str, type, Any], ...], inputs: tuple[Spec, ...]
+    name: str,
+    factory: Callable[..., Any],
+    items: tuple[tuple[str, type[object], object], ...],
+    inputs: tuple[Spec, ...],
 ) -> Measured:
     return _measure(name, factory, {key: value for key, _, value in items}, inputs)
 
@@ -155,7 +162,8 @@ def _measure(
 
 
 def _specs_of(name: str, result: Any) -> tuple[Spec, ...]:
-    outputs = tuple(result) if isinstance(result, tuple | list) and len(result) > 1 else (result,)
+    several = type(result) in (tuple, list) and len(result) > 1
+    outputs: tuple[Any, ...] = tuple(result) if several else (result,)
     if not all(isinstance(x, Tensor) and x.dim() > 0 and x.shape[0] == _BATCH for x in outputs):
         got = [tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__ for x in outputs]
         raise ShapeMismatch(

@@ -8,38 +8,53 @@ from __future__ import annotations
 import random
 from typing import Any
 
-
-def conv(rng: random.Random) -> tuple[Any, ...]:
-    return ("conv2d", rng.choice((64, 128)), 3)
+Nested = tuple[Any, ...]
 
 
-def poster(rng: random.Random) -> tuple[Any, ...]:
+def conv(rng: random.Random, x: Nested) -> Nested:
+    return ("conv2d", {"filters": rng.choice((64, 128)), "kernel_size": 3}, x)
+
+
+def poster(rng: random.Random) -> Nested:
     """The space of the README."""
+    x: Nested = ("input",)
     n = rng.choice((1, 2, 4))
-    stem = conv(rng)
-    drop = ("dropout", rng.choice((0.25, 0.5))) if rng.choice((False, True)) else None
-    a = tuple([conv(rng) for _ in range(n)])
-    b = tuple([conv(rng) for _ in range(2 * n)])
-    return ("concatenate", n, stem, drop, a, b)
+    x = conv(rng, x)
+    if rng.choice((False, True)):
+        x = ("dropout", {"rate": rng.choice((0.25, 0.5))}, x)
+    a = b = x
+    for _ in range(n):
+        a = conv(rng, a)
+    for _ in range(2 * n):
+        b = conv(rng, b)
+    return ("concatenate", {}, a, b)
 
 
-CELL_OPERATIONS = ("zero", "identity", "conv1", "conv3", "pool")
+OPERATIONS = ("zero", "identity", "conv1", "conv3", "pool")
 
 
-def cell(rng: random.Random) -> tuple[Any, ...]:
-    """A cell of six edges, each one of five operations."""
-    return tuple([(rng.choice(CELL_OPERATIONS), source, target) for target in (1, 2, 3) for source in range(target)])
+def edge(rng: random.Random, x: Nested) -> Nested:
+    return (rng.choice(OPERATIONS), {}, x)
 
 
-def chain(rng: random.Random) -> tuple[Any, ...]:
+def cell(rng: random.Random) -> Nested:
+    """A cell of six edges, each one of five operations, whose sums are its nodes."""
+    x: Nested = ("input",)
+    first = edge(rng, x)
+    second = ("add", {}, edge(rng, x), edge(rng, first))
+    return ("add", {}, edge(rng, x), edge(rng, first), edge(rng, second))
+
+
+def chain(rng: random.Random) -> Nested:
     """A chain of 100 blocks, each one of three operations with two or three hyperparameters."""
-    blocks: list[tuple[Any, ...]] = []
+    x: Nested = ("input",)
     for _ in range(100):
         which = rng.choice((0, 1, 2))
         if which == 0:
-            blocks.append(("a", rng.choice((1, 2, 3)), rng.choice((1, 2, 3, 4, 5, 6))))
+            x = ("conv2d", {"filters": rng.choice((8, 16, 32)), "kernel_size": rng.choice((1, 2, 3, 4, 5, 6))}, x)
         elif which == 1:
-            blocks.append(("b", rng.choice((1, 2, 3)), rng.choice((1, 2))))
+            shape = {"filters": rng.choice((8, 16, 32)), "kernel_size": rng.choice((3,)), "strides": rng.choice((1, 2))}
+            x = ("depthwise", shape, x)
         else:
-            blocks.append(("c", rng.choice((1, 2)), rng.choice((1, 2))))
-    return tuple(blocks)
+            x = ("pool", {"pool_size": rng.choice((2, 3)), "strides": rng.choice((1, 2))}, x)
+    return x

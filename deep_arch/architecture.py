@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +61,7 @@ class Architecture:
         self.space = space
         self.values: Mapping[str, Any] = unfolding.values
         self._unfolding = unfolding
+        self._graph: Graph | None = None
 
     @property
     def unassigned(self) -> tuple[ChoicePoint, ...]:
@@ -73,10 +73,12 @@ class Architecture:
         """Whether every hyperparameter has a value, so that a backend can build the architecture."""
         return not self._unfolding.open
 
-    @cached_property
+    @property
     def graph(self) -> Graph:
         """The calls and edges."""
-        return Graph(self._unfolding)
+        if self._graph is None:  # functools.cached_property takes a lock on Python 3.10 and 3.11
+            self._graph = Graph(self._unfolding)
+        return self._graph
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -121,7 +123,8 @@ class Architecture:
             )
         if address not in self._unfolding.open:
             raise self._not_open(address, value)
-        return Architecture(self.space, self.space.replay({**self.values, address: value}))
+        # What was assigned before may be needed no more, if the value decides that nothing depends on it.
+        return Architecture(self.space, self.space.replay({**self.values, address: value}, required=[address]))
 
     def _not_open(self, address: str, value: Any) -> Exception:
         for frame in self._unfolding.frames.values():

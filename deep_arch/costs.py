@@ -90,7 +90,13 @@ def apply_rule(call: GraphCall, specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
             f"{call.address}: {type(module).__name__} does not take {len(specs)} inputs.\n  Got {_listed(specs)}.\n"
             f"  {error}."
         ) from error
-    return given if isinstance(given, tuple) else (given,)
+    given = given if isinstance(given, tuple) else (given,)
+    if len(given) != len(call.outputs):
+        raise ShapeMismatch(
+            f"{call.address}: expected a shape for each of its {len(call.outputs)} outputs.\n  Got {_listed(given)}.\n"
+            f"  Let n_outputs and shape of {type(module).__name__} agree."
+        )
+    return given
 
 
 def _at(call: GraphCall, message: str) -> str:
@@ -105,9 +111,26 @@ def _listed(specs: tuple[Spec, ...]) -> str:
 def infer(architecture: Architecture, inputs: Inputs) -> tuple[Spec, ...]:
     """Return the spec of each value of the graph, by id."""
     specs = input_specs(architecture, inputs)
+    first: dict[str, tuple[GraphCall, int]] = {}
     for call in architecture.graph.calls:
-        specs += apply_rule(call, tuple([specs[i] for i in call.inputs]))
+        taken = tuple([specs[i] for i in call.inputs])
+        specs += apply_rule(call, taken)
+        if call.template.shared:
+            _check_tie(first, call, taken)
     return tuple(specs)
+
+
+def _check_tie(first: dict[str, tuple[GraphCall, int]], call: GraphCall, specs: tuple[Spec, ...]) -> None:
+    """Raise ShapeMismatch where one module would need other parameters than at its first call."""
+    module: Any = call.module
+    needed = module.parameters(*specs)
+    before, had = first.setdefault(call.module_address, (call, needed))
+    if needed != had:
+        raise ShapeMismatch(
+            f"{call.address}: shares its parameters with {before.address}, which needs {had:,} of them.\n"
+            f"  Got inputs {_listed(specs)}, which need {needed:,}.\n"
+            "  Give both calls inputs of one shape, or make a module for each."
+        )
 
 
 def cost_of(call: GraphCall, specs: tuple[Spec, ...]) -> Cost:

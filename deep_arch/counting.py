@@ -322,7 +322,8 @@ class Counter:
     def _with_config(
         self, this: Run, table: dict[Key, Count], exposed: tuple[Fragment, str] | None
     ) -> list[tuple[Key, Origin]]:
-        bound = self._bound(this, roots(this.fragment.config.values()), exposed)
+        used = [h for h in roots(this.fragment.config.values()) if not self._left_open(this, h)]
+        bound = self._bound(this, used, exposed)
         return [(key._replace(bound=bound), (key, None, (), count)) for key, count in table.items()]
 
     def _last_users(self, fragment: Fragment) -> dict[int, list[Variable]]:
@@ -360,7 +361,12 @@ class Counter:
         return Variable(exposed[0], exposed[1] + variable.path, variable.hyperparameter)
 
     def _parts(
-        self, this: Run, call: Call, ports: tuple[int | None, ...], depth: int | None, exposed: tuple[Fragment, str] | None
+        self,
+        this: Run,
+        call: Call,
+        ports: tuple[int | None, ...],
+        depth: int | None,
+        exposed: tuple[Fragment, str] | None,
     ) -> Recursive[list[Part]]:
         """Return the ways to unfold a call of which some outputs are wanted."""
         fragment, module = this.fragment, call.module
@@ -519,6 +525,10 @@ def _wanted_outputs(fragment: Fragment, ports: tuple[int | None, ...]) -> tuple[
     outputs = fragment.outputs
     if fragment.parent is None or None in ports:
         return outputs
-    if len(outputs) == 1 and outputs[0].port is None and outputs[0].index >= fragment.owner_at(outputs[0].levels).n_inputs:
+    if (
+        len(outputs) == 1
+        and outputs[0].port is None
+        and outputs[0].index >= fragment.owner_at(outputs[0].levels).n_inputs
+    ):
         return tuple([outputs[0]._replace(port=port) for port in ports])
     return tuple([outputs[port] for port in ports if port is not None and port < len(outputs)])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from deep_arch.domains import Domain
 from deep_arch.fragments import Slot
@@ -41,43 +40,55 @@ class Argument:
         return self.value is UNSET
 
 
-class GraphCall:
-    """One call of a module in an architecture's graph.
+class GraphCall(NamedTuple):
+    """One call of a module in an architecture's graph."""
 
-    Attributes:
-        address: unique; the second call of a tied module ends in `@1`.
-        module_address: equal for the calls of one module, which share its parameters.
-        inputs, outputs: ids of values.
-    """
+    graph: Graph
+    node: Node
+    position: int
 
-    __slots__ = ("__dict__", "_node", "_root", "address", "inputs", "module_address", "outputs")
+    @property
+    def address(self) -> str:
+        """A name that no other call of the graph has; the second call of a tied module ends in `@1`."""
+        return self.graph.addresses[self.position]
 
-    def __init__(
-        self, node: Node, root: Frame, address: str, module_address: str, inputs: tuple[int, ...], outputs: range
-    ) -> None:
-        self._node, self._root = node, root
-        self.address, self.module_address = address, module_address
-        self.inputs, self.outputs = inputs, tuple(outputs)
+    @property
+    def module_address(self) -> str:
+        """The module's name, equal for all calls of one module, which share its parameters."""
+        return self.address.partition("@")[0]
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The ids of the values that the module is called on."""
+        return self.node[3]
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The ids of the values that the call gives."""
+        return tuple(range(self.node[4], self.node[4] + self.node[5]))
 
     @property
     def template(self) -> Module:
         """The module as it was written, with its hyperparameters."""
-        return self._node[0].module
+        return self.node[0].module
 
     @property
     def is_open(self) -> bool:
         """Whether the call is a substitution that is not unfolded yet, or an argument has no value."""
-        return self.template.substitution or any(value is UNSET for value in self._node[2])
+        return self.template.substitution or any(value is UNSET for value in self.node[2])
 
-    @cached_property
+    @property
     def module(self) -> Module:
         """The module with values for its hyperparameters."""
-        return self.template.resolved(self._node[2])
+        resolved = self.graph.resolved.get(self.position)
+        if resolved is None:
+            resolved = self.graph.resolved[self.position] = self.template.resolved(self.node[2])
+        return resolved
 
-    @cached_property
+    @property
     def arguments(self) -> tuple[Argument, ...]:
         """The arguments that hyperparameters give."""
-        return tuple(_arguments(self._node[0], self._node[1], self._root))
+        return tuple(_arguments(self.node[0], self.node[1], self.graph.root))
 
     def __repr__(self) -> str:
         return f"<{self.address}: {self.template.base_name}{self.inputs} -> {self.outputs}>"
@@ -127,7 +138,6 @@ class Graph:
 
     Attributes:
         inputs: the names of the inputs.
-        output_names: the names of the outputs.
         outputs: the ids of the outputs.
         calls: in topological order.
         groups: the substitutions that are unfolded, outer ones first.
@@ -135,25 +145,36 @@ class Graph:
 
     def __init__(self, unfolding: Unfolding) -> None:
         self._unfolding = unfolding
-        root = self._root = unfolding.frames[""]
-        self.inputs = root.fragment.program.input_names
-        self.calls: list[GraphCall] = []
-        ids = {i: i for i in range(len(self.inputs))}
-        uses: Counter[str] = Counter()
-        for node in unfolding.nodes:
-            call, frame, _, inputs, first, n = node
-            home = up(frame, call.home, root).prefix + call.name if call.home else frame.prefix + call.name
-            address = f"{home}@{uses[home]}" if uses[home] else home
-            uses[home] += 1
-            start = len(ids)
-            ids.update((first + k, start + k) for k in range(n))
-            renamed = tuple([ids[i] for i in inputs])
-            self.calls.append(GraphCall(node, root, address, home, renamed, range(start, start + n)))
-        self.outputs = tuple([ids[i] for i in unfolding.outputs])
-        names = root.fragment.output_names
-        several = len(names) != len(self.outputs)
-        self.output_names = tuple(f"output_{i}" for i in range(len(self.outputs))) if several else names
-        self.n_values = len(ids)
+        self.root = unfolding.frames[""]
+        self.inputs = self.root.fragment.program.input_names
+        self.outputs = unfolding.outputs
+        new = tuple.__new__  # a third of the time of GraphCall(...), which searches feel
+        self.calls = [new(GraphCall, (self, node, i)) for i, node in enumerate(unfolding.nodes)]
+        self.resolved: dict[int, Module] = {}
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the outputs."""
+        names = self.root.fragment.output_names
+        if len(names) != len(self.outputs):  # the function returned the whole result of a call with several outputs
+            return tuple(f"output_{i}" for i in range(len(self.outputs)))
+        return names
+
+    @property
+    def n_values(self) -> int:
+        """The number of values, inputs included."""
+        return len(self.inputs) + sum(node[5] for node in self._unfolding.nodes)
+
+    @cached_property
+    def addresses(self) -> list[str]:
+        """The addresses of the calls, in their order."""
+        addresses: list[str] = []
+        uses: dict[str, int] = {}
+        for call, frame, *_ in self._unfolding.nodes:
+            address = (up(frame, call.home, self.root) if call.home else frame).prefix + call.name
+            n = uses[address] = uses.get(address, -1) + 1
+            addresses.append(f"{address}@{n}" if n else address)
+        return addresses
 
     @property
     def edges(self) -> list[tuple[str, str]]:
@@ -172,7 +193,7 @@ class Graph:
         groups: list[Group] = []
         for prefix, frame in self._unfolding.frames.items():
             if frame.call is not None and frame.caller is not None:
-                arguments = tuple(_arguments(frame.call, frame.caller, self._root))
+                arguments = tuple(_arguments(frame.call, frame.caller, self.root))
                 address = prefix.removesuffix(frame.fragment.ending)
                 groups.append(Group(address, prefix, frame.call.module, arguments))
         return tuple(groups)
@@ -181,7 +202,7 @@ class Graph:
     def config(self) -> dict[str, Argument | Any]:
         """What `config` attached: name to argument, or to the plain value."""
         return {
-            prefix + key: describe(key, frame.fragment.slot_of(value), frame, self._root)
+            prefix + key: describe(key, frame.fragment.slot_of(value), frame, self.root)
             if isinstance(value, Hyperparameter)
             else value
             for prefix, frame in self._unfolding.frames.items()

@@ -50,6 +50,13 @@ class Hyperparameter:
 
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = __float__ = __iter__ = __len__ = _has_no_value
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, bool | int | float | str | list | tuple | dict):
+            _has_no_value(self)
+        return self is other
+
+    __hash__ = object.__hash__
+
     def __add__(self, other: Any) -> Dependent:
         return Dependent(operator.add, (self, other))
 

@@ -10,14 +10,16 @@ from collections.abc import Iterable
 
 from deep_arch.fragments import Reference, Slot
 from deep_arch.hyperparameters import Dependent, Hyperparameter
-from deep_arch.unfolding import Frame, Unfolding, up
+from deep_arch.unfolding import Frame, Node, Unfolding, up
 
 
 class _Search:
     def __init__(self, unfolding: Unfolding) -> None:
         frames = [*unfolding.frames.values(), *unfolding.again]
         self.root = frames[0]
-        self.inner = {(id(f.caller.env), f.call.index): f for f in frames if f.caller is not None and f.call is not None}
+        self.inner = {
+            (id(f.caller.env), f.call.index): f for f in frames if f.caller is not None and f.call is not None
+        }
         self.nodes = {(id(node[1].env), node[0].index): i for i, node in enumerate(unfolding.nodes)}
         self.live_nodes: set[int] = set()
         self.addresses: set[str] = set()
@@ -82,16 +84,32 @@ class _Search:
                 self.addresses.add(owner.prefix + owner.fragment.suffixes[index])
 
 
+def _renumber(unfolding: Unfolding, live: set[int]) -> None:
+    """Keep the live nodes, and number their values without gaps."""
+    n_inputs = unfolding.frames[""].fragment.n_inputs
+    ids = {i: i for i in range(n_inputs)}
+    nodes: list[Node] = []
+    for i, (call, frame, values, inputs, first, n) in enumerate(unfolding.nodes):
+        if i in live:
+            start = len(ids)
+            ids.update((first + k, start + k) for k in range(n))
+            nodes.append((call, frame, values, tuple([ids[j] for j in inputs]), start, n))
+    unfolding.nodes = nodes
+    unfolding.outputs = tuple([ids[j] for j in unfolding.outputs])
+
+
 def _has_whole_call(frame: Frame) -> bool:
     """Return whether one of several outputs is itself the whole result of a call with several."""
-    return any(isinstance(up(frame, r.levels, frame).env[r.index], tuple) and r.port is None for r in frame.fragment.outputs)
+    return any(
+        isinstance(up(frame, r.levels, frame).env[r.index], tuple) and r.port is None for r in frame.fragment.outputs
+    )
 
 
 def prune(unfolding: Unfolding) -> None:
     """Drop nodes, values, open hyperparameters and configuration that the outputs do not depend on."""
     search = _Search(unfolding)
     search.run()
-    unfolding.nodes = [node for i, node in enumerate(unfolding.nodes) if i in search.live_nodes]
+    _renumber(unfolding, search.live_nodes)
     unfolding.values = {k: v for k, v in unfolding.values.items() if k in search.addresses}
     unfolding.open = {k: v for k, v in unfolding.open.items() if k in search.addresses}
     unfolding.config = {

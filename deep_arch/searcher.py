@@ -71,12 +71,11 @@ class Searcher(ABC):
     Laws, for which `deep_arch.testing.searcher_contract.SearcherContract` has a test each:
         proposes_only_architectures_of_its_space: `space.at(ask())` succeeds, also in a sub-space of `limit`, `fix` or
             `where`, whose values leave out what the sub-space leaves open.
-        handles_a_space_without_choices: `ask` proposes the only values, or None.
+        handles_a_space_without_choices: `ask` proposes the only architecture that there is.
         takes_results_in_any_order: several trials may be out at once.
         survives_trials_without_scores: trials that failed or were skipped are told like others.
         takes_a_result_twice: a duplicate is answered from the record, with the number of its first trial.
-        proposes_after_none: where `ask` gives None while trials are out, it proposes again once they are told, or the
-            search is over.
+        stays_over: once `ask` gave None with no trial out, it gives None again.
         same_seed_same_history: equal spaces, generators and results give equal proposals.
         same_history_in_every_process: also where strings hash otherwise.
         resumes_exactly: a state that went through JSON continues as though nothing had happened.

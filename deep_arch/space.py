@@ -153,8 +153,18 @@ class SearchSpace:
         ]
         return tuple([point for point in points if self.predicate is None or self.predicate(point)])
 
-    def replay(self, values: Mapping[str, Any], read: Callable[[Domain, Any], Any] = accept) -> Unfolding:
+    def replay(
+        self,
+        values: Mapping[str, Any],
+        read: Callable[[Domain, Any], Any] = accept,
+        required: Iterable[str] | None = None,
+    ) -> Unfolding:
         """Unfold the space at some values, and leave open what has none.
+
+        Args:
+            values: by address.
+            read: makes a value of the domain out of what `values` holds.
+            required: the addresses that must be reached; all of them if left out.
 
         Raises:
             ValueOutsideDomain, UnreachedAddress, UnknownAddress: see `at`.
@@ -174,11 +184,12 @@ class SearchSpace:
             return value
 
         unfolding = self.unfold(choose)
-        for address in values:
+        for address, value in values.items():
+            if address in self.fixed and read(Choice([self.fixed[address]]), value) is REJECTED:
+                raise self._outside(Choice([self.fixed[address]]), address, value)
+        for address in values if required is None else required:
             if address not in unfolding.values:
                 raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
-            if address in self.fixed and not _equal(self.fixed[address], unfolding.values[address]):
-                raise self._outside(Choice([self.fixed[address]]), address, values[address])
         return unfolding
 
     def _outside(self, domain: Domain, address: str, value: Any) -> ValueOutsideDomain:

@@ -146,10 +146,23 @@ def _shown(fn: Any) -> str:
     return getattr(fn, "__name__", None) or repr(fn)
 
 
-def _several(returned: Any, n: int) -> list[Value]:
-    """Return `n` values out of what a function returned, where `n` of them go on."""
+def _several(returned: Any, n: int, where: str) -> list[Value]:
+    """Return `n` values out of what a function returned, where `n` of them go on.
+
+    Raises:
+        ArityMismatch: it is another number of values.
+    """
     if isinstance(returned, Value):
-        return [returned] if n == 1 else [returned[i] for i in range(n)]
+        if n == 1:
+            return [returned]
+        if returned.port is None and returned.index >= returned.fragment.n_inputs:
+            return [returned[i] for i in range(n)]
+        returned = [returned]
+    if len(returned) != n:
+        raise ArityMismatch(
+            f"{where}: the function must give as many values as it takes, {n}.\n  Got {len(returned)}.\n"
+            "  Return one value for each input."
+        )
     return list(returned)
 
 
@@ -235,7 +248,7 @@ class Repeat(_Parts):
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         values = list(inputs)
         for i in range(arguments["times"]):
-            values = _several(self._copy(i, values, 0), len(inputs))
+            values = _several(self._copy(i, values, 0), len(inputs), _here(self))
         return values
 
 
@@ -257,7 +270,9 @@ class Or(Substitution):
     def __init__(self, fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, name: str | None = None) -> None:
         self._fns: dict[Any, Fn] = dict(fns) if isinstance(fns, Mapping) else dict(enumerate(fns))  # pyright: ignore
         if not self._fns:
-            raise InvalidDomain("or: expected at least one function.\n  Got none.\n  Give a list or a dict of functions.")
+            raise InvalidDomain(
+                "or: expected at least one function.\n  Got none.\n  Give a list or a dict of functions."
+            )
         super().__init__({"which": Independent(Choice(self._fns)) if which is None else which}, name)
         for fn in self._fns.values():
             check_fn(fn, _here(self))
@@ -303,7 +318,7 @@ class Permute(_Parts):
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         values = list(inputs)
         for i in arguments["order"]:
-            values = _several(self._copy(i, values), len(inputs))
+            values = _several(self._copy(i, values), len(inputs), _here(self))
         return values
 
 
@@ -361,15 +376,11 @@ class Residual(Substitution):
                 check_fn(each, _here(self))
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        main = _several(apply(self._fn, inputs, _here(self)), len(inputs))
+        here = _here(self)
+        main = _several(apply(self._fn, inputs, here), len(inputs), here)
         shortcut: Sequence[Value] = inputs
         if self._project is not None:
-            shortcut = _several(apply(self._project, inputs, _here(self)), len(inputs))
-        if len(main) != len(shortcut):
-            raise ArityMismatch(
-                f"{_here(self)}: the function must give as many values as the shortcut.\n"
-                f"  Got {len(main)} and {len(shortcut)}.\n  Return one value for each input."
-            )
+            shortcut = _several(apply(self._project, inputs, here), len(inputs), here)
         return [apply(self._combine, pair, _here(self)) for pair in zip(main, shortcut, strict=True)]
 
 
@@ -386,7 +397,7 @@ class Sequential(Substitution):
         values = list(inputs)
         for fn in self._fns:
             if len(values) == 1 and not isinstance(fn, Module) and (least := _arity(fn)[0]) > 1:
-                values = _several(values[0], least)
+                values = _several(values[0], least, _here(self))
             returned = apply(fn, values, _here(self))
             values = [returned] if isinstance(returned, Value) else list(returned)
         return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 from collections.abc import Iterable, Sequence
@@ -75,10 +76,15 @@ def summarize(architecture: Architecture, inputs: Inputs | None) -> str:
 
 
 def describe(call: GraphCall) -> str:
-    """Return a call's operation with its arguments, open ones by their domains."""
+    """Return a call's operation with those arguments that are not the defaults, open ones by their domains."""
     shown = {argument.name: _shown(argument) for argument in call.arguments}
     template = call.template
-    arguments = [f"{name}={shown.get(name) or repr(value)}" for name, value in template.arguments.items()]
+    defaults = {f.name: f.default for f in dataclasses.fields(template)} if dataclasses.is_dataclass(template) else {}
+    arguments = [
+        f"{name}={shown.get(name) or repr(value)}"
+        for name, value in template.arguments.items()
+        if name in shown or name not in defaults or defaults[name] != value
+    ]
     name = type(template).__name__ if not hasattr(template, "factory") else template.base_name
     return f"{name}({', '.join(arguments)})"
 
@@ -96,7 +102,9 @@ def summarize_space(space: SearchSpace) -> str:
     columns = [("hyperparameter", "left"), ("domain", "left"), ("values", "right"), ("tag", "left")]
     try:
         size = space.size()
-        counted = "infinitely many" if size == math.inf else f"{size:,}" if size < 10**30 else f"about 10^{_digits(size)}"
+        counted = (
+            "infinitely many" if size == math.inf else f"{size:,}" if size < 10**30 else f"about 10^{_digits(size)}"
+        )
     except NotCountable:
         counted = "an unknown number of"
     caption = f"{counted} architectures; choices can lead to hyperparameters that are not reached yet"
@@ -122,7 +130,11 @@ def to_networkx(architecture: Architecture) -> networkx.MultiDiGraph[str]:
         kind = "open" if call.is_open else "call"
         operation = type(call.template).__name__
         graph.add_node(
-            call.address, kind=kind, operation=operation, module=call.module_address, arguments={**constants, **arguments}
+            call.address,
+            kind=kind,
+            operation=operation,
+            module=call.module_address,
+            arguments={**constants, **arguments},
         )
     sources = flow.sources
     for call in flow.calls:

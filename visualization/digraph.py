@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from deep_arch.visualization import palette
 from deep_arch.visualization.dot_program import graphviz_package
 from deep_arch.visualization.labels import heading_label, node_label
 from deep_arch.visualization.legend import caption
-from deep_arch.visualization.plan import Cluster, Edge, Node, Plan
+from deep_arch.visualization.plan import Cluster, Edge, Heading, Node, Plan, described
 
 _GRAPH: Final = {
     "fontname": palette.FONT,
@@ -22,7 +23,15 @@ _GRAPH: Final = {
     "pad": "0.15",
 }
 _NODE: Final = {"fontname": palette.FONT, "fontsize": "10", "shape": "box", "margin": "0.06,0.03", "height": "0.3"}
-_EDGE: Final = {"fontname": palette.FONT, "fontsize": "8", "color": palette.LINE, "arrowsize": "0.6"}
+_EDGE: Final = {
+    "fontname": palette.FONT,
+    "fontsize": "8",
+    "fontcolor": palette.MUTED,
+    "color": palette.WIRE,
+    "arrowsize": "0.6",
+    "labeldistance": "1.7",
+    "labelangle": "-30",  # beside the line rather than on it
+}
 
 _NODES: Final[dict[str, dict[str, str]]] = {
     "input": {"shape": "invhouse", "style": "filled", "margin": "0.1,0.02"},
@@ -33,6 +42,9 @@ _NODES: Final[dict[str, dict[str, str]]] = {
     "config": {"shape": "note", "style": "filled"},
     "empty": {"style": "filled,rounded,dashed", "margin": "0.02,0"},
 }
+_SIDEWAYS: Final = {"input": {"shape": "cds"}, "output": {"shape": "rarrow"}}
+"""Ports that point to the right, where the graph runs from left to right."""
+
 _COLOURS: Final = {
     "input": palette.PORT,
     "output": palette.PORT,
@@ -46,7 +58,7 @@ _EDGES: Final[dict[str, dict[str, str]]] = {
     "data": {"weight": "8"},
     "depends": {"style": "dashed", "color": palette.ROWS["dependent"][1], "arrowhead": "open", "weight": "1"},
     "tied": {"style": "dotted", "arrowhead": "none", "constraint": "false", "penwidth": "2"},
-    "absent": {"style": "dotted", "color": palette.EMPTY[1], "arrowhead": "none", "weight": "1"},
+    "absent": {"style": "dotted", "color": palette.EMPTY[1], "arrowhead": "none", "weight": "0"},
 }
 
 
@@ -62,25 +74,43 @@ def make_digraph(plan: Plan, legend: bool, direction: str) -> Any:
     # Addresses hold colons and brackets that DOT and Graphviz's own package read as ports, so nodes are numbered.
     ids = {node.key: f"n{i}" for i, node in enumerate(plan.nodes)}
     clusters = {cluster.key: f"cluster_{i}" for i, cluster in enumerate(plan.clusters)}
-    _Writer(plan, graphviz, ids, clusters).write(digraph, "")
+    shapes = _NODES if direction == "TB" else {kind: _NODES[kind] | _SIDEWAYS.get(kind, {}) for kind in _NODES}
+    _Writer(plan, graphviz.escape, shapes, ids, clusters).write(digraph, "")
     for edge in plan.edges:
-        digraph.edge(ids[edge.tail], ids[edge.head], **_edge_attributes(edge, plan, clusters))
+        digraph.edge(ids[edge.tail], ids[edge.head], **_edge_attributes(edge, clusters))
     return digraph
 
 
 class _Writer:
-    def __init__(self, plan: Plan, graphviz: Any, ids: dict[str, str], clusters: dict[str, str]) -> None:
-        self._escape, self._ids, self._names = graphviz.escape, ids, clusters
+    def __init__(
+        self,
+        plan: Plan,
+        escape: Callable[[str], str],
+        shapes: dict[str, dict[str, str]],
+        ids: dict[str, str],
+        clusters: dict[str, str],
+    ) -> None:
+        self._escape, self._shapes, self._ids, self._names = escape, shapes, ids, clusters
         self._nodes: dict[str, list[Node]] = defaultdict(list)
         self._clusters: dict[str, list[Cluster]] = defaultdict(list)
+        self._level: dict[str, list[Edge]] = defaultdict(list)
+        places = {node.key: node.cluster for node in plan.nodes}
         for node in plan.nodes:
             self._nodes[node.cluster].append(node)
+        for edge in plan.edges:
+            if edge.kind == "absent" and places[edge.tail] == places[edge.head]:
+                self._level[places[edge.tail]].append(edge)
         for cluster in plan.clusters:
             self._clusters[cluster.parent].append(cluster)
 
     def write(self, graph: Any, key: str) -> None:
         for node in self._nodes[key]:
             graph.node(self._ids[node.key], label=f"<{node_label(node)}>", **self._node_attributes(node))
+        for edge in self._level[key]:
+            with graph.subgraph() as line:  # a mark beside what it follows takes no room of the graph's own
+                line.attr(rank="same")
+                line.node(self._ids[edge.tail])
+                line.node(self._ids[edge.head])
         for cluster in self._clusters[key]:
             with graph.subgraph(name=self._names[cluster.key]) as inner:
                 inner.attr(label=f"<{heading_label(cluster.headings)}>", **self._cluster_attributes(cluster))
@@ -88,12 +118,17 @@ class _Writer:
 
     def _node_attributes(self, node: Node) -> dict[str, str]:
         fill, line = _COLOURS.get(node.kind) or palette.ROWS[node.rows[0].kind]
-        attributes = {**_NODES[node.kind], "fillcolor": fill, "color": line, "class": node.kind}
+        attributes = {**self._shapes[node.kind], "fillcolor": fill, "color": line, "class": node.kind}
         if node.tie is not None:
             attributes |= {"color": palette.tie_colour(node.tie), "penwidth": "2"}
         if node.kind == "hyperparameter" and node.rows[0].kind == "open":
             attributes["style"] = "filled,dashed"
-        return attributes | {"tooltip": self._escape(node.tip)}
+        return attributes | {"tooltip": self._tooltip(node.tip, node.headings)}
+
+    def _tooltip(self, tip: str, headings: Iterable[Heading]) -> str:
+        text = "\n".join([tip, *[described(row) for heading in headings for row in heading.rows]])
+        # Some versions of dot expand backslashes twice, so escaping them is not enough.
+        return self._escape(text.replace("&", "&amp;").replace("\\", "&#92;"))
 
     def _cluster_attributes(self, cluster: Cluster) -> dict[str, str]:
         return {
@@ -101,12 +136,12 @@ class _Writer:
             "fillcolor": palette.CLUSTERS[cluster.depth % len(palette.CLUSTERS)],
             "color": palette.CLUSTER_LINE,
             "class": "expanded",
-            "tooltip": self._escape(cluster.tip),
+            "tooltip": self._tooltip(cluster.tip, cluster.headings),
             "margin": "7",
         }
 
 
-def _edge_attributes(edge: Edge, plan: Plan, clusters: dict[str, str]) -> dict[str, str]:
+def _edge_attributes(edge: Edge, clusters: dict[str, str]) -> dict[str, str]:
     attributes = {**_EDGES[edge.kind], "class": edge.kind}
     if edge.tie is not None:
         attributes["color"] = palette.tie_colour(edge.tie)

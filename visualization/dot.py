@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from os import PathLike
@@ -72,10 +73,8 @@ def render(architecture: Architecture | SearchSpace, path: str | PathLike[str] |
 def mimebundle(architecture: Architecture | SearchSpace) -> dict[str, Any]:
     """Return what a notebook shows: a picture, or only the text where Graphviz is not installed."""
     bundle: dict[str, Any] = {"text/plain": repr(architecture)}
-    try:
+    with contextlib.suppress(MissingDependency):
         bundle["image/svg+xml"] = run_dot(_digraph(architecture, {}), "svg").decode()
-    except MissingDependency:
-        pass
     return bundle
 
 

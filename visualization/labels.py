@@ -12,10 +12,11 @@ from deep_arch.visualization.plan import Heading, Node, Row
 
 _WIDTH: Final = 40
 """Letters on one line of a node, beyond which a graph of many nodes becomes too wide to read."""
+_GAP: Final = "   "
 
 
 def escape(text: str) -> str:
-    """Return `text` for a label: Graphviz reads a backslash as the start of an escape, and XML has no control letters."""
+    """Return `text` for a label, where Graphviz expands backslashes and XML admits no control characters."""
     printable = "".join(c if c.isprintable() else "�" for c in text)
     return html.escape(printable).replace("\\", "&#92;")
 
@@ -27,10 +28,10 @@ def font(text: str, size: float, colour: str = palette.INK, bold: bool = False) 
     return f'<FONT POINT-SIZE="{size:g}" COLOR="{colour}">{inner}</FONT>'
 
 
-def table(rows: Iterable[str], spacing: int = 2, attributes: str = "") -> str:
+def table(rows: Iterable[str], spacing: int = 2, padding: int = 2) -> str:
     """Return a table of rows, each the text of its cells."""
     body = "".join(f"<TR>{row}</TR>" for row in rows)
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="2"{attributes}>{body}</TABLE>'
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="{padding}">{body}</TABLE>'
 
 
 def cell(content: str, attributes: str = "") -> str:
@@ -41,13 +42,12 @@ def cell(content: str, attributes: str = "") -> str:
 def chip(row: Row) -> str:
     """Return the cell of one hyperparameter or constant."""
     fill, line = palette.ROWS[row.kind]
-    sign = palette.SIGNS[row.kind]
-    text = _wrapped(f"{sign} {row.text}" if sign else row.text)
-    return cell(font(text, 9), f' BGCOLOR="{fill}" COLOR="{line}" BORDER="1" STYLE="ROUNDED{_dash(row)}"')
+    dashed = ",DASHED" if row.kind == "open" else ""
+    return cell(font(_signed(row), 9), f' BGCOLOR="{fill}" COLOR="{line}" BORDER="1" STYLE="ROUNDED{dashed}"')
 
 
-def _dash(row: Row) -> str:
-    return ",DASHED" if row.kind == "open" else ""
+def _signed(row: Row) -> str:
+    return _wrapped(f"{palette.SIGNS[row.kind]} {row.text}".strip())
 
 
 def _wrapped(text: str) -> str:
@@ -61,55 +61,63 @@ def node_label(node: Node) -> str:
     if node.kind == "hyperparameter":
         return _hyperparameter_label(node)
     if node.kind == "empty":
-        return heading_label(node.headings, muted=True)
+        return _mark_label(node)
     return _module_label(node)
 
 
 def _port_label(node: Node) -> str:
-    lines = [font(node.title, 11, palette.PAPER, bold=True)]
+    lines = [f"<TD>{font(node.title, 11, palette.PAPER, bold=True)}</TD>"]
     if node.shapes:
-        lines.append(font(node.shapes, 8, palette.PAPER))
-    return "<BR/>".join(lines)
+        lines.append(f"<TD>{font(node.shapes, 8, palette.PAPER)}</TD>")
+    return table(lines, spacing=0, padding=1)
 
 
 def _hyperparameter_label(node: Node) -> str:
     row = node.rows[0]
-    lines = [font(_wrapped(f"{palette.SIGNS[row.kind]} {row.text}"), 10)]
+    lines = [f"<TD>{font(_signed(row), 10)}</TD>"]
     if node.detail:
-        lines.append(font(node.detail, 8, palette.MUTED))
-    return "<BR/>".join(lines)
+        lines.append(f"<TD>{font(node.detail, 8, palette.MUTED)}</TD>")
+    return table(lines, spacing=0, padding=1)
 
 
 def _module_label(node: Node) -> str:
     title = font(node.title, 11, bold=True)
     if node.detail:
         title += font("  " + _wrapped(node.detail), 9, palette.MUTED)
-    lines = [cell(title), *map(chip, node.rows)]
+    lines = [*map(_strip, node.headings), cell(title), *map(chip, node.rows)]
     last = [font(node.caption, 8, palette.MUTED)] if node.caption else []
     if node.shapes:
-        last.append(font(("   " if last else "") + "→ " + node.shapes, 8, palette.SHAPE, bold=True))
+        last.append(font("→ " + node.shapes, 8, palette.SHAPE, bold=True))
+    if node.tie is not None:
+        last.append(font(f"tied {palette.tie_name(node.tie)}", 8, palette.tie_colour(node.tie), bold=True))
     if last:
-        lines.append(cell("".join(last)))
+        lines.append(cell(_GAP.join(last)))
     if node.misfit:
         lines.append(cell(font("× its inputs do not fit", 8, palette.MISFIT, bold=True)))
-    if node.tie is not None:
-        lines.append(_tie_chip(node.tie))
     return table(lines)
 
 
-def _tie_chip(tie: int) -> str:
-    text = font(f"tied {palette.tie_name(tie)}", 8, palette.PAPER, bold=True)
-    return cell(text, f' BGCOLOR="{palette.tie_colour(tie)}" STYLE="ROUNDED"')
+def _strip(heading: Heading) -> str:
+    """Return the line on top of the only module of an expanded substitution, in the colours of a cluster."""
+    texts = [font(heading.name, 9, bold=True)]
+    texts += [font(_signed(row), 9, palette.ROWS[row.kind][1]) for row in heading.rows]
+    colours = f' BGCOLOR="{palette.CLUSTERS[1]}" COLOR="{palette.CLUSTER_LINE}" BORDER="1" STYLE="ROUNDED"'
+    return cell(_GAP.join(texts), colours)
 
 
-def heading_label(headings: Iterable[Heading], muted: bool = False) -> str:
-    """Return the title of a cluster, or the text of the mark of what left no module."""
+def heading_label(headings: Iterable[Heading]) -> str:
+    """Return the title of a cluster."""
     cells: list[str] = []
     for heading in headings:
         if cells:
             cells.append(cell(font("›", 10, palette.MUTED)))
-        cells.append(cell(font(heading.name, 9 if muted else 10, palette.MUTED if muted else palette.INK, not muted)))
-        cells += map(chip, heading.rows)
-    if muted:
-        cells.append(cell(font("→ nothing", 8, palette.MUTED)))
+        cells += [cell(font(heading.name, 10, bold=True)), *map(chip, heading.rows)]
     return table(["".join(cells)])
+
+
+def _mark_label(node: Node) -> str:
+    lines: list[str] = []
+    for heading in node.headings:
+        name, nothing = font(heading.name, 9, palette.MUTED), font("→ nothing", 8, palette.MUTED)
+        lines.append(cell(table(["".join([cell(name), *map(chip, heading.rows), cell(nothing)])], spacing=1)))
+    return table(lines, spacing=0, padding=0)

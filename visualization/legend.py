@@ -26,15 +26,16 @@ def caption(plan: Plan, legend: bool) -> str:
 def _entries(plan: Plan) -> Iterator[str]:
     kinds = {node.kind for node in plan.nodes}
     rows = [row for node in plan.nodes for row in node.rows]
-    rows += [row for cluster in plan.clusters for heading in cluster.headings for row in heading.rows]
-    row_kinds = {row.kind for row in rows}
+    headings = [heading for node in plan.nodes for heading in node.headings]
+    headings += [heading for cluster in plan.clusters for heading in cluster.headings]
+    row_kinds = {row.kind for row in (*rows, *[row for heading in headings for row in heading.rows])}
     if kinds & {"input", "output"}:
         yield _entry(_box("x", *palette.PORT, colour=palette.PAPER), "input, output")
     if "module" in kinds:
         yield _entry(_box("Module", *palette.MODULE), "operation")
     if "substitution" in kinds:
         yield _entry(_double_box("substitution"), "not expanded yet")
-    if plan.clusters:
+    if any(heading.rows for heading in headings) or plan.clusters:
         yield _entry(_box("substitution", palette.CLUSTERS[1], palette.CLUSTER_LINE, "ROUNDED"), "expanded")
     if "empty" in kinds:
         yield _entry(_box("→ nothing", *palette.EMPTY, "ROUNDED,DASHED", palette.MUTED), "expanded, no module left")
@@ -51,7 +52,7 @@ def _entries(plan: Plan) -> Iterator[str]:
 
 def _line_entries(kinds: set[str]) -> Iterator[str]:
     if "depends" in kinds:
-        yield _entry(font("- - ->", 10, palette.ROWS["dependent"][1], bold=True), "depends on")
+        yield _entry(font("- - ->", 10, palette.ROWS["dependent"][1], bold=True), "decides")
     if "tied" in kinds:
         yield _entry(font("· · ·", 10, palette.tie_colour(0), bold=True), "tied: one module, called again")
 

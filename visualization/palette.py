@@ -12,6 +12,7 @@ FONT: Final = "Helvetica,Arial,sans-serif"
 INK: Final = "#1F2933"
 MUTED: Final = "#5B6673"
 LINE: Final = "#3E4C59"
+WIRE: Final = "#66727F"
 PAPER: Final = "#FFFFFF"
 
 MODULE: Final = ("#FFFFFF", LINE)

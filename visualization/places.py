@@ -13,7 +13,7 @@ from deep_arch.graph import Graph, GraphCall, Group
 
 def call_place(call: GraphCall) -> str:
     """Return the key of the expanded substitution in which a call stands, or an empty string."""
-    return call._node[1].prefix.rstrip("/")  # pyright: ignore[reportPrivateUsage]
+    return call.node[1].prefix.rstrip("/")
 
 
 def group_key(group: Group) -> str:
@@ -33,8 +33,10 @@ def taken_values(graph: Graph, groups: Iterable[Group]) -> dict[str, tuple[int, 
     """Return the ids of the values that expanded substitutions were called on, by key, as far as the graph has them."""
     ids = {i: i for i in range(len(graph.inputs))}
     for call in graph.calls:
-        first = call._node[4]  # pyright: ignore[reportPrivateUsage]
-        ids.update((first + i, value) for i, value in enumerate(call.outputs))
+        # What is not needed was dropped and the rest renumbered, but frames hold the numbers from before.
+        made, frame = call.node[:2]
+        before = frame.env[made.index]
+        ids.update(zip([before] if type(before) is int else before, call.outputs, strict=False))
     taken: dict[str, tuple[int, ...]] = {}
     for group in groups:
         frame = graph._unfolding.frames[group.prefix]  # pyright: ignore[reportPrivateUsage]

@@ -6,7 +6,7 @@ can start from the same plan.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 NodeKind = Literal["input", "output", "module", "substitution", "hyperparameter", "config", "empty"]
@@ -32,6 +32,11 @@ class Row:
     address: str = ""
 
 
+def described(row: Row) -> str:
+    """Return a row with its address, for a reader who points at it."""
+    return f"{row.address}: {row.text}" if row.address else row.text
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """The name of an expanded substitution, and what decided it."""
@@ -47,6 +52,7 @@ class Node:
     Attributes:
         key: unique among the nodes: the kind of thing and its address.
         title: the operation's name, or the port's.
+        headings: the expanded substitutions around this node alone, outer ones first.
         detail: the constant arguments that differ from their defaults.
         caption: the address, as far as the clusters around the node do not tell it.
         tip: everything in full, for a reader who points at the node.
@@ -68,10 +74,6 @@ class Node:
     shapes: str = ""
     misfit: bool = False
     tie: int | None = None
-
-    def moved(self, cluster: str, caption: str) -> Node:
-        """Return the node inside another cluster."""
-        return replace(self, cluster=cluster, caption=caption)
 
 
 @dataclass(frozen=True, slots=True)

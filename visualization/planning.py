@@ -9,11 +9,12 @@ from typing import Any
 from deep_arch.architecture import Architecture, Inputs
 from deep_arch.graph import Argument, GraphCall, Group
 from deep_arch.modules import Module
-from deep_arch.visualization.clusters import Arrangement, arrange, mark_key, relative
-from deep_arch.visualization.places import call_place, group_key, taken_values
-from deep_arch.visualization.plan import Edge, Heading, Node, Plan, Row
+from deep_arch.visualization.absences import join_marks
+from deep_arch.visualization.clusters import Arrangement, arrange, first_inside
+from deep_arch.visualization.places import call_place, group_key
+from deep_arch.visualization.plan import Edge, Heading, Node, Plan, Row, RowKind, described
 from deep_arch.visualization.shapes import Shapes, known_shapes, shape_text
-from deep_arch.visualization.sharing import Apart, User, find_apart
+from deep_arch.visualization.sharing import User, find_apart
 from deep_arch.visualization.wording import argument_text, constants, last_part, operation_name, value_text
 
 
@@ -58,11 +59,12 @@ class _Planner:
     def plan(self) -> Plan:
         nodes = [*self._ports("input"), *self._hyperparameters(), *self._modules(), *self._config_boxes()]
         headings = {key: self._heading(group) for key, group in self._groups.items()}
-        arrangement = arrange(headings, {node.key: node.cluster for node in nodes})
-        nodes = [self._placed(node, arrangement) for node in [*nodes, *arrangement.marks]]
-        edges = [*self._dependences(arrangement), *self._data(), *self._absent(arrangement), *self._tied()]
+        arrangement = arrange(headings, nodes)
+        follows = join_marks(arrangement, self._graph)
+        edges = [*self._dependences(arrangement), *self._data(), *self._absent(follows), *self._tied()]
         name, outputs = self._architecture.space.name, self._ports("output")
-        return Plan(name, self._state(), (*nodes, *outputs), tuple(edges), tuple(arrangement.clusters))
+        drawn = (*arrangement.nodes.values(), *outputs)
+        return Plan(name, self._state(), drawn, tuple(edges), tuple(arrangement.clusters))
 
     def _state(self) -> str:
         assigned = len(self._architecture.values)
@@ -95,7 +97,7 @@ class _Planner:
     def _row(self, name: str, argument: Argument, whole: bool = False) -> Row:
         """Return a line for a hyperparameter: `whole` where it is drawn, a reference where it is drawn apart."""
         domain = None if argument.domain is None else self._domains.get(argument.address, argument.domain)
-        kind = "dependent" if domain is None else "open" if argument.is_open else "assigned"
+        kind: RowKind = "dependent" if domain is None else "open" if argument.is_open else "assigned"
         separate = argument.address in self._apart and not whole
         return Row(kind, argument_text(name, argument, domain, separate), argument.address)
 
@@ -110,7 +112,9 @@ class _Planner:
 
     def _ports(self, kind: Any) -> Iterator[Node]:
         graph = self._graph
-        names, ids = (graph.inputs, range(len(graph.inputs))) if kind == "input" else (graph.output_names, graph.outputs)
+        names, ids = (
+            (graph.inputs, range(len(graph.inputs))) if kind == "input" else (graph.output_names, graph.outputs)
+        )
         for name, i in zip(names, ids, strict=True):
             yield Node(f"{kind} {name}", kind, name, tip=f"{kind} {name}", shapes=self._shapes_of((i,)))
 
@@ -152,11 +156,6 @@ class _Planner:
             ]
             yield Node(_config_key(place), "config", "config", _tip(place, *rows), place, rows=tuple(rows))
 
-    def _placed(self, node: Node, arrangement: Arrangement) -> Node:
-        cluster = arrangement.inside[node.key]
-        # A module made in an enclosing function may be drawn in the first frame around its call that is drawn at all.
-        return node.moved(cluster, relative(node.caption, cluster))
-
     def _shapes_of(self, ids: tuple[int, ...]) -> str:
         specs = [self._shapes.specs[i] for i in ids]
         return ", ".join([shape_text(spec) for spec in specs if spec is not None])
@@ -182,7 +181,9 @@ class _Planner:
             yield Edge(sources[i][0], f"output {name}", "data", sources[i][1])
 
     def _dependences(self, arrangement: Arrangement) -> Iterator[Edge]:
-        first = _first_inside(arrangement)
+        parents = {cluster.key: cluster.parent for cluster in arrangement.clusters}
+        # A line to a cluster is a line to a node inside that is cut off at the frame.
+        first = first_inside(arrangement.nodes.values(), parents)
         for address, apart in self._apart.items():
             tail = _hyperparameter_key(address)
             for parent in apart.parents:
@@ -197,12 +198,11 @@ class _Planner:
                 else:
                     yield Edge(tail, shown, "depends")
 
-    def _absent(self, arrangement: Arrangement) -> Iterator[Edge]:
+    def _absent(self, follows: Mapping[str, tuple[int, ...]]) -> Iterator[Edge]:
         sources = self._value_sources()
-        empty = [group for key, group in self._groups.items() if arrangement.shown.get(key) == mark_key(key)]
-        for key, taken in taken_values(self._graph, empty).items() if empty else ():
+        for mark, taken in follows.items():
             for i in dict.fromkeys(taken):
-                yield Edge(sources[i][0], mark_key(key), "absent")
+                yield Edge(sources[i][0], mark, "absent")
 
     def _find_ties(self) -> dict[str, int]:
         calls = Counter(call.module_address for call in self._graph.calls)
@@ -218,20 +218,9 @@ class _Planner:
                 last[address] = _call_key(call)
 
 
-def _first_inside(arrangement: Arrangement) -> Mapping[str, str]:
-    """Return a node inside each cluster, since a line to a cluster is a line to a node that is cut off."""
-    parents = {cluster.key: cluster.parent for cluster in arrangement.clusters}
-    first: dict[str, str] = {}
-    for node, cluster in arrangement.inside.items():
-        while cluster and cluster not in first:
-            first[cluster] = node
-            cluster = parents[cluster]
-    return first
-
-
 def _constant_rows(module: Module) -> list[Row]:
     return [Row("constant", text) for text in constants(module)]
 
 
 def _tip(address: str, *rows: Row) -> str:
-    return "\n".join([address, *[row.text for row in rows]])
+    return "\n".join([address, *map(described, rows)])

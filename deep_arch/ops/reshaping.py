@@ -113,6 +113,10 @@ class Split(Operation):
 
     sections: int
 
+    @property
+    def n_outputs(self) -> int:
+        return self.sections
+
     def shape(self, x: Spec) -> tuple[Spec, ...]:
         sections = checks.positive(self, "sections")
         if not x.shape or x.shape[0] % sections:

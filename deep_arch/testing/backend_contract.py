@@ -12,6 +12,10 @@ Laws, each with a test of that name:
 - what does not fit, or is not decided, is refused with the address.
 """
 
+# The functions of the spaces here are lambdas, whose parameters have no types.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import os
@@ -273,7 +277,7 @@ class BackendContract(ABC):
             shared = ops.Dense(3)
             return shared(a), shared(b)
 
-        with pytest.raises(ShapeMismatch, match="dense@1: (.|\n)*dense"):
+        with pytest.raises(ShapeMismatch, match=r"dense@1: (.|\n)*dense"):
             self.model(tied, da.vector(4), da.vector(5))
 
     def test_inputs_go_in_by_name_and_outputs_come_out_in_order(self) -> None:
@@ -372,5 +376,5 @@ class BackendContract(ABC):
             self.build(space.sample(seed=0), {"image": IMAGE, "masc": IMAGE})
 
     def test_an_unknown_operation_is_refused_with_the_address(self) -> None:
-        with pytest.raises(NotSupported, match="optional/_?unknown"):
+        with pytest.raises(NotSupported, match=r"optional/_?unknown"):
             self.model(lambda x: da.optional(_Unknown, use=True)(x))

@@ -50,7 +50,8 @@ class TestTorchBackend(BackendContract):
 
     def gradients(self, model: Any, arrays: Arrays) -> dict[str, Array | None]:
         outputs = model.train()(**{name: torch.from_numpy(x) for name, x in arrays.items()})
-        sum(x.pow(2).sum() for x in (outputs if isinstance(outputs, tuple) else (outputs,))).backward()
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        torch.cat([x.flatten() for x in outputs]).pow(2).sum().backward()  # type: ignore[no-untyped-call]
         return {name: None if p.grad is None else p.grad.numpy() for name, p in model.named_parameters()}
 
     def names(self, address: str) -> str:
@@ -90,7 +91,7 @@ NETS: dict[str, tuple[Any, Spec]] = {
 }
 
 
-def build(fn: Any, inputs: Any = IMAGE, seed: int | None = 0, **values: Any) -> fx.GraphModule:
+def build(fn: Any, inputs: Any = IMAGE, seed: int | None = 0, **values: Any) -> Any:
     return torch_backend.build(da.space(fn).at(values), inputs, seed)
 
 
@@ -127,7 +128,10 @@ def test_models_compile_without_a_break(built: tuple[fx.GraphModule, Tensor]) ->
     torch._dynamo.reset()
     # Dynamo leaves nn.LSTM and nn.GRU to Python, which is a break of the graph but no error.
     whole = not any(isinstance(layer, nn.RNNBase) for layer in model.modules())
-    torch.testing.assert_close(torch.compile(model, backend="eager", fullgraph=whole)(x), model(x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing asks tensors of its own for gradients that they do not keep
+        compiled = torch.compile(model, backend="eager", fullgraph=whole)(x)
+    torch.testing.assert_close(compiled, model(x))
 
 
 def test_models_export(built: tuple[fx.GraphModule, Tensor]) -> None:
@@ -149,7 +153,7 @@ def test_code_reads_as_if_written_by_hand() -> None:
         return ops.Concatenate()(a, b)
 
     values = {"n": 1, "conv2d.filters": 64, "optional.use": True, "optional/dropout.rate": 0.5}
-    model = torch_backend.build(net.at(values), IMAGE)
+    model: Any = torch_backend.build(net.at(values), IMAGE)
     lines = [line.partition(";")[0] for line in model.code.strip().splitlines()]
     expected = """
         def forward(self, x):
@@ -240,7 +244,7 @@ def test_wrapped_classes_have_shapes_costs_and_hyperparameters() -> None:
     cost = architecture.cost(IMAGE)
     assert architecture.shapes(IMAGE)["conv2d"] == (16, 6, 6)
     assert (cost.parameters, cost.macs) == (16 * (4 * 9 + 1), 16 * 36 * 4 * 9)
-    model = torch_backend.build(architecture, IMAGE)
+    model: Any = torch_backend.build(architecture, IMAGE)
     assert isinstance(model.conv2d, nn.Conv2d)
     assert model(torch.randn(2, 4, 8, 8)).shape == (2, 16, 6, 6)
 
@@ -256,7 +260,7 @@ class _SelfAttention(nn.Module):
         super().__init__()
         self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = x.transpose(1, 2)
         return self.attention(x, x, x, need_weights=False)[0].transpose(1, 2)
 
@@ -267,8 +271,8 @@ def test_wrapped_classes_may_take_unhashable_arguments_and_give_several_outputs(
             super().__init__()
             self.sizes = sizes
 
-        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-            return x.split(self.sizes, dim=1)
+        def forward(self, x: Tensor) -> Any:
+            return x.split(self.sizes, dim=1)  # type: ignore[no-untyped-call]
 
     chunks = torch_backend.wrap(Chunks, outputs=2)
     model = build(lambda x: ops.Concatenate()(*[chunks([1, 3])(x)[i] for i in (1, 0)]))
@@ -300,7 +304,7 @@ def test_what_da_wrap_makes_is_built_if_it_works_on_tensors() -> None:
     model = build(lambda x: ops.Dense(2)(da.wrap(nn.Flatten)()(da.wrap(scaled)(factor=2.0)(x))))
     assert model(torch.randn(3, 4, 8, 8)).shape == (3, 2)
     torch.testing.assert_close(model.scaled(torch.ones(1)), torch.full((1,), 2.0))
-    with pytest.raises(BadArgument, match="^optional/dict: (.|\n)*function of tensors"):
+    with pytest.raises(BadArgument, match=r"^optional/dict: (.|\n)*function of tensors"):
         build(lambda x: da.optional(lambda: da.wrap(dict)(), use=True)(x))
 
 

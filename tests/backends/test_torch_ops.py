@@ -5,22 +5,18 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from deep_arch import ops
 from deep_arch.backends import torch_layers
-from deep_arch.backends.torch_emitter import Emitter
 from deep_arch.backends.torch_ops import LOWERINGS
 from deep_arch.modules import Operation
-from deep_arch.ops.windows import same_padding
 from deep_arch.specs import Spec
 from deep_arch.testing.operation_strategies import OPERATIONS
 
@@ -30,25 +26,9 @@ COUNTED = {cls for cls in CLASSES if cls.__name__.startswith(("Conv", "Depthwise
 COUNTED |= {ops.Dense, ops.MatMul, ops.MultiHeadAttention}  # where torch's counter counts what it runs
 
 
-def lowered(op: Operation, *specs: Spec, sizes_vary: bool = False) -> fx.GraphModule:
-    """Return a model of one operation."""
-    graph, root = fx.Graph(), nn.Module()
-    nodes = [graph.placeholder(f"x{i}") for i in range(len(specs))]
-    graph.output(LOWERINGS[type(op)](op, Emitter(graph, root, "layer", sizes_vary), specs, *nodes))
-    return fx.GraphModule(root, graph).eval()
-
-
 def example(spec: Spec) -> Tensor:
     shape = (BATCH, *spec.shape)
     return torch.randn(shape) if spec.dtype == "float32" else torch.randint(spec.vocabulary or 2, shape)
-
-
-def compute(op: Operation, *inputs: Tensor, **weights: Tensor) -> Any:
-    """Run an operation on tensors that have a batch axis, with some of its weights set by name."""
-    model = lowered(op, *(Spec(tuple(x.shape[1:])) for x in inputs))
-    for name, value in weights.items():
-        model.get_parameter(f"layer.{name.replace('__', '.')}").data.copy_(value)
-    return model(*inputs)
 
 
 def count(model: nn.Module) -> int:
@@ -60,7 +40,7 @@ def test_every_operation_has_a_lowering_and_a_strategy() -> None:
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-def test_lowering_agrees_with_the_rules_of_its_operation(cls: type[Operation]) -> None:
+def test_lowering_agrees_with_the_rules_of_its_operation(lowered: Any, cls: type[Operation]) -> None:
     @settings(max_examples=40, deadline=None, database=None)
     @given(OPERATIONS[cls])
     def agrees(case: tuple[Operation, tuple[Spec, ...]]) -> None:
@@ -84,13 +64,13 @@ def test_lowering_agrees_with_the_rules_of_its_operation(cls: type[Operation]) -
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-def test_stateless_operations_have_no_submodules(cls: type[Operation]) -> None:
+def test_stateless_operations_have_no_submodules(lowered: Any, cls: type[Operation]) -> None:
     op, specs = _first(cls)
     submodules = [name for name, _ in lowered(op, *specs).named_children()]
     assert submodules == ([] if op.stateless else ["layer"])
 
 
-def _first(cls: type[Operation]) -> tuple[Operation, tuple[Spec, ...]]:
+def _first(cls: type[Operation]) -> Any:
     found: list[Any] = []
 
     @settings(max_examples=1, deadline=None, database=None, derandomize=True)
@@ -102,147 +82,22 @@ def _first(cls: type[Operation]) -> tuple[Operation, tuple[Spec, ...]]:
     return found[0]
 
 
-# --- windows ---------------------------------------------------------------------------------------------------------
-
-
-def windows_of(x: np.ndarray, pool: int, stride: int) -> list[list[np.ndarray]]:
-    """Return the cells inside the image (height, width) that each window of "same" padding sees."""
-    (top, _), (left, _) = (same_padding(n, pool, stride) for n in x.shape)
-    rows, columns = (range(-(-n // stride)) for n in x.shape)
-    cut = lambda i, before: slice(max(i * stride - before, 0), max(i * stride - before + pool, 0))  # noqa: E731
-    return [[x[cut(i, top), cut(j, left)] for j in columns] for i in rows]
-
-
-@given(st.integers(1, 8), st.integers(1, 8), st.integers(1, 4), st.integers(1, 4))
-@settings(deadline=None, database=None)
-def test_same_pooling_sees_only_cells_inside(height: int, width: int, pool: int, stride: int) -> None:
-    x = torch.randn(1, 1, height, width) - 5.0  # below zero, so that a padding of zeros would show
-    windows = windows_of(x[0, 0].numpy(), pool, stride)
-    largest = np.array([[w.max() for w in row] for row in windows])
-    means = np.array([[w.mean() for w in row] for row in windows])
-    np.testing.assert_allclose(compute(ops.MaxPooling2D(pool, stride), x)[0, 0], largest)
-    np.testing.assert_allclose(compute(ops.AveragePooling2D(pool, stride), x)[0, 0], means, rtol=1e-5)
-
-
-@given(
-    st.tuples(st.integers(1, 8), st.integers(1, 8)),
-    st.tuples(st.integers(1, 4), st.integers(1, 4)),
-    st.tuples(st.integers(1, 3), st.integers(1, 3)),
-)
-@settings(deadline=None, database=None)
-def test_same_pooling_with_other_strides_on_each_axis_is_that_of_padded_input(
-    sizes: tuple[int, int], pool: tuple[int, int], strides: tuple[int, int]
-) -> None:
-    x = torch.randn(1, 2, *sizes)
-    (top, bottom), (left, right) = map(same_padding, sizes, pool, strides)
-    padded = F.pad(x, (left, right, top, bottom), value=-torch.inf)
-    torch.testing.assert_close(compute(ops.MaxPooling2D(pool, strides), x), F.max_pool2d(padded, pool, strides))
-    ones = F.pad(torch.ones_like(x), (left, right, top, bottom))
-    padded = F.pad(x, (left, right, top, bottom))
-    mean = F.avg_pool2d(padded, pool, strides) / F.avg_pool2d(ones, pool, strides)
-    torch.testing.assert_close(compute(ops.AveragePooling2D(pool, strides), x), mean)
-
-
-@given(
-    st.tuples(*[st.integers(1, 4)] * 3),
-    st.tuples(*[st.integers(1, 4)] * 3),
-    st.tuples(*[st.integers(1, 3)] * 3),
-)
-@settings(deadline=None, database=None)
-def test_same_pooling_of_volumes_smaller_than_the_window(
-    sizes: tuple[int, ...], pool: tuple[int, ...], strides: tuple[int, ...]
-) -> None:
-    x = torch.randn(2, 3, *sizes)
-    pads = [cells for axis in reversed(list(map(same_padding, sizes, pool, strides))) for cells in axis]
-    total, ones = (F.avg_pool3d(F.pad(t, pads), pool, strides) for t in (x, torch.ones_like(x)))
-    torch.testing.assert_close(compute(ops.AveragePooling3D(pool, strides), x), total / ones)
-    largest = F.max_pool3d(F.pad(x, pads, value=-torch.inf), pool, strides)
-    torch.testing.assert_close(compute(ops.MaxPooling3D(pool, strides), x), largest)
-
-
-@given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3))
-@settings(deadline=None, database=None)
-def test_same_convolution_pads_as_tensorflow_does(size: int, kernel: int, stride: int, dilation: int) -> None:
-    x, weight = np.random.default_rng(0).normal(size=size), np.arange(1.0, kernel + 1)
-    n, reach = -(-size // stride), (kernel - 1) * dilation + 1
-    before = max((n - 1) * stride + reach - size, 0) // 2
-    cells = lambda i: [i * stride - before + tap * dilation for tap in range(kernel)]  # noqa: E731
-    expected = [sum(w * x[c] for w, c in zip(weight, cells(i), strict=True) if 0 <= c < size) for i in range(n)]
-    op = ops.Conv1D(1, kernel, stride, dilation_rate=dilation, use_bias=False)
-    result = compute(op, torch.tensor(x, dtype=torch.float32)[None, None], weight=torch.tensor(weight)[None, None])
-    np.testing.assert_allclose(result.detach()[0, 0], expected, rtol=1e-4, atol=1e-5)
-
-
-def test_even_padding_is_left_to_the_convolution() -> None:
-    op, x = ops.Conv2D(4, 3), Spec((3, 8, 8))
-    assert [node.op for node in lowered(op, x).graph.nodes] == ["placeholder", "call_module", "output"]
-    assert lowered(op, x).layer.padding == (1, 1)
-
-
-@pytest.mark.parametrize("cls", [ops.Conv1D, ops.DepthwiseConv1D, ops.SeparableConv1D])
-def test_strided_convolution_whose_sizes_vary_pads_outside(cls: type[Operation]) -> None:
-    arguments = {"kernel_size": 3, "strides": 2} | ({} if cls is ops.DepthwiseConv1D else {"filters": 1})
-    x = Spec((1, 7))
-    outside, inside = lowered(cls(**arguments), x, sizes_vary=True), lowered(cls(**arguments), x)
-    outside.load_state_dict(inside.state_dict())
-    assert "pad" in outside.code and "pad" not in inside.code
-    tensor = example(x)
-    torch.testing.assert_close(outside(tensor), inside(tensor))
-
-
-@given(
-    st.integers(1, 6),
-    st.integers(1, 5),
-    st.integers(1, 3),
-    st.integers(1, 2),
-    st.sampled_from(["same", "valid"]),
-)
-@settings(deadline=None, database=None)
-def test_transposed_convolution_is_the_gradient_of_the_convolution(
-    size: int, kernel: int, stride: int, dilation: int, padding: Any
-) -> None:
-    """TensorFlow defines it so: for y of the output's shape, <transposed(x), y> = <x, conv(y)>."""
-    op = ops.Conv1DTranspose(1, kernel, stride, padding, dilation_rate=dilation, use_bias=False)
-    weight = torch.randn(1, 1, kernel)
-    x = torch.randn(1, 1, size)
-    up = compute(op, x, weight=weight)
-    y = torch.randn(up.shape)
-    down = compute(ops.Conv1D(1, kernel, stride, padding, dilation, use_bias=False), y, weight=weight)
-    assert down.shape == x.shape
-    torch.testing.assert_close((up * y).sum(), (x * down).sum())
-
-
-def test_depthwise_outputs_of_one_channel_are_neighbours() -> None:
-    x = torch.randn(1, 2, 4)
-    y = compute(ops.DepthwiseConv1D(1, depth_multiplier=2, use_bias=False), x, weight=torch.ones(4, 1, 1))
-    torch.testing.assert_close(y, x.repeat_interleave(2, dim=1))
-
-
-def test_separable_convolution_is_depthwise_then_pointwise() -> None:
-    model = lowered(ops.SeparableConv2D(5, 3, depth_multiplier=2), Spec((3, 6, 6)))
-    assert {name: tuple(p.shape) for name, p in model.named_parameters()} == {
-        "layer.depthwise.weight": (6, 1, 3, 3),
-        "layer.pointwise.weight": (5, 6, 1, 1),
-        "layer.pointwise.bias": (5,),
-    }
-
-
 # --- dense and normalisation -----------------------------------------------------------------------------------------
 
 
-def test_dense_acts_on_the_channels_of_each_cell() -> None:
+def test_dense_acts_on_the_channels_of_each_cell(compute: Any) -> None:
     x, weight, bias = torch.randn(2, 3, 4, 5), torch.randn(6, 3), torch.randn(6)
     expected = torch.einsum("bchw,uc->buhw", x, weight) + bias[:, None, None]
     torch.testing.assert_close(compute(ops.Dense(6), x, weight=weight, bias=bias), expected)
 
 
-def test_embedding_puts_features_first() -> None:
+def test_embedding_puts_features_first(lowered: Any) -> None:
     model = lowered(ops.Embedding(7, 3), Spec((4,), "int64", 7))
     tokens = torch.randint(7, (2, 4))
     torch.testing.assert_close(model(tokens), model.layer.weight[tokens].transpose(1, 2))
 
 
-def test_batch_normalization_has_the_momentum_of_keras() -> None:
+def test_batch_normalization_has_the_momentum_of_keras(lowered: Any) -> None:
     x = torch.randn(8, 3, 4, 4) + 1.0
     model = lowered(ops.BatchNormalization(momentum=0.9, epsilon=1e-3), Spec((3, 4, 4))).train()
     model(x)
@@ -253,7 +108,7 @@ def test_batch_normalization_has_the_momentum_of_keras() -> None:
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3, 4, 5, 6])
-def test_batch_normalization_takes_any_rank(rank: int) -> None:
+def test_batch_normalization_takes_any_rank(lowered: Any, rank: int) -> None:
     x = torch.randn(4, 3, *[2] * (rank - 1))
     model = lowered(ops.BatchNormalization(), Spec(tuple(x.shape[1:]))).train()
     axes = [0, *range(2, x.dim())]
@@ -263,8 +118,8 @@ def test_batch_normalization_takes_any_rank(rank: int) -> None:
 
 @pytest.mark.parametrize(("center", "scale"), list(itertools.product([True, False], repeat=2)))
 @pytest.mark.parametrize("cls", [ops.BatchNormalization, ops.LayerNormalization, ops.GroupNormalization])
-def test_normalization_trains_what_it_is_asked_to(cls: Any, center: bool, scale: bool) -> None:
-    more = {"groups": 2} if cls is ops.GroupNormalization else {}
+def test_normalization_trains_what_it_is_asked_to(lowered: Any, cls: Any, center: bool, scale: bool) -> None:
+    more: dict[str, Any] = {"groups": 2} if cls is ops.GroupNormalization else {}
     model = lowered(cls(center=center, scale=scale, **more), Spec((4, 5))).train()
     expected = {"layer.bias"} if center else set()
     assert {name for name, _ in model.named_parameters()} == expected | ({"layer.weight"} if scale else set())
@@ -272,13 +127,13 @@ def test_normalization_trains_what_it_is_asked_to(cls: Any, center: bool, scale:
     assert all(p.grad is not None for p in model.parameters())
 
 
-def test_layer_normalization_is_over_the_channels_of_each_cell() -> None:
+def test_layer_normalization_is_over_the_channels_of_each_cell(compute: Any) -> None:
     x = torch.randn(2, 4, 5)
     expected = (x - x.mean(1, keepdim=True)) / torch.sqrt(x.var(1, keepdim=True, correction=0) + 1e-3)
     torch.testing.assert_close(compute(ops.LayerNormalization(), x), expected)
 
 
-def test_rms_normalization_is_over_the_channels_of_each_cell() -> None:
+def test_rms_normalization_is_over_the_channels_of_each_cell(compute: Any) -> None:
     x = torch.randn(2, 4, 3, 3)
     expected = x / torch.sqrt(x.pow(2).mean(1, keepdim=True) + 1e-6)
     torch.testing.assert_close(compute(ops.RMSNormalization(), x), expected)
@@ -314,9 +169,9 @@ def gru(x: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor) -> Tensor
 
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("sequences", [False, True])
-def test_recurrent_layers_follow_their_equations(backwards: bool, sequences: bool) -> None:
+def test_recurrent_layers_follow_their_equations(compute: Any, backwards: bool, sequences: bool) -> None:
     x = torch.randn(2, 3, 5)
-    flags = {"return_sequences": sequences, "go_backwards": backwards}
+    flags: dict[str, Any] = {"return_sequences": sequences, "go_backwards": backwards}
     seen = x.flip(2) if backwards else x
     weights = torch.randn(16, 3), torch.randn(16, 4), torch.randn(16)
     named = dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"), weights, strict=True))
@@ -329,7 +184,7 @@ def test_recurrent_layers_follow_their_equations(backwards: bool, sequences: boo
     torch.testing.assert_close(result, expected if sequences else expected[..., -1])
 
 
-def test_gru_that_resets_after_is_that_of_torch() -> None:
+def test_gru_that_resets_after_is_that_of_torch(compute: Any) -> None:
     x, reference = torch.randn(2, 3, 5), nn.GRU(3, 4, batch_first=True)
     result = compute(ops.GRU(4, return_sequences=True), x, **dict(reference.named_parameters()))
     torch.testing.assert_close(result, reference(x.transpose(1, 2))[0].transpose(1, 2))
@@ -344,7 +199,7 @@ def test_lstm_trains_and_saves_one_bias() -> None:
     assert all(p.grad is not None for p in layer.parameters())
 
 
-def test_attention_is_that_of_torch_where_both_can_be_written() -> None:
+def test_attention_is_that_of_torch_where_both_can_be_written(compute: Any) -> None:
     x, y = torch.randn(2, 6, 5), torch.randn(2, 6, 7)
     reference = nn.MultiheadAttention(6, 2, batch_first=True)
     query, key, value = reference.in_proj_weight.chunk(3)
@@ -357,7 +212,7 @@ def test_attention_is_that_of_torch_where_both_can_be_written() -> None:
     torch.testing.assert_close(result, expected)
 
 
-def test_attention_takes_query_value_and_key_in_this_order() -> None:
+def test_attention_takes_query_value_and_key_in_this_order(lowered: Any) -> None:
     model = lowered(ops.MultiHeadAttention(2, 3, value_dim=4), Spec((5, 9)), Spec((6, 8)), Spec((7, 8)))
     layer = model.layer
     assert [layer.query.in_features, layer.value.in_features, layer.key.in_features] == [5, 6, 7]
@@ -376,7 +231,7 @@ def test_attention_takes_query_value_and_key_in_this_order() -> None:
     ],
     ids=["cells", "channels", "examples"],
 )
-def test_dropout_zeroes_whole_units_and_scales_the_rest(op: Operation, axes: tuple[int, ...]) -> None:
+def test_dropout_zeroes_whole_units_and_scales_the_rest(lowered: Any, op: Operation, axes: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     x = torch.ones(64, 16, 4, 4)
     model = lowered(op, Spec((16, 4, 4)))
@@ -390,7 +245,7 @@ def test_dropout_zeroes_whole_units_and_scales_the_rest(op: Operation, axes: tup
     assert abs(units.mean().item() - 1.0) < 6 / units.numel() ** 0.5
 
 
-def test_noise_is_for_training_only() -> None:
+def test_noise_is_for_training_only(lowered: Any) -> None:
     torch.manual_seed(0)
     x = torch.zeros(100, 100)
     model = lowered(ops.GaussianNoise(0.5), Spec((100,)))
@@ -401,18 +256,18 @@ def test_noise_is_for_training_only() -> None:
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 
-def test_flatten_and_reshape_are_row_major_with_channels_first() -> None:
+def test_flatten_and_reshape_are_row_major_with_channels_first(compute: Any) -> None:
     x = torch.arange(24.0).reshape(1, 2, 3, 4)
     torch.testing.assert_close(compute(ops.Flatten(), x), torch.arange(24.0)[None])
     torch.testing.assert_close(compute(ops.Reshape((4, -1)), x), torch.arange(24.0).reshape(1, 4, 6))
 
 
-def test_transpose_counts_axes_without_batch() -> None:
+def test_transpose_counts_axes_without_batch(compute: Any) -> None:
     x = torch.randn(2, 3, 4, 5)
     torch.testing.assert_close(compute(ops.Transpose((2, 0, 1)), x), x.permute(0, 3, 1, 2))
 
 
-def test_padding_and_cropping_take_axes_in_order() -> None:
+def test_padding_and_cropping_take_axes_in_order(compute: Any) -> None:
     x = torch.randn(2, 3, 5, 6)
     sides = ((0, 1), (2, 3))
     padded = compute(ops.ZeroPadding2D(sides), x)
@@ -420,13 +275,13 @@ def test_padding_and_cropping_take_axes_in_order() -> None:
     torch.testing.assert_close(compute(ops.Cropping2D(sides), padded), x)
 
 
-def test_split_undoes_concatenate() -> None:
+def test_split_undoes_concatenate(compute: Any) -> None:
     xs = torch.randn(3, 2, 4, 5).unbind(0)
     for part, x in zip(compute(ops.Split(3), compute(ops.Concatenate(), *xs)), xs, strict=True):
         torch.testing.assert_close(part, x)
 
 
-def test_merges_take_any_number_of_inputs() -> None:
+def test_merges_take_any_number_of_inputs(compute: Any) -> None:
     a, b, c = torch.randn(3, 2, 4)
     expected = {
         ops.Add: a + b + c,
@@ -441,14 +296,14 @@ def test_merges_take_any_number_of_inputs() -> None:
     torch.testing.assert_close(compute(ops.Subtract(), a, b), a - b)
 
 
-def test_upsampling_repeats_or_interpolates() -> None:
+def test_upsampling_repeats_or_interpolates(compute: Any) -> None:
     x = torch.tensor([[[[0.0, 4.0]]]])
     torch.testing.assert_close(compute(ops.UpSampling2D((1, 2)), x)[0, 0], torch.tensor([[0.0, 0.0, 4.0, 4.0]]))
     result = compute(ops.UpSampling2D((1, 2), "bilinear"), x)[0, 0]
     torch.testing.assert_close(result, torch.tensor([[0.0, 1.0, 3.0, 4.0]]))
 
 
-def test_activations_have_the_values_of_their_formulas() -> None:
+def test_activations_have_the_values_of_their_formulas(compute: Any) -> None:
     x = torch.linspace(-8, 8, 33)[None]
     sigmoid, hard = 1 / (1 + torch.exp(-x)), (x / 6 + 0.5).clamp(0, 1)
     expected = {
@@ -472,21 +327,21 @@ def test_activations_have_the_values_of_their_formulas() -> None:
         ops.LogSoftmax(): x - torch.exp(x).sum().log(),
     }
     for op, value in expected.items():
-        torch.testing.assert_close(compute(op, x), value, atol=1e-5, rtol=1e-4, msg=lambda m, op=op: f"{op}: {m}")
+        torch.testing.assert_close(compute(op, x), value, atol=1e-5, rtol=1e-4, msg=str(op))
 
 
-def test_softmax_is_over_the_channels_of_each_cell() -> None:
+def test_softmax_is_over_the_channels_of_each_cell(compute: Any) -> None:
     x = torch.randn(2, 3, 4, 5)
     torch.testing.assert_close(compute(ops.Softmax(), x).sum(1), torch.ones(2, 4, 5))
 
 
-def test_prelu_and_scale_have_one_weight_a_channel() -> None:
+def test_prelu_and_scale_have_one_weight_a_channel(compute: Any) -> None:
     x, weight = torch.randn(2, 3, 4, 5), torch.tensor([0.1, 0.2, 0.3])
     each = weight[:, None, None]
     torch.testing.assert_close(compute(ops.PReLU(), x, weight=weight), torch.where(x > 0, x, each * x))
     torch.testing.assert_close(compute(ops.Scale(), x, scale=weight), x * each)
 
 
-def test_zero_gives_zeros_whatever_the_input() -> None:
+def test_zero_gives_zeros_whatever_the_input(compute: Any) -> None:
     x = torch.full((2, 3, 5, 5), torch.nan)
     torch.testing.assert_close(compute(ops.Zero(2), x), torch.zeros(2, 3, 3, 3))

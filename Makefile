@@ -1,0 +1,40 @@
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+SETUP := setup.cfg pyproject.toml constraints.txt
+
+.PHONY: demo test check bench wheel graphviz clean
+
+demo: .venv/demo graphviz  ## search networks for real data, about two minutes, and draw what happened
+	$(BIN)/python examples/digits.py --output demo
+
+test: .venv/test graphviz  ## run the whole suite, with doctests and examples
+	$(BIN)/python -m pytest -n auto
+
+check: .venv/test  ## formatting, lint and strict types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+bench: .venv/test .venv/bench  ## print speed as ratios to hand-written code and to peers
+	$(BIN)/python benchmarks/sampling.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/torch_models.py
+
+.venv/python: ; $(PYTHON) -m venv .venv && touch $@
+
+.venv/%: .venv/python $(SETUP)
+	@echo "Installing what 'make $*' needs"
+	$(PIP) --editable '.[$*]'
+	@touch $@
+
+graphviz:  ## the program `dot`, which draws the pictures
+	@command -v dot >/dev/null || { echo "Installing Graphviz, which draws the pictures"; \
+	if command -v apt-get >/dev/null; then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq graphviz; \
+	elif command -v brew >/dev/null; then brew install graphviz; \
+	else echo "Install Graphviz first: https://graphviz.org/download/"; exit 1; fi; }
+
+clean:
+	rm -rf .venv build dist *.egg-info demo

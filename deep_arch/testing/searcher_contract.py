@@ -1,0 +1,216 @@
+"""What every searcher must do. A searcher's tests subclass `SearcherContract` and say how to make the searcher.
+
+The laws are those of `deep_arch.Searcher`; each has a test of that name, which runs on every space of
+`deep_arch.testing.searcher_spaces`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import os
+import random
+import subprocess
+import sys
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from deep_arch.architecture import Architecture
+from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.space import SearchSpace
+from deep_arch.testing.searcher_spaces import SPACES
+
+on_every_space = pytest.mark.parametrize("name", SPACES)
+
+
+class SearcherContract(ABC):
+    """Tests of the laws of `Searcher`.
+
+    Example:
+        class TestMySearcher(SearcherContract):
+            def make(self) -> Searcher:
+                return MySearcher(population=5)
+
+    Attributes:
+        n_objectives: how many scores the searcher is told.
+        n_trials: how many trials each test runs; more than the searcher needs until it learns.
+    """
+
+    n_objectives: int = 1
+    n_trials: int = 30
+
+    @abstractmethod
+    def make(self) -> Searcher:
+        """Return a new searcher, with settings small enough that it learns within `n_trials`."""
+
+    # --- valid proposals -----------------------------------------------------------------------------------------
+
+    @on_every_space
+    def test_proposes_only_architectures_of_its_space(self, name: str) -> None:
+        for text in self.history(self.started(name), SPACES[name]):
+            assert not Architecture.from_json(text, SPACES[name]).unassigned
+
+    def test_handles_a_space_without_choices(self) -> None:
+        space = SPACES["constant"]
+        assert set(self.history(self.started("constant"), space)) == {space.sample(seed=0).to_json()}
+
+    # --- results of every kind -----------------------------------------------------------------------------------
+
+    @on_every_space
+    def test_takes_results_in_any_order(self, name: str) -> None:
+        searcher, space, rng = self.started(name), SPACES[name], random.Random(1)
+        out: list[FinishedTrial] = []
+        for number in range(self.n_trials):
+            if (values := searcher.ask()) is not None:
+                out.append(self.outcome(number, space.at(values)))
+            if out and (values is None or len(out) == 4):
+                searcher.tell(out.pop(rng.randrange(len(out))))
+
+    @on_every_space
+    def test_survives_trials_without_scores(self, name: str) -> None:
+        searcher = self.started(name)
+        for number, values in self.proposals(searcher):
+            SPACES[name].at(values)
+            searcher.tell(FinishedTrial(number, values, state="failed" if number % 2 else "skipped"))
+
+    @on_every_space
+    def test_takes_a_result_twice(self, name: str) -> None:
+        searcher, first = self.started(name), {}
+        for number, values in self.proposals(searcher):
+            architecture = SPACES[name].at(values)
+            # A result from the record carries the number of the trial that has it.
+            told = self.outcome(first.setdefault(architecture.to_json(), number), architecture)
+            searcher.tell(told)
+            searcher.tell(told)
+
+    @on_every_space
+    def test_stays_over(self, name: str) -> None:
+        searcher, space = self.started(name), SPACES[name]
+        if len(self.history(searcher, space)) < self.n_trials:
+            assert searcher.ask() is None, "proposed again after None with no trial out"
+
+    # --- exact repetition ----------------------------------------------------------------------------------------
+
+    @on_every_space
+    def test_same_seed_same_history(self, name: str) -> None:
+        histories = [self.history(self.started(name), SPACES[name]) for _ in range(2)]
+        assert histories[0] == histories[1]
+
+    @on_every_space
+    def test_start_begins_anew(self, name: str) -> None:
+        searcher = self.started(name)
+        expected = self.history(searcher, SPACES[name])
+        searcher.start(SPACES[name], random.Random(0))
+        assert self.history(searcher, SPACES[name]) == expected
+
+    def test_same_history_in_every_process(self) -> None:
+        expected = {name: self.history(self.started(name), SPACES[name]) for name in SPACES}
+        assert self.in_another_process({}) == expected
+
+    @on_every_space
+    def test_resumes_exactly(self, name: str) -> None:
+        state, expected = self.half_a_history(name)
+        assert self.second_half(name, state) == expected
+
+    def test_resumes_in_another_process(self) -> None:
+        halves = {name: self.half_a_history(name) for name in SPACES}
+        resumed = self.in_another_process({name: state for name, (state, _) in halves.items()})
+        assert resumed == {name: expected for name, (_, expected) in halves.items()}
+
+    @on_every_space
+    def test_moves_no_global_random_state(self, name: str) -> None:
+        before = _global_random_states()
+        self.history(self.started(name), SPACES[name])
+        assert _global_random_states() == before, "a global random state moved; draw from self.rng"
+
+    # --- how the tests search ------------------------------------------------------------------------------------
+
+    def started(self, name: str, seed: int = 0) -> Searcher:
+        """Return a searcher that begins to search the named space."""
+        searcher = self.make()
+        searcher.start(SPACES[name], random.Random(seed))
+        return searcher
+
+    def proposals(self, searcher: Searcher, first: int = 0) -> Iterator[tuple[int, Values]]:
+        """Yield numbered proposals, until the searcher has none; the caller tells each result before the next."""
+        for number in range(first, self.n_trials):
+            if (values := searcher.ask()) is None:
+                return
+            yield number, values
+
+    def outcome(self, number: int, architecture: Architecture) -> FinishedTrial:
+        """Return what came of a trial, the same in every process: mostly scores, now and then none."""
+        if number % 5 == 3:
+            return FinishedTrial(number, architecture.values, state="failed" if number % 2 else "skipped")
+        text = architecture.to_json().encode()
+        scores = tuple([zlib.crc32(text, objective) / 2**32 for objective in range(self.n_objectives)])
+        return FinishedTrial(number, architecture.values, scores, {0: scores[0] / 2, 1: scores[0]})
+
+    def history(self, searcher: Searcher, space: SearchSpace, first: int = 0) -> list[str]:
+        """Return the proposals from the trial `first` on, as JSON."""
+        history: list[str] = []
+        for number, values in self.proposals(searcher, first):
+            architecture = space.at(values)
+            history.append(architecture.to_json())
+            searcher.tell(self.outcome(number, architecture))
+        return history
+
+    def half_a_history(self, name: str) -> tuple[str, list[str]]:
+        """Return a state from the middle of a search, through JSON, and the proposals after it."""
+        searcher, half = self.started(name), self.n_trials // 2
+        for number, values in self.proposals(searcher):
+            searcher.tell(self.outcome(number, SPACES[name].at(values)))
+            if number == half:
+                break
+        state = json.dumps(searcher.state_dict(), allow_nan=False)
+        return state, self.history(searcher, SPACES[name], half + 1)
+
+    def second_half(self, name: str, state: str) -> list[str]:
+        """Return the proposals of a new searcher that continues from a state."""
+        resumed = self.started(name, seed=1)  # the state has to bring its own randomness
+        resumed.load_state_dict(json.loads(state))
+        return self.history(resumed, SPACES[name], self.n_trials // 2 + 1)
+
+    def in_another_process(self, states: dict[str, str]) -> dict[str, list[str]]:
+        """Return each space's history, or the second half after its state, from a process that hashes otherwise."""
+        cls = type(self)
+        order = {"file": inspect.getfile(cls), "class": cls.__qualname__, "states": states}
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2",
+        }
+        command = [sys.executable, "-c", f"import {__name__} as contract; contract.answer_parent()"]
+        run = subprocess.run(command, input=json.dumps(order), env=environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        return cast("dict[str, list[str]]", json.loads(run.stdout.splitlines()[-1]))
+
+
+def answer_parent() -> None:
+    """Do in a new process what `in_another_process` ordered on standard input, and print the histories."""
+    order = json.load(sys.stdin)
+    spec = importlib.util.spec_from_file_location(Path(order["file"]).stem, order["file"])
+    assert spec is not None and spec.loader is not None, "the contract's subclass stands in a Python file"
+    found: Any = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = found
+    spec.loader.exec_module(found)
+    for part in order["class"].split("."):
+        found = getattr(found, part)
+    contract = cast(SearcherContract, found())
+    states: dict[str, str] = order["states"]
+    histories = {
+        name: contract.second_half(name, states[name]) if states else contract.history(contract.started(name), space)
+        for name, space in SPACES.items()
+    }
+    print(json.dumps(histories))
+
+
+def _global_random_states() -> list[str]:
+    """Return Python's global random state, and NumPy's if anything has imported it."""
+    numpy: Any = sys.modules.get("numpy")
+    return [repr(random.getstate())] + ([] if numpy is None else [repr(numpy.random.get_state(legacy=False))])

@@ -1,0 +1,312 @@
+"""Each thing that a reader must tell apart is another kind in the plan, and another look in the text."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+import deep_arch as da
+from deep_arch import ops
+from deep_arch.errors import BadArgument
+from deep_arch.fragments import Value
+from deep_arch.visualization import palette
+from deep_arch.visualization.clusters import MOST_NESTED
+from deep_arch.visualization.digraph import _COLOURS, _EDGES, _NODES
+from deep_arch.visualization.plan import Edge, Node, Plan, Row
+from deep_arch.visualization.planning import make_plan
+from deep_arch.visualization.sharing import MOST_LINES
+
+IMAGE = da.image(channels=3, height=32, width=32)
+
+
+def _node(plan: Plan, key: str) -> Node:
+    return next(node for node in plan.nodes if node.key == key)
+
+
+def _edges(plan: Plan, kind: str) -> list[tuple[str, str]]:
+    return [(edge.tail, edge.head) for edge in plan.edges if edge.kind == kind]
+
+
+def _texts(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
+    return [(row.kind, row.text) for row in rows]
+
+
+# --- kinds and looks -----------------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_node_looks_different() -> None:
+    looks = [(_NODES[kind].get("shape"), _NODES[kind]["style"], _COLOURS.get(kind)) for kind in _NODES]
+    assert len(set(looks)) == len(_NODES)
+
+
+def test_rows_differ_in_sign_and_colour() -> None:
+    assert len(set(palette.SIGNS.values())) == len(set(palette.ROWS.values())) == len(palette.ROWS)
+
+
+def test_lines_differ_in_more_than_colour() -> None:
+    looks = [(style.get("style"), style.get("arrowhead"), style.get("penwidth")) for style in _EDGES.values()]
+    assert len(set(looks)) == len(_EDGES)
+
+
+@pytest.mark.parametrize("fill", [*(fill for fill, _ in palette.ROWS.values()), *palette.CLUSTERS, palette.PAPER])
+def test_text_stands_out_from_every_fill(fill: str) -> None:
+    assert _contrast(palette.INK, fill) >= 7  # level AAA of the Web Content Accessibility Guidelines 2.2
+
+
+def test_white_text_stands_out_from_ports() -> None:
+    assert _contrast(palette.PAPER, palette.PORT[0]) >= 4.5
+
+
+def _contrast(a: str, b: str) -> float:
+    """Return the contrast of two colours, as the Web Content Accessibility Guidelines define it."""
+    low, high = sorted([_luminance(a), _luminance(b)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_contrast_tells_grey_on_grey() -> None:
+    assert _contrast("#777777", "#888888") < 2
+
+
+# --- hyperparameters -----------------------------------------------------------------------------------------------
+
+
+def test_an_open_hyperparameter_shows_its_domain_and_an_assigned_one_its_value(net: da.SearchSpace) -> None:
+    before, after = net.start(), net.start().assign("conv2d.filters", 64)
+    assert _texts(_node(make_plan(before), "call conv2d").rows) == [("open", "filters ∈ {64, 128}")]
+    assert _texts(_node(make_plan(after), "call conv2d").rows) == [("assigned", "filters = 64")]
+
+
+def test_a_dependent_one_shows_its_formula_and_a_line_from_what_it_depends_on(net: da.SearchSpace) -> None:
+    plan = make_plan(net.start())
+    assert _texts(_node(plan, "call repeat_1").rows) == [("dependent", "times = 2 · n")]
+    assert _edges(plan, "depends") == [("hyperparameter n", "call repeat"), ("hyperparameter n", "call repeat_1")]
+
+
+def test_one_that_several_use_is_drawn_once_and_referred_to(net: da.SearchSpace) -> None:
+    plan = make_plan(net.start())
+    assert _texts(_node(plan, "hyperparameter n").rows) == [("open", "n ∈ {1, 2, 4}")]
+    assert _texts(_node(plan, "call repeat").rows) == [("open", "times = n")]
+    assert [node.key for node in plan.nodes if node.kind == "hyperparameter"] == ["hyperparameter n"]
+
+
+def test_lines_to_an_expanded_substitution_end_at_its_frame(net: da.SearchSpace) -> None:
+    plan = make_plan(net.start().assign("n", 2))
+    ends = {edge.cluster: edge.head for edge in plan.edges if edge.kind == "depends"}
+    assert ends == {"repeat": "call repeat[0]/conv2d", "repeat_1": "call repeat_1[0]/conv2d"}
+
+
+def test_one_that_many_use_has_no_lines_but_a_count(cells: da.SearchSpace) -> None:
+    plan = make_plan(cells.start())
+    assert not _edges(plan, "depends")
+    assert _node(plan, "hyperparameter width").detail == "used in 30 places"
+    assert MOST_LINES < 30
+
+
+def test_a_chain_of_dependents_is_drawn_with_each_step() -> None:
+    @da.space
+    def net(x: Value) -> Value:
+        n = da.choice([1, 2])
+        m = da.dependent(lambda a: a + 1, n, name="m")
+        x = ops.Dense(m)(x)
+        return ops.Dense(-(2 * m) + n)(x)
+
+    plan = make_plan(net.start())
+    assert _texts(_node(plan, "hyperparameter m").rows) == [("dependent", "m = f(choice)")]
+    assert _texts(_node(plan, "call dense_1").rows) == [("dependent", "units = −(2 · m) + choice")]
+    assert ("hyperparameter choice", "hyperparameter m") in _edges(plan, "depends")
+    assert {tail for tail, head in _edges(plan, "depends") if head == "call dense_1"} == {
+        "hyperparameter m",
+        "hyperparameter choice",
+    }
+
+
+def test_a_limited_space_shows_the_domain_that_is_left() -> None:
+    @da.rule
+    def expr() -> da.Module:
+        return da.or_({"leaf": ops.ReLU, "pair": lambda: da.sequential(expr, expr)})
+
+    @da.space
+    def net(x: Value) -> Value:
+        return expr()(x)
+
+    plan = make_plan(net.limit(1).start())
+    assert [row.text for node in plan.nodes for row in node.rows] == ["which ∈ {'leaf'}"]
+
+
+# --- substitutions -------------------------------------------------------------------------------------------------
+
+
+def test_substitutions_and_modules_are_different_kinds(net: da.SearchSpace) -> None:
+    kinds = {node.key: node.kind for node in make_plan(net.start()).nodes if node.key.startswith("call")}
+    assert kinds == {
+        "call conv2d": "module",
+        "call optional": "substitution",
+        "call repeat": "substitution",
+        "call repeat_1": "substitution",
+        "call concatenate": "module",
+    }
+
+
+def test_an_expanded_group_is_a_cluster_with_what_decided_it(net: da.SearchSpace) -> None:
+    plan = make_plan(net.start().assign("n", 2))
+    titles = {cluster.key: [(h.name, _texts(h.rows)) for h in cluster.headings] for cluster in plan.clusters}
+    assert titles == {
+        "repeat": [("repeat", [("assigned", "times = n = 2")])],
+        "repeat_1": [("repeat", [("dependent", "times = 2 · n = 4")])],
+    }
+    assert _node(plan, "call repeat_1[3]/conv2d").cluster == "repeat_1"
+    assert _node(plan, "call repeat_1[3]/conv2d").caption == "[3]/conv2d"
+
+
+def test_a_group_with_one_module_is_a_line_on_top_of_it(net: da.SearchSpace) -> None:
+    plan = make_plan(net.start().assign("optional.use", True))
+    dropout = _node(plan, "call optional/dropout")
+    assert [(h.name, _texts(h.rows)) for h in dropout.headings] == [("optional", [("assigned", "use = True")])]
+    assert not plan.clusters
+
+
+def test_a_group_that_left_nothing_is_marked_where_it_stood(net: da.SearchSpace) -> None:
+    plan = make_plan(net.start().assign("optional.use", False))
+    mark = _node(plan, "empty optional")
+    assert mark.kind == "empty"
+    assert [_texts(heading.rows) for heading in mark.headings] == [[("assigned", "use = False")]]
+    assert _edges(plan, "absent") == [("call conv2d", "empty optional")]
+
+
+def test_groups_that_left_nothing_at_one_place_share_a_mark() -> None:
+    @da.space
+    def net(x: Value) -> Value:
+        x = da.repeat(ops.Tanh, da.choice([0, 1]))(da.optional(ops.ReLU)(x))
+        return ops.Dense(1)(x)
+
+    plan = make_plan(net.at({"optional.use": False, "repeat.times": 0}))
+    assert [heading.name for heading in _node(plan, "empty optional").headings] == ["optional", "repeat"]
+    assert _edges(plan, "absent") == [("input x", "empty optional")]
+
+
+def test_a_mark_stands_right_where_something_was_dropped_before_it() -> None:
+    @da.space
+    def net(x: Value) -> Value:
+        dropped, kept = ops.Dense(1)(x), ops.Dense(2)(x)
+        kept = da.optional(ops.ReLU)(kept)
+        return da.or_([lambda a, b: ops.Add()(a, b), lambda a, b: ops.Tanh()(b)])(dropped, kept)
+
+    plan = make_plan(net.at({"optional.use": False, "or.which": 1}))
+    assert [node.key for node in plan.nodes if node.title == "Dense"] == ["call dense_1"]
+    assert _edges(plan, "absent") == [("call dense_1", "empty optional")]
+
+
+def test_nested_groups_are_nested_clusters_and_single_ones_are_joined() -> None:
+    def block() -> Any:
+        return da.sequential(lambda: ops.Dense(da.choice([1, 2])), ops.ReLU)
+
+    @da.space
+    def net(x: Value) -> Value:
+        return da.repeat(lambda: da.residual(lambda: da.repeat(block, 1)), 2)(x)
+
+    plan = make_plan(net.start())
+    inner = next(c for c in plan.clusters if c.key.startswith("repeat[1]/residual/repeat"))
+    assert [heading.name for heading in inner.headings] == ["repeat", "[0]", "sequential"]
+    assert (inner.parent, inner.depth) == ("repeat[1]/residual", 2)
+    assert [c.key for c in plan.clusters if c.depth == 0] == ["repeat"]
+
+
+def test_repeat_and_repeat_1_are_not_taken_for_one_another(net: da.SearchSpace) -> None:
+    plan = make_plan(net.start().assign("n", 4))
+    assert {node.cluster for node in plan.nodes if "repeat_1[" in node.key} == {"repeat_1"}
+
+
+def test_frames_nest_no_deeper_than_a_reader_can_tell(recursive: da.SearchSpace) -> None:
+    state = recursive.start()
+    while not state.is_specified:
+        state = state.assign(state.unassigned[0], "more" if len(state.values) < 20 else "end")
+    plan = make_plan(state)
+    assert max(cluster.depth for cluster in plan.clusters) == MOST_NESTED - 1
+    headings = [h for owner in (*plan.nodes, *plan.clusters) for h in owner.headings]
+    shown = [row.address for heading in headings for row in heading.rows]
+    assert sorted(shown) == sorted(state.values)
+
+
+# --- ports, order, ties, config ------------------------------------------------------------------------------------
+
+
+def test_ports_are_kinds_of_their_own(ties: da.SearchSpace) -> None:
+    ports = [(n.kind, n.title) for n in make_plan(ties.start()).nodes if n.kind in ("input", "output")]
+    assert ports == [("input", "x"), ("input", "y"), ("output", "sum"), ("output", "difference")]
+
+
+def test_inputs_are_numbered_where_their_order_matters(ties: da.SearchSpace) -> None:
+    plan = make_plan(ties.start())
+    assert [e.head_mark for e in plan.edges if e.head == "call subtract"] == ["0", "1"]
+    assert [e.head_mark for e in plan.edges if e.head == "call add" and e.kind == "data"] == ["", "", ""]
+    assert [e.tail_mark for e in plan.edges if e.tail == "call halves"] == ["1", "0", "0"]
+
+
+def test_the_calls_of_one_module_are_tied(ties: da.SearchSpace) -> None:
+    plan = make_plan(ties.start())
+    assert [node.key for node in plan.nodes if node.tie == 0] == ["call conv2d", "call conv2d@1"]
+    assert [e for e in plan.edges if e.kind == "tied"] == [Edge("call conv2d", "call conv2d@1", "tied", tie=0)]
+
+
+def test_each_tied_module_has_another_name() -> None:
+    assert [palette.tie_name(i) for i in (0, 25, 26, 701, 702)] == ["A", "Z", "AA", "ZZ", "AAA"]
+
+
+def test_config_is_a_box_with_a_row_for_each_entry(ties: da.SearchSpace) -> None:
+    assert _texts(_node(make_plan(ties.start()), "config ").rows) == [
+        ("open", "rate ∈ [1e-05, 0.1] log"),
+        ("dependent", "batch = 4 · size"),
+        ("constant", "rule = 'sgd'"),
+    ]
+
+
+def test_constants_show_where_they_differ_from_the_defaults(net: da.SearchSpace) -> None:
+    assert _node(make_plan(net.start()), "call conv2d").detail == "3×3"
+
+
+def test_every_call_and_every_open_hyperparameter_is_shown_once(cells: da.SearchSpace) -> None:
+    for state in (cells.start(), cells.sample(seed=0)):
+        plan = make_plan(state)
+        keys = [node.key for node in plan.nodes]
+        assert len(set(keys)) == len(keys)
+        assert {f"call {call.address}" for call in state.graph.calls} <= set(keys)
+        shown = {row.address for owner in (*plan.nodes, *plan.clusters) for row in _rows(owner)}
+        assert {point.address for point in state.unassigned} | set(state.values) == shown
+
+
+def _rows(owner: Any) -> list[Row]:
+    own: tuple[Row, ...] = getattr(owner, "rows", ())
+    return [*own, *itertools.chain(*[heading.rows for heading in owner.headings])]
+
+
+# --- shapes --------------------------------------------------------------------------------------------------------
+
+
+def test_shapes_are_shown_as_far_as_they_are_known(net: da.SearchSpace) -> None:
+    state = net.start().assign("conv2d.filters", 64)
+    shapes = {node.key: node.shapes for node in make_plan(state, IMAGE).nodes if node.shapes}
+    assert shapes == {"input x": "3×32×32", "call conv2d": "64×32×32"}
+    assert _node(make_plan(net.sample(seed=0), IMAGE), "output output").shapes
+
+
+def test_a_module_that_its_inputs_do_not_fit_is_marked() -> None:
+    @da.space
+    def net(x: Value) -> Value:
+        return ops.ReLU()(ops.Conv2D(4, 3)(x))
+
+    plan = make_plan(net.start(), da.vector(3))
+    assert [node.key for node in plan.nodes if node.misfit] == ["call conv2d"]
+    assert _node(plan, "call relu").shapes == ""
+
+
+def test_specs_that_are_missing_are_an_error(ties: da.SearchSpace) -> None:
+    with pytest.raises(BadArgument, match="x, y"):
+        make_plan(ties.start(), {"x": IMAGE})
