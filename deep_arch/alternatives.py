@@ -9,7 +9,6 @@ from typing import Any
 
 from deep_arch.errors import DependentFailed, NotCountable
 from deep_arch.fragments import Call, Fragment
-from deep_arch.graph import Argument, Graph
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.program import Program
 
@@ -128,24 +127,3 @@ def find(program: Program, address: Any) -> list[Independent]:
 def has_address(program: Program, address: str) -> bool:
     """Return whether some architecture reaches an address."""
     return bool(find(program, address))
-
-
-def certain_addresses(graph: Graph) -> set[str]:
-    """Return the addresses of hyperparameters on which the outputs depend, whatever the open ones become.
-
-    What lies before a substitution that is not unfolded may turn out not to be used by it.
-    """
-    wanted = set(graph.outputs)
-    arguments: list[Argument] = [a for a in graph.config.values() if isinstance(a, Argument)]
-    arguments += [argument for group in graph.groups for argument in group.arguments]
-    for call in reversed(graph.calls):
-        if wanted.intersection(call.outputs):
-            arguments += call.arguments
-            if not call.template.substitution:
-                wanted.update(call.inputs)
-    certain: set[str] = set()
-    while arguments:
-        argument = arguments.pop()
-        certain.add(argument.address)
-        arguments += [parent for parent in argument.parents if isinstance(parent, Argument)]
-    return certain

@@ -12,6 +12,7 @@ from deep_arch.domains import REJECTED, Domain
 from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, UnknownAddress, nearest
 from deep_arch.graph import Graph
 from deep_arch.hyperparameters import Dependent
+from deep_arch.liveness import certain_addresses
 from deep_arch.specs import Spec
 from deep_arch.unfolding import Unfolding
 
@@ -95,9 +96,7 @@ class Architecture:
         """
         if not any(node[0].module.substitution for node in self._unfolding.nodes):
             return set()
-        from deep_arch.alternatives import certain_addresses
-
-        return certain_addresses(self.graph).intersection(self._unfolding.open)
+        return certain_addresses(self._unfolding).intersection(self._unfolding.open)
 
     def assign(self, hyperparameter: ChoicePoint | str, value: Any) -> Architecture:
         """Return the architecture with one more value, and with everything that follows from it.

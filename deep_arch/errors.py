@@ -16,6 +16,7 @@ DeepArchError
 ├── DependentFailed (ValueError)       a dependent hyperparameter whose function raised
 ├── NotSpecified (ValueError)          a partial architecture where a specified one is needed
 ├── NotCountable (ValueError)          a space too large or infinite for what was asked
+├── TooDeep (RecursionError)           recursion that goes on where its space's limit is reached
 ├── ImpureFunction (ValueError)        a function that gives another graph each time
 ├── ShapeMismatch (ValueError)         an operation that its inputs do not fit
 ├── NotSupported (TypeError)           an operation that a backend cannot lower
@@ -96,6 +97,10 @@ class NotSpecified(DeepArchError, ValueError):
 
 class NotCountable(DeepArchError, ValueError):
     """A space too large or infinite for what was asked."""
+
+
+class TooDeep(DeepArchError, RecursionError):
+    """Recursion that goes on where its space's limit is reached."""
 
 
 class ImpureFunction(DeepArchError, ValueError):

@@ -13,6 +13,7 @@ import hashlib
 import inspect
 from collections import Counter
 from collections.abc import Mapping
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import NotSpecified
@@ -64,8 +65,12 @@ def _function(value: Any) -> str:
     if code is None or "<" not in name:
         return name
     cells = [canonical(cell.cell_contents) for cell in value.__closure__ or ()]
-    constants = [c for c in code.co_consts if not inspect.iscode(c)]
-    return _hash(name, code.co_code.hex(), constants, code.co_names, cells, canonical(value.__defaults__))
+    return _hash(name, _code(code), cells, canonical(value.__defaults__))
+
+
+def _code(code: CodeType) -> str:
+    constants = [_code(c) if inspect.iscode(c) else canonical(c) for c in code.co_consts]
+    return _hash(code.co_code.hex(), constants, code.co_names)
 
 
 def _parts(value: Any) -> str:

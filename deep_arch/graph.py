@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +24,7 @@ class Argument:
         address: the hyperparameter's address.
         value: its value, or UNSET.
         domain: where its value comes from; None for a dependent one.
-        parents: what a dependent one is computed from: addresses and plain values.
+        parents: what a dependent one is computed from: arguments and plain values.
         symbol: the function of a dependent one.
     """
 
@@ -55,7 +56,12 @@ class GraphCall(NamedTuple):
     @property
     def module_address(self) -> str:
         """The module's name, equal for all calls of one module, which share its parameters."""
-        return self.address.partition("@")[0]
+        return self.graph.module_addresses[self.position]
+
+    @property
+    def prefix(self) -> str:
+        """What the addresses of the function begin with in which the call stands."""
+        return self.node[1].prefix
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -166,14 +172,21 @@ class Graph:
         return len(self.inputs) + sum(node[5] for node in self._unfolding.nodes)
 
     @cached_property
+    def module_addresses(self) -> list[str]:
+        """The addresses of the modules that are called, in the order of the calls."""
+        return [
+            (up(frame, call.home, self.root) if call.home else frame).prefix + call.name
+            for call, frame, *_ in self._unfolding.nodes
+        ]
+
+    @cached_property
     def addresses(self) -> list[str]:
         """The addresses of the calls, in their order."""
+        uses: Counter[str] = Counter()
         addresses: list[str] = []
-        uses: dict[str, int] = {}
-        for call, frame, *_ in self._unfolding.nodes:
-            address = (up(frame, call.home, self.root) if call.home else frame).prefix + call.name
-            n = uses[address] = uses.get(address, -1) + 1
-            addresses.append(f"{address}@{n}" if n else address)
+        for address in self.module_addresses:
+            addresses.append(f"{address}@{uses[address]}" if uses[address] else address)
+            uses[address] += 1
         return addresses
 
     @property

@@ -137,14 +137,24 @@ class Dependent(Hyperparameter):
         return f"<{self.name or 'dependent'}: {self.symbol} of {', '.join(map(repr, self.parents))}>"
 
 
+def _as_tuple(*items: Any) -> tuple[Any, ...]:
+    return items
+
+
+def _as_list(*items: Any) -> list[Any]:
+    return list(items)
+
+
+_as_tuple.__name__ = _as_list.__name__ = ""  # formulas read (h, 3)
+
+
 def lift(value: Any) -> Any:
     """Return `value`, or a dependent hyperparameter where it is a tuple, list or dict that holds one.
 
     So `kernel_size=(h, 3)` means what it seems to mean.
     """
     if type(value) in (tuple, list) and any(isinstance(v, Hyperparameter) for v in value):
-        kind = type(value)
-        return Dependent(lambda *items: kind(items), value)
+        return Dependent(_as_tuple if type(value) is tuple else _as_list, value)
     if type(value) is dict and any(isinstance(v, Hyperparameter) for v in value.values()):
         keys = tuple(value)
         return Dependent(lambda *items: dict(zip(keys, items, strict=True)), value.values())

@@ -14,7 +14,8 @@ from deep_arch.unfolding import Frame, Node, Unfolding, up
 
 
 class _Search:
-    def __init__(self, unfolding: Unfolding) -> None:
+    def __init__(self, unfolding: Unfolding, certainly: bool = False) -> None:
+        self._certainly = certainly
         frames = [*unfolding.frames.values(), *unfolding.again]
         self.root = frames[0]
         self.inner = {
@@ -61,7 +62,8 @@ class _Search:
         inner = self.inner.get((id(frame.env), index))
         if inner is None:
             self.live_nodes.add(self.nodes[id(frame.env), index])
-            self._want(frame, call.inputs)
+            if not (self._certainly and call.module.substitution):
+                self._want(frame, call.inputs)
             return
         self._visit(inner)
         outputs = inner.fragment.outputs
@@ -103,6 +105,16 @@ def _has_whole_call(frame: Frame) -> bool:
     return any(
         isinstance(up(frame, r.levels, frame).env[r.index], tuple) and r.port is None for r in frame.fragment.outputs
     )
+
+
+def certain_addresses(unfolding: Unfolding) -> set[str]:
+    """Return the addresses of hyperparameters that the outputs depend on whatever the open ones become.
+
+    What lies before a substitution that is not unfolded may turn out not to be used by it.
+    """
+    search = _Search(unfolding, certainly=True)
+    search.run()
+    return search.addresses
 
 
 def prune(unfolding: Unfolding) -> None:

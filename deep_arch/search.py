@@ -97,7 +97,7 @@ class Search(Iterator[Trial]):
                 return trial
             self._answer(first, architecture.values)
             if in_a_row == _COUNT_AFTER and budget is None and self._saw_everything():
-                self.ending = f"all {len(self._seen)} architectures of the space were seen"
+                self.ending = "every architecture of the space was seen"
                 return None
         if not self._running:
             self._warn_of_duplicates()
@@ -223,7 +223,7 @@ def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 
 
 def _directions(given: Any) -> tuple[Direction, ...]:
-    directions = (given,) if isinstance(given, str) else tuple(given)
+    directions: tuple[Any, ...] = (given,) if isinstance(given, str) else tuple(given)
     if not directions or any(d not in ("maximize", "minimize") for d in directions):
         raise BadArgument(
             "search: directions is 'maximize', 'minimize', or a sequence of these for several objectives.\n"
@@ -294,6 +294,6 @@ def search(
         >>> search.best.score
         72.0
         >>> search
-        <search of net: 14 of 20 trials, ended: all 14 architectures of the space were seen>
+        <search of net: 14 of 20 trials, ended: every architecture of the space was seen>
     """
     return Search(space, searcher, trials, seed, directions=directions, duplicates=duplicates)

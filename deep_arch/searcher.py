@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from deep_arch.architecture import ChoicePoint
+from deep_arch.domains import REJECTED, Domain
+from deep_arch.errors import ValueOutsideDomain
 
 if TYPE_CHECKING:
     from deep_arch.hyperparameters import Independent
@@ -113,15 +115,29 @@ class Searcher(ABC):
         Returns:
             Address to value, or None for nothing to propose: until more results are told or, where no trial is out,
             for good.
+
+        Raises:
+            ValueOutsideDomain: `choose` returned what is not in the domain.
         """
         so_far = dict(self.space.fixed)
         seen = MappingProxyType(so_far)
 
         def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
-            so_far[address] = value = self.choose(ChoicePoint(address, hyperparameter.domain, hyperparameter.tag, seen))
+            domain = hyperparameter.domain
+            chosen = self.choose(ChoicePoint(address, domain, hyperparameter.tag, seen))
+            so_far[address] = value = domain.accept(chosen)
+            if value is REJECTED:
+                raise self._chose_outside(domain, address, chosen)
             return value
 
         return self.space.unfold(choose).values
+
+    def _chose_outside(self, domain: Domain, address: str, chosen: Any) -> ValueOutsideDomain:
+        return ValueOutsideDomain(
+            f"{address}: {chosen!r} is not {domain}.\n"
+            f"  Got {chosen!r} ({type(chosen).__name__}) from {type(self).__name__}.choose.\n"
+            "  Let it return a value of point.domain, such as point.domain.draw(self.rng)."
+        )
 
     @abstractmethod
     def tell(self, trial: FinishedTrial) -> None:

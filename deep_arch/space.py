@@ -18,6 +18,7 @@ from deep_arch.errors import (
     MissingValues,
     NotCountable,
     ScopeError,
+    TooDeep,
     UnknownAddress,
     UnreachedAddress,
     ValueOutsideDomain,
@@ -31,6 +32,8 @@ from deep_arch.unfolding import UNSET, Choose, Frame, Unfolding, unfold
 
 if TYPE_CHECKING:
     from deep_arch.counting import Counter
+
+_MOST_ATTEMPTS = 1000
 
 Seed = int | random.Random | None
 
@@ -88,13 +91,20 @@ class SearchSpace:
 
         Raises:
             NotCountable: uniform over the architectures of an infinite space.
+            TooDeep: no architecture within the limit was found.
         """
         rng = seed if isinstance(seed, random.Random) else random.Random(seed)
         if uniform == "architectures":
             return self.at(self._counter().draw(rng))
         if uniform != "choices":
             raise BadArgument(f"sample: uniform is 'choices' or 'architectures'.\n  Got {uniform!r}.")
-        return Architecture(self, self.unfold(lambda hyperparameter, _address, _frame: hyperparameter.domain.draw(rng)))
+        for attempt in range(_MOST_ATTEMPTS):
+            try:
+                return Architecture(self, self.unfold(lambda h, _address, _frame: h.domain.draw(rng)))
+            except TooDeep:  # a choice that several parts share let one of them end, and another not
+                if attempt == _MOST_ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def at(self, values: Mapping[str, Any]) -> Architecture:
         """Return the architecture with exactly these values.
@@ -119,7 +129,7 @@ class SearchSpace:
         """Unfold the space within its restrictions, asking `choose` for what they leave open."""
         if self.fixed or self.predicate or self.max_depth is not None:
             choose = self._restricted(choose)
-        unfolding = unfold(self.program, choose)
+        unfolding = unfold(self.program, choose, self.max_depth)
         if unfolding.prunable:
             prune(unfolding)
         return unfolding
@@ -252,7 +262,10 @@ class SearchSpace:
         """
         stack: list[dict[str, Any]] = [{}]
         while stack:
-            architecture = Architecture(self, self.replay(stack.pop()))
+            try:
+                architecture = Architecture(self, self.replay(stack.pop()))
+            except TooDeep:
+                continue
             points = architecture.unassigned
             structure = architecture.structure
             if structure:
@@ -363,7 +376,9 @@ class SearchSpace:
         return summarize_space(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return self.start()._repr_mimebundle_(include, exclude)  # pyright: ignore[reportPrivateUsage]
+        from deep_arch.visualization.dot import mimebundle
+
+        return mimebundle(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         module, name = self.program.fn.__module__, self.program.fn.__qualname__

@@ -199,7 +199,7 @@ class Trial:
 
 
 def _raise_ended(trial: Trial, called: str) -> NoReturn:
-    scores = f" with {trial.scores if len(trial.scores) > 1 else trial.scores[0]!r}" if trial.scores else ""
+    scores = f" with {', '.join(map(repr, trial.scores))}" if trial.scores else ""
     raise TrialError(
         f"trial {trial.number}: has ended as {trial.state}{scores}.\n  Got a later call of {called}.\n"
         "  End each trial once, with trial.tell(score), trial.skip() or trial.fail(error)."

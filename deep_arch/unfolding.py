@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from deep_arch.errors import ArityMismatch, DependentFailed, ScopeError
+from deep_arch.errors import ArityMismatch, DependentFailed, ScopeError, TooDeep
 from deep_arch.fragments import (
     CHOOSE,
     COMPUTE,
@@ -98,10 +98,14 @@ class Unfolding:
         self.prunable = False
 
 
-def unfold(program: Program, choose: Choose) -> Unfolding:
+def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Unfolding:
     """Unfold `program`, asking `choose(hyperparameter, address, frame)` for each value.
 
     `choose` may answer UNSET: then the hyperparameter stays open, and substitutions that need it stay as they are.
+
+    Raises:
+        TooDeep: more than `max_depth` applications of rules are nested.
+        DependentFailed, ArityMismatch, ScopeError: see where they are raised.
     """
     result = Unfolding()
     values, frames, opened = result.values, result.frames, result.open
@@ -180,6 +184,8 @@ def unfold(program: Program, choose: Choose) -> Unfolding:
                 own = [UNSET] * len(fragment.hyperparameters)
                 inner = new(Frame, (fragment, prefix, own, env, parent, frame, a, frame.depth + a.module.deepens))
                 frames[prefix] = inner
+            if max_depth is not None and inner[7] > max_depth:
+                raise _too_deep(address, max_depth)
             stack.append((steps, frame, inner))
             frame, steps = inner, iter(fragment.steps)
             if not fragment.uses_every_input:
@@ -201,7 +207,11 @@ def unfold(program: Program, choose: Choose) -> Unfolding:
                 sole = done[0].sole_output
                 given = ended[sole] if sole >= 0 else None
                 env[done[6].index] = given if given.__class__ is int else _finished(done, root, result)
-    result.outputs = tuple(_flat(_read(root, reference, root) for reference in root.fragment.outputs))
+    sole = root.fragment.sole_output
+    given = root.env[sole] if sole >= 0 else None
+    result.outputs = (
+        (given,) if given.__class__ is int else tuple(_flat(_read(root, r, root) for r in root.fragment.outputs))
+    )
     return result
 
 
@@ -313,6 +323,13 @@ def _compute(owner: Frame, slot: int, dependent: Dependent, parents: list[Any], 
             f"  Got {dependent.symbol}({', '.join(map(repr, arguments))}).\n"
             "  Let the function take every value that its parents can have."
         ) from error
+
+
+def _too_deep(address: str, max_depth: int) -> TooDeep:
+    return TooDeep(
+        f"{address[-200:]}: rules are nested more deeply than the space's limit, {max_depth}.\n"
+        "  Got values that let no alternative end in time.\n  Raise max_depth, or choose other values."
+    )
 
 
 def _demands(frame: Frame, root: Frame) -> list[tuple[Frame, list[Step]]]:

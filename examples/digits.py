@@ -120,7 +120,7 @@ def train(model: nn.Module, examples: Examples, config: Mapping[str, Any], epoch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=config["learning_rate"], total_steps=n_steps)
     model.train()
     for _ in range(epochs):
-        for positions in torch.randperm(len(examples.labels)).split(BATCH_SIZE):
+        for positions in torch.split(torch.randperm(len(examples.labels)), BATCH_SIZE):
             images, labels = examples.at(positions)
             optimizer.zero_grad()
             loss(model(images), labels).backward()
@@ -132,7 +132,7 @@ def accuracy(model: nn.Module, examples: Examples) -> float:
     """Return the share of the images that a model reads right."""
     model.eval()
     with torch.inference_mode():
-        return (model(examples.images).argmax(dim=1) == examples.labels).float().mean().item()
+        return float((model(examples.images).argmax(dim=1) == examples.labels).float().mean())
 
 
 def evaluate(architecture: da.Architecture, known: Examples, unknown: Examples, epochs: int, seed: int) -> float:

@@ -53,6 +53,8 @@ _COLOURS: Final = {
     "config": palette.CONFIG,
     "empty": palette.EMPTY,
 }
+BACKSLASH: Final = "\N{REVERSE SOLIDUS OPERATOR}"
+
 # Only the data's own lines pull nodes together; the others follow where these lead.
 _EDGES: Final[dict[str, dict[str, str]]] = {
     "data": {"weight": "8"},
@@ -127,8 +129,8 @@ class _Writer:
 
     def _tooltip(self, tip: str, headings: Iterable[Heading]) -> str:
         text = "\n".join([tip, *[described(row) for heading in headings for row in heading.rows]])
-        # Some versions of dot expand backslashes twice, so escaping them is not enough.
-        return self._escape(text.replace("&", "&amp;").replace("\\", "&#92;"))
+        # How often dot expands the backslashes of a tooltip depends on its version, so another stroke stands for them.
+        return self._escape(text.replace("&", "&amp;").replace("\\", BACKSLASH))
 
     def _cluster_attributes(self, cluster: Cluster) -> dict[str, str]:
         return {

@@ -81,7 +81,8 @@ class SearcherContract(ABC):
 
     @on_every_space
     def test_takes_a_result_twice(self, name: str) -> None:
-        searcher, first = self.started(name), {}
+        searcher = self.started(name)
+        first: dict[str, int] = {}
         for number, values in self.proposals(searcher):
             architecture = SPACES[name].at(values)
             # A result from the record carries the number of the trial that has it.

@@ -21,7 +21,11 @@ def flat(x: Any) -> Any:
     da.config(rate=da.real(1e-4, 1e-1, log=True), order=da.permutation(["a", "b", "c"]), parts=da.subset(range(4), 2))
     x = ops.Dense(units=da.integer(1, 1000, log=True))(x)
     activation = da.choice([ops.ReLU, ops.Tanh], name="activation")
-    return da.optional(da.substitute(lambda make: make, make=activation), da.boolean(name="active"))(x)
+    return da.optional(da.substitute(_itself, kind=activation), da.boolean(name="active"))(x)
+
+
+def _itself(kind: Any) -> Any:
+    return kind
 
 
 @da.space
@@ -43,7 +47,11 @@ def conditional(x: Any) -> Any:
 @da.rule
 def expression() -> Any:
     """Derive a leaf, or a sum of two expressions."""
-    return da.or_({"leaf": ops.ReLU, "sum": lambda: lambda x: ops.Add()(expression()(x), expression()(x))})
+    return da.or_({"leaf": ops.ReLU, "sum": _sum})
+
+
+def _sum(x: Any) -> Any:
+    return ops.Add()(expression()(x), expression()(x))
 
 
 @da.space

@@ -82,6 +82,7 @@ def _tail() -> da.Module:
 def recursive() -> da.SearchSpace:
     @da.space
     def recursive(x: Value) -> Value:
-        return _tail()(x)
+        result: Value = _tail()(x)
+        return result
 
     return recursive

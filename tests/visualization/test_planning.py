@@ -135,7 +135,8 @@ def test_a_limited_space_shows_the_domain_that_is_left() -> None:
 
     @da.space
     def net(x: Value) -> Value:
-        return expr()(x)
+        result: Value = expr()(x)
+        return result
 
     plan = make_plan(net.limit(1).start())
     assert [row.text for node in plan.nodes for row in node.rows] == ["which ∈ {'leaf'}"]
@@ -197,7 +198,8 @@ def test_a_mark_stands_right_where_something_was_dropped_before_it() -> None:
     def net(x: Value) -> Value:
         dropped, kept = ops.Dense(1)(x), ops.Dense(2)(x)
         kept = da.optional(ops.ReLU)(kept)
-        return da.or_([lambda a, b: ops.Add()(a, b), lambda a, b: ops.Tanh()(b)])(dropped, kept)
+        either: Value = da.or_([lambda a, b: ops.Add()(a, b), lambda a, b: ops.Tanh()(b)])(dropped, kept)
+        return either
 
     plan = make_plan(net.at({"optional.use": False, "or.which": 1}))
     assert [node.key for node in plan.nodes if node.title == "Dense"] == ["call dense_1"]
@@ -230,8 +232,7 @@ def test_frames_nest_no_deeper_than_a_reader_can_tell(recursive: da.SearchSpace)
         state = state.assign(state.unassigned[0], "more" if len(state.values) < 20 else "end")
     plan = make_plan(state)
     assert max(cluster.depth for cluster in plan.clusters) == MOST_NESTED - 1
-    headings = [h for owner in (*plan.nodes, *plan.clusters) for h in owner.headings]
-    shown = [row.address for heading in headings for row in heading.rows]
+    shown = [row.address for owner in (*plan.nodes, *plan.clusters) for row in _rows(owner)]
     assert sorted(shown) == sorted(state.values)
 
 

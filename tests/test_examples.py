@@ -1,0 +1,62 @@
+"""The examples run as they stand."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import deep_arch as da
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(scope="module")
+def digits() -> dict[str, Any]:
+    return runpy.run_path(str(EXAMPLES / "digits.py"))
+
+
+def test_first_search_runs() -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent)}
+    command = [sys.executable, str(EXAMPLES / "first_search.py")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("%") == 10 and "parameters" in run.stdout
+
+
+def test_every_digit_network_fits_its_images(digits: dict[str, Any]) -> None:
+    space: da.SearchSpace = digits["digit_net"]
+    for seed in range(50):
+        assert space.sample(seed=seed).shapes(digits["IMAGE"])["dense"] == (10,)
+
+
+def test_digits_are_split_without_overlap(digits: dict[str, Any]) -> None:
+    whole = digits["load"]()
+    learning, test = whole.split(360)
+    training, validation = learning.split(360)
+    parts = [training, validation, test]
+    assert [len(part.labels) for part in parts] == [1077, 360, 360]
+    assert all(part.labels.bincount().min() >= 34 for part in parts), "each digit in each part"
+    assert torch.cat([part.images for part in parts]).sum() == pytest.approx(whole.images.sum().item())
+
+
+def test_digits_searches_tests_and_draws(
+    digits: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = digits["main"]
+    monkeypatch.setitem(main.__globals__, "SEARCH_EPOCHS", 1)
+    monkeypatch.setitem(main.__globals__, "FINAL_EPOCHS", 1)
+    monkeypatch.setattr(sys, "argv", ["digits.py", "--trials", "2", "--output", str(tmp_path)])
+    n_threads = torch.get_num_threads()
+    try:
+        main()
+    finally:
+        torch.set_num_threads(n_threads)
+    assert "Test accuracy of trial" in capsys.readouterr().out
+    assert {"space.svg", "best.svg", "accuracy.svg", "steps"} <= {path.name for path in tmp_path.iterdir()}
