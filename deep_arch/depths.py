@@ -10,7 +10,7 @@ from deep_arch.domains import Choice, Domain
 from deep_arch.fragments import Call, Fragment
 from deep_arch.hyperparameters import Independent
 from deep_arch.trampoline import Recursive, run
-from deep_arch.unfolding import Frame
+from deep_arch.unfolding import Frame, depth_of
 
 if TYPE_CHECKING:
     from deep_arch.space import SearchSpace
@@ -54,7 +54,7 @@ def offered(space: SearchSpace, hyperparameter: Independent, address: str, frame
     """Return the domain without the values with which a call of the same function cannot end in time."""
     domain, fragment = hyperparameter.domain, frame.fragment
     assert space.max_depth is not None, "asked of limited spaces only"
-    remaining = space.max_depth - frame.depth
+    remaining = space.max_depth - depth_of(frame)
     memory = space.program.offers
     key = (hyperparameter, remaining)
     if key not in memory:

@@ -11,7 +11,7 @@ import operator
 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deep_arch.errors import ArityMismatch, BadArgument, DuplicateName, ScopeError
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
@@ -27,6 +27,18 @@ hyperparameter; compute a dependent one; collect configuration."""
 
 ROOT = -1
 """The number of levels up to the outermost fragment, for things made outside every search-space function."""
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __reduce__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = _Unset()
+"""Stands where a hyperparameter has no value yet."""
 
 
 class Reference(NamedTuple):
@@ -123,7 +135,9 @@ class Fragment:
         parent: the enclosing fragment, whose values, modules and hyperparameters the function may use.
         label: what the address of everything inside adds to the name of the substitution, such as `[2]`.
         ending: `label`, and the slash where names inside do not bring their own.
-        blank: room for what the calls give.
+        blank, unset: room for what the calls give, and for the values of the own hyperparameters.
+        plain: whether an unfolding that enters it has nothing else to look after.
+        of_rule: whether it is what a rule unfolds to.
         suffixes: the name of each own hyperparameter, by slot.
         steps: what an unfolding does, in order.
         live_calls: the calls that the outputs depend on, before anything inside is unfolded.
@@ -152,6 +166,10 @@ class Fragment:
         self.uses_every_input = True
         self.sole_output = -1
         self.blank: list[None] = []
+        self.unset: list[_Unset] = []
+        self.plain = False
+        self.flat = False
+        self.of_rule = False
         self.finished = False
         self.n_slots = n_inputs
         self.live_calls: list[Call] = []
@@ -295,7 +313,10 @@ class Fragment:
         only = self.outputs[0] if len(self.outputs) == 1 else None
         self.sole_output = only.index if only and only.levels == 0 and only.port is None else -1
         self.blank = [None] * (self.n_slots - self.n_inputs)
+        self.unset = [UNSET] * len(self.hyperparameters)
         self.uses_every_input = all(i in used for i in range(self.n_inputs))
+        self.plain = self.uses_every_input and not self.captures and not self.of_rule
+        self.flat = self.plain and self.sole_output >= 0 and all(step[0] in (LEAF, CHOOSE) for step in self.steps)
         self.finished = True
 
     def _collect(self, returned: Any) -> tuple[tuple[Value, ...], tuple[str, ...]]:

@@ -41,22 +41,50 @@ class Argument:
         return self.value is UNSET
 
 
+class _Shared:
+    """What the calls of one graph have in common. They hold this and not the graph, which would be a cycle."""
+
+    __slots__ = ("__dict__", "nodes", "resolved", "root")
+
+    def __init__(self, nodes: list[Node], root: Frame) -> None:
+        self.nodes, self.root = nodes, root
+        self.resolved: dict[int, Module] = {}
+
+    @cached_property
+    def module_addresses(self) -> list[str]:
+        """The addresses of the modules that are called, in the order of the calls."""
+        return [
+            (up(frame, call.home, self.root) if call.home else frame).prefix + call.name
+            for call, frame, *_ in self.nodes
+        ]
+
+    @cached_property
+    def addresses(self) -> list[str]:
+        """The addresses of the calls, in their order."""
+        uses: Counter[str] = Counter()
+        addresses: list[str] = []
+        for address in self.module_addresses:
+            addresses.append(f"{address}@{uses[address]}" if uses[address] else address)
+            uses[address] += 1
+        return addresses
+
+
 class GraphCall(NamedTuple):
     """One call of a module in an architecture's graph."""
 
-    graph: Graph
+    shared: _Shared
     node: Node
     position: int
 
     @property
     def address(self) -> str:
         """A name that no other call of the graph has; the second call of a tied module ends in `@1`."""
-        return self.graph.addresses[self.position]
+        return self.shared.addresses[self.position]
 
     @property
     def module_address(self) -> str:
         """The module's name, equal for all calls of one module, which share its parameters."""
-        return self.graph.module_addresses[self.position]
+        return self.shared.module_addresses[self.position]
 
     @property
     def prefix(self) -> str:
@@ -86,15 +114,15 @@ class GraphCall(NamedTuple):
     @property
     def module(self) -> Module:
         """The module with values for its hyperparameters."""
-        resolved = self.graph.resolved.get(self.position)
+        resolved = self.shared.resolved.get(self.position)
         if resolved is None:
-            resolved = self.graph.resolved[self.position] = self.template.resolved(self.node[2])
+            resolved = self.shared.resolved[self.position] = self.template.resolved(self.node[2])
         return resolved
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
         """The arguments that hyperparameters give."""
-        return tuple(_arguments(self.node[0], self.node[1], self.graph.root))
+        return tuple(_arguments(self.node[0], self.node[1], self.shared.root))
 
     def __repr__(self) -> str:
         return f"<{self.address}: {self.template.base_name}{self.inputs} -> {self.outputs}>"
@@ -143,7 +171,6 @@ class Graph:
     Values have ids: the inputs come first, then the outputs of the calls in topological order.
 
     Attributes:
-        inputs: the names of the inputs.
         outputs: the ids of the outputs.
         calls: in topological order.
         groups: the substitutions that are unfolded, outer ones first.
@@ -152,11 +179,15 @@ class Graph:
     def __init__(self, unfolding: Unfolding) -> None:
         self._unfolding = unfolding
         self.root = unfolding.frames[""]
-        self.inputs = self.root.fragment.program.input_names
         self.outputs = unfolding.outputs
         new = tuple.__new__  # a third of the time of GraphCall(...), which searches feel
-        self.calls = [new(GraphCall, (self, node, i)) for i, node in enumerate(unfolding.nodes)]
-        self.resolved: dict[int, Module] = {}
+        shared = _Shared(unfolding.nodes, self.root)
+        self.calls = [new(GraphCall, (shared, node, i)) for i, node in enumerate(unfolding.nodes)]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs."""
+        return self.root.fragment.program.input_names
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -170,24 +201,6 @@ class Graph:
     def n_values(self) -> int:
         """The number of values, inputs included."""
         return len(self.inputs) + sum(node[5] for node in self._unfolding.nodes)
-
-    @cached_property
-    def module_addresses(self) -> list[str]:
-        """The addresses of the modules that are called, in the order of the calls."""
-        return [
-            (up(frame, call.home, self.root) if call.home else frame).prefix + call.name
-            for call, frame, *_ in self._unfolding.nodes
-        ]
-
-    @cached_property
-    def addresses(self) -> list[str]:
-        """The addresses of the calls, in their order."""
-        uses: Counter[str] = Counter()
-        addresses: list[str] = []
-        for address in self.module_addresses:
-            addresses.append(f"{address}@{uses[address]}" if uses[address] else address)
-            uses[address] += 1
-        return addresses
 
     @property
     def edges(self) -> list[tuple[str, str]]:

@@ -106,10 +106,11 @@ class Hyperparameter:
 class Independent(Hyperparameter):
     """A hyperparameter whose value a searcher picks from `domain`."""
 
-    __slots__ = ("domain",)
+    __slots__ = ("domain", "draw")
 
     def __init__(self, domain: Domain, name: str | None = None, tag: str | None = None) -> None:
         self.domain = domain
+        self.draw = domain.draw  # at hand for the inner loop of sampling
         super().__init__(name, tag)
 
     def __repr__(self) -> str:

@@ -73,6 +73,7 @@ class Program:
                 arguments = {**module.arguments, **arguments}
                 label = module.label(arguments, address)
                 fragment = Fragment(self, module.enclosing(self), n_inputs, label, address + label, module.in_copies)
+                fragment.of_rule = module.deepens
                 try:
                     with scope.recording(fragment):
                         fragment.finish(module.unfold([Value(fragment, i) for i in range(n_inputs)], **arguments))

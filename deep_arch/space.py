@@ -100,7 +100,7 @@ class SearchSpace:
             raise BadArgument(f"sample: uniform is 'choices' or 'architectures'.\n  Got {uniform!r}.")
         for attempt in range(_MOST_ATTEMPTS):
             try:
-                return Architecture(self, self.unfold(lambda h, _address, _frame: h.domain.draw(rng)))
+                return Architecture(self, self.unfold(lambda h, _address, _frame: h.draw(rng)))
             except TooDeep:  # a choice that several parts share let one of them end, and another not
                 if attempt == _MOST_ATTEMPTS - 1:
                     raise
@@ -403,7 +403,7 @@ class SearchSpace:
 def _with_domain(hyperparameter: Independent, domain: Domain) -> Independent:
     narrowed: Independent = object.__new__(Independent)
     narrowed.name, narrowed.tag, narrowed.owner = hyperparameter.name, hyperparameter.tag, hyperparameter.owner
-    narrowed.slot, narrowed.domain = hyperparameter.slot, domain
+    narrowed.slot, narrowed.domain, narrowed.draw = hyperparameter.slot, domain, domain.draw
     return narrowed
 
 

@@ -19,6 +19,7 @@ from deep_arch.fragments import (
     LEAF_FAR,
     REACH,
     SUBSTITUTE,
+    UNSET,
     Call,
     Fragment,
     Reference,
@@ -27,18 +28,6 @@ from deep_arch.fragments import (
 )
 from deep_arch.hyperparameters import Dependent, Independent
 from deep_arch.program import Program, expansion_key
-
-
-class _Unset:
-    def __repr__(self) -> str:
-        return "UNSET"
-
-    def __reduce__(self) -> str:
-        return "UNSET"
-
-
-UNSET: Final = _Unset()
-"""Stands where a hyperparameter has no value yet."""
 
 
 class Frame(NamedTuple):
@@ -50,7 +39,6 @@ class Frame(NamedTuple):
         env: what each call gave: the id of a value, or a tuple of ids.
         parent: the frame of the enclosing function.
         caller, call: the frame and the call that this one stands for.
-        depth: applications of rules around it.
     """
 
     fragment: Fragment
@@ -60,7 +48,6 @@ class Frame(NamedTuple):
     parent: Frame | None
     caller: Frame | None
     call: Call | None
-    depth: int
 
 
 Node = tuple[Call, Frame, tuple[Any, ...], tuple[int, ...], int, int]
@@ -111,11 +98,9 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
     values, frames, opened = result.values, result.frames, result.open
     add, new = result.nodes.append, tuple.__new__
     fragment = program.root
-    root = Frame(
-        fragment, "", [UNSET] * len(fragment.hyperparameters), [*range(fragment.n_inputs), *fragment.blank], *_NOWHERE
-    )
+    root = Frame(fragment, "", fragment.unset.copy(), [*range(fragment.n_inputs), *fragment.blank], *_NOWHERE)
     frames[""] = frame = root
-    _, prefix, own, env, _, _, _, _ = frame
+    _, prefix, own, env, _, _, _ = frame
     next_id = fragment.n_inputs
     stack: list[tuple[Iterator[Step], Frame, Frame | None]] = []
     steps = iter(fragment.steps)
@@ -177,32 +162,49 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
             env = [*inputs, *fragment.blank]
             parent = up(frame, a.lexical, root) if a.lexical else frame
             if prefix in frames:  # a module that is called twice
-                own = frames[prefix].values
-                inner = new(Frame, (fragment, prefix, own, env, parent, frame, a, frame.depth + a.module.deepens))
+                own = frames[prefix][2]
+                inner = new(Frame, (fragment, prefix, own, env, parent, frame, a))
                 result.again.append(inner)
             else:
-                own = [UNSET] * len(fragment.hyperparameters)
-                inner = new(Frame, (fragment, prefix, own, env, parent, frame, a, frame.depth + a.module.deepens))
-                frames[prefix] = inner
-            if max_depth is not None and inner[7] > max_depth:
-                raise _too_deep(address, max_depth)
+                own = fragment.unset.copy()
+                frames[prefix] = inner = new(Frame, (fragment, prefix, own, env, parent, frame, a))
+            if fragment.flat:  # the same as below, without leaving the loop: most of what unfolds is such
+                for kind, a2, b, c, d, e in fragment.steps:
+                    if kind == LEAF:
+                        taken = (own[c],) if c.__class__ is int else c(own)
+                        add((a2, inner, taken, (env[d],) if d.__class__ is int else d(env), next_id, 1))
+                        env[e] = next_id
+                        next_id += 1
+                    elif own[a2] is UNSET:
+                        address = prefix + c
+                        value = choose(b, address, inner)
+                        if value is UNSET:
+                            opened[address] = (b, inner)
+                        else:
+                            own[a2] = values[address] = value
+                given = env[fragment.sole_output]
+                _, prefix, own, env, _, _, _ = frame
+                env[a.index] = given
+                continue
             stack.append((steps, frame, inner))
             frame, steps = inner, iter(fragment.steps)
-            if not fragment.uses_every_input:
-                result.prunable = True
-            if fragment.captures and (demands := _demands(frame, root)):
-                # What is captured but not used where it was made is unfolded now, before what captured it.
-                result.prunable = True
-                stack.append((steps, frame, None))
-                stack += [(iter(wanted), owner, None) for owner, wanted in demands]
-                steps = iter(())
+            if not fragment.plain:
+                if max_depth is not None and depth_of(inner) > max_depth:
+                    raise _too_deep(address, max_depth)
+                result.prunable = result.prunable or not fragment.uses_every_input
+                if demands := _demands(frame, root):
+                    # What is captured but not used where it was made is unfolded now, before what captured it.
+                    result.prunable = True
+                    stack.append((steps, frame, None))
+                    stack += [(iter(wanted), owner, None) for owner, wanted in demands]
+                    steps = iter(())
             break
         else:
             if not stack:
                 break
             ended = env
             steps, frame, done = stack.pop()
-            _, prefix, own, env, _, _, _, _ = frame
+            _, prefix, own, env, _, _, _ = frame
             if done is not None:
                 sole = done[0].sole_output
                 given = ended[sole] if sole >= 0 else None
@@ -215,7 +217,7 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
     return result
 
 
-_NOWHERE: Final = (None, None, None, 0)
+_NOWHERE: Final = (None, None, None)
 
 
 def up(frame: Frame, levels: int, root: Frame) -> Frame:
@@ -323,6 +325,15 @@ def _compute(owner: Frame, slot: int, dependent: Dependent, parents: list[Any], 
             f"  Got {dependent.symbol}({', '.join(map(repr, arguments))}).\n"
             "  Let the function take every value that its parents can have."
         ) from error
+
+
+def depth_of(frame: Frame) -> int:
+    """Return how many applications of rules are nested around and at a place."""
+    depth = 0
+    while frame.caller is not None and frame.call is not None:
+        depth += frame.call.module.deepens
+        frame = frame.caller
+    return depth
 
 
 def _too_deep(address: str, max_depth: int) -> TooDeep:
