@@ -8,8 +8,13 @@ import operator
 from collections import defaultdict
 from collections.abc import Generator, Sequence
 
-import torch
-from torch import fx, nn
+from deep_arch.extras import missing
+
+try:
+    import torch
+    from torch import fx, nn
+except ImportError as error:
+    raise missing("torch") from error
 
 from deep_arch.architecture import Architecture, Inputs
 from deep_arch.backends.torch_emitter import Emitter as Emitter

@@ -6,22 +6,20 @@ import importlib.util
 
 from deep_arch.errors import MissingDependency
 
-_EXTRA = {
-    "torch": "torch",
-    "tensorflow": "tensorflow",
-    "keras": "keras",
-    "optuna": "optuna",
-    "ray": "ray",
-    "matplotlib": "plot",
-}
+_EXTRA = {"torch": "torch", "matplotlib": "plot"}
+
+
+def missing(package: str) -> MissingDependency:
+    """Return the error for a package that is not installed, with the command that mends it."""
+    extra = _EXTRA.get(package)
+    command = f'pip install "deep_arch[{extra}]"' if extra else f"pip install {package}"
+    return MissingDependency(
+        f"{package}: this part of deep_arch needs the package {package}.\n  Got an environment without it.\n"
+        f"  Install it with: {command}"
+    )
 
 
 def require(package: str) -> None:
-    """Raise MissingDependency, with the command that mends it, where a package is not installed."""
+    """Raise MissingDependency where a package is not installed."""
     if importlib.util.find_spec(package) is None:
-        extra = _EXTRA.get(package)
-        command = f'pip install "deep_arch[{extra}]"' if extra else f"pip install {package}"
-        raise MissingDependency(
-            f"{package}: this part of deep_arch needs the package {package}, which is not installed.\n"
-            f"  Install it with: {command}"
-        )
+        raise missing(package)

@@ -6,7 +6,6 @@ import random
 from typing import Any
 
 from deep_arch.errors import ImpureFunction
-from deep_arch.fingerprints import canonical
 from deep_arch.fragments import Fragment
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.program import Program
@@ -51,6 +50,8 @@ def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
 
 def _signature(fragment: Fragment) -> list[str]:
     """Return what a fragment recorded, as lines that two runs of a pure function share."""
+    from deep_arch.fingerprints import canonical
+
     lines = [
         f"{suffix}: {_described(h)}" for suffix, h in zip(fragment.suffixes, fragment.hyperparameters, strict=True)
     ]
@@ -64,6 +65,8 @@ def _signature(fragment: Fragment) -> list[str]:
 
 
 def _described(hyperparameter: Hyperparameter) -> str:
+    from deep_arch.fingerprints import canonical
+
     if isinstance(hyperparameter, Dependent):
         return f"{hyperparameter.symbol} of {len(hyperparameter.parents)}"
     assert isinstance(hyperparameter, Independent), "a hyperparameter is independent or dependent"

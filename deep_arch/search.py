@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import warnings
 from collections.abc import Iterator, Sequence
@@ -114,6 +113,8 @@ class Search(Iterator[Trial]):
 
     def _key(self, architecture: Architecture) -> str:
         """Return a text that is equal for architectures that compute the same, or have equal values if partial."""
+        import hashlib  # which loads OpenSSL, and `import deep_arch` is to be quick
+
         values = architecture.to_json()
         self._seen.add(hashlib.blake2b(values.encode(), digest_size=16).digest())
         return architecture.fingerprint() if architecture.is_specified else values

@@ -78,6 +78,8 @@ class _Arranger:
     def settle(self, key: str) -> None:
         """Decide how one substitution is drawn, when all inside it are decided."""
         box = self.boxes[key]
+        if not box.nodes and not box.boxes and not box.headings[-1].rows:
+            return  # nothing decided it and nothing is left of it, so there is nothing to tell
         if not box.nodes and not box.boxes:
             mark = Node(mark_key(key), "empty", "", tip=f"{key}: left no module", headings=box.headings)
             self._show_as_node(key, mark)

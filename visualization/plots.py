@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-from deep_arch.errors import BadArgument, MissingDependency
+from deep_arch.errors import BadArgument
+from deep_arch.extras import missing
 from deep_arch.visualization import palette
 
 
@@ -105,6 +106,4 @@ def _matplotlib_figure() -> Any:
     try:
         return importlib.import_module("matplotlib.figure")
     except ImportError as error:
-        raise MissingDependency(
-            "plot_scores: needs matplotlib.\n  Got an ImportError for it.\n  Run `pip install 'deep_arch[plot]'`."
-        ) from error
+        raise missing("matplotlib") from error

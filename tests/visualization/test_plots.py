@@ -62,5 +62,5 @@ def test_pyplot_is_not_loaded() -> None:
 
 def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingDependency, match=r"pip install 'deep_arch\[plot\]'"):
+    with pytest.raises(MissingDependency, match=r'pip install "deep_arch\[plot\]"'):
         plot_scores([1, 2])
