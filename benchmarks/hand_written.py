@@ -41,7 +41,7 @@ def cell(rng: random.Random) -> Nested:
     """A cell of six edges, each one of five operations, whose sums are its nodes."""
     x: Nested = ("input",)
     first = edge(rng, x)
-    second = ("add", {}, edge(rng, x), edge(rng, first))
+    second: Nested = ("add", {}, edge(rng, x), edge(rng, first))
     return ("add", {}, edge(rng, x), edge(rng, first), edge(rng, second))
 
 

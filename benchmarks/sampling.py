@@ -36,6 +36,11 @@ def ratio(draw: Callable[[], object], yardstick: Callable[[], object], n: int, n
     return statistics.median(rounds)
 
 
+def by_hand(name: str, rng: random.Random) -> Callable[[], object]:
+    draw = getattr(hand_written, name)
+    return lambda: draw(rng)
+
+
 def language(name: str, rng: random.Random) -> Callable[[], object]:
     space = getattr(spaces, name)
 
@@ -59,14 +64,14 @@ def main() -> None:
             print(f"{peer:>13}", end="")
     print()
     for name, limit in LIMITS.items():
-        hand = getattr(hand_written, name)
+        hand = by_hand(name, rng)
         n = 40 if name == "chain" else 1000
-        micro = statistics.median([seconds(lambda: hand(rng), n) for _ in range(ROUNDS)]) * 1e6
-        ours = ratio(language(name, rng), lambda: hand(rng), n, n)
+        micro = statistics.median([seconds(hand, n) for _ in range(ROUNDS)]) * 1e6
+        ours = ratio(language(name, rng), hand, n, n)
         print(f"{name:8}{micro:13.1f} us{ours:10.1f} x{limit:7} x", end="", flush=True)
         for peer in peers.values():
             draw = peer.sampler(name)
-            print(f"{ratio(draw, lambda: hand(rng), 2 if name == 'chain' else 20, n):11.0f} x", end="", flush=True)
+            print(f"{ratio(draw, hand, 2 if name == 'chain' else 20, n):11.0f} x", end="", flush=True)
         print()
 
 

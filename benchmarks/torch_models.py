@@ -21,9 +21,7 @@ ROUNDS = 60
 
 
 def block(filters: int) -> da.Module:
-    return da.sequential(
-        lambda: ops.Conv2D(filters, 3, use_bias=False), lambda: ops.BatchNormalization(), ops.ReLU
-    )
+    return da.sequential(lambda: ops.Conv2D(filters, 3, use_bias=False), lambda: ops.BatchNormalization(), ops.ReLU)
 
 
 @da.space

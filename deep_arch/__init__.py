@@ -15,10 +15,10 @@ from deep_arch.modules import Module as Module
 from deep_arch.modules import Operation as Operation
 from deep_arch.purity import check as check
 from deep_arch.rules import rule as rule
-from deep_arch.search import search as search
 from deep_arch.search import Search as Search
 from deep_arch.search import SearchWarning as SearchWarning
 from deep_arch.search import Trial as Trial
+from deep_arch.search import search as search
 from deep_arch.searcher import FinishedTrial as FinishedTrial
 from deep_arch.searcher import Searcher as Searcher
 from deep_arch.space import SearchSpace as SearchSpace

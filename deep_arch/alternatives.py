@@ -57,7 +57,7 @@ def evaluate(hyperparameter: Any, binding: Binding) -> Any:
     Raises:
         DependentFailed: the function of a dependent hyperparameter raised.
     """
-    known: dict[Hyperparameter, Any] = dict(binding)
+    known: dict[Any, Any] = dict(binding)
     todo = [hyperparameter]
     while todo:
         h = todo[-1]

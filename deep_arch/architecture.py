@@ -9,7 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.domains import REJECTED, Domain
-from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, UnknownAddress, nearest
+from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable
 from deep_arch.graph import Graph
 from deep_arch.hyperparameters import Dependent
 from deep_arch.liveness import certain_addresses
@@ -84,7 +84,7 @@ class Architecture:
     @property
     def config(self) -> Mapping[str, Any]:
         """The values that `da.config` attached, by name; without those that are open."""
-        from deep_arch.unfolding import UNSET
+        from deep_arch.fragments import UNSET
 
         return {k: v for k, v in self._unfolding.config.items() if v is not UNSET}
 
@@ -110,7 +110,7 @@ class Architecture:
             DependentFailed: the function of a dependent hyperparameter raised.
         """
         address = hyperparameter.address if isinstance(hyperparameter, ChoicePoint) else hyperparameter
-        if not isinstance(address, str):
+        if not isinstance(address, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadArgument(
                 f"assign: expected an address, or one of `unassigned`.\n  Got {address!r} ({type(address).__name__}).\n"
                 "  Write partial.assign(partial.unassigned[0], value)."
@@ -259,7 +259,7 @@ def _hashable(value: Any) -> Any:
     try:
         hash(value)
     except TypeError:
-        return type(value)
+        return value.__class__
     return value
 
 

@@ -43,14 +43,14 @@ def input_specs(architecture: Architecture, inputs: Inputs) -> list[Spec]:
         BadArgument: an input without a spec, or a spec without an input.
     """
     names = architecture.graph.inputs
-    given: Mapping[str, Any] = {names[0]: inputs} if isinstance(inputs, Spec) and len(names) == 1 else inputs  # type: ignore[assignment]
-    if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+    given = {names[0]: inputs} if isinstance(inputs, Spec) and len(names) == 1 else inputs
+    if not isinstance(given, Mapping):
         raise BadArgument(
             f"{architecture.space.name}: inputs are one spec, or a mapping from {', '.join(names)} to specs.\n"
             f"  Got {given!r}.\n  Write inputs=da.image(channels=3, height=32, width=32), or a dict of such."
         )
     for name in [*names, *given]:
-        if name not in given or name not in names or not isinstance(given[name], Spec):
+        if name not in given or name not in names or not isinstance(given[name], Spec):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadArgument(
                 f"{architecture.space.name}: needs a spec for each of the inputs {', '.join(names) or '(none)'}.\n"
                 f"  Got {dict(given)!r}.\n  {name!r} is "
@@ -82,7 +82,7 @@ def apply_rule(call: GraphCall, specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
             "  Wrap it with a backend's own wrap, which asks the framework, or write an Operation."
         )
     try:
-        given = rule(*specs)
+        result: Spec | tuple[Spec, ...] = rule(*specs)
     except (ShapeMismatch, BadArgument) as error:
         raise type(error)(_at(call, str(error))) from error
     except (TypeError, IndexError) as error:
@@ -90,7 +90,7 @@ def apply_rule(call: GraphCall, specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
             f"{call.address}: {type(module).__name__} does not take {len(specs)} inputs.\n  Got {_listed(specs)}.\n"
             f"  {error}."
         ) from error
-    given = given if isinstance(given, tuple) else (given,)
+    given: tuple[Spec, ...] = result if isinstance(result, tuple) else (result,)
     if len(given) != len(call.outputs):
         raise ShapeMismatch(
             f"{call.address}: expected a shape for each of its {len(call.outputs)} outputs.\n  Got {_listed(given)}.\n"

@@ -65,7 +65,7 @@ class Part(NamedTuple):
     """One way to unfold a call: the run and row of what stands there, and what it asks of the fragment."""
 
     key: Key
-    count: Count
+    ways: Count
     run: Run | None
     row: Key | None
 
@@ -134,11 +134,7 @@ class Counter:
         Raises:
             NotCountable: there are infinitely many, or none.
         """
-        try:
-            top = self._root()
-            total = sum_counts(top.table.values())
-        except _Endless:
-            total = math.inf
+        total = self.size()
         if total == math.inf or total == 0:
             raise NotCountable(
                 f"{self.space.name}: drawing uniformly over the architectures needs a finite space that is not empty.\n"
@@ -147,6 +143,7 @@ class Counter:
                 "over the choices."
             )
         values: dict[str, Any] = {}
+        top = self._root()
         todo = [(top, _pick(list(top.table.items()), rng), "")]
         while todo:
             place, row, prefix = todo.pop()
@@ -170,7 +167,7 @@ class Counter:
             return domain.draw(rng) if not getattr(domain, "log", False) else rng.choice(list(domain.values()))
         return next(v for i, v in enumerate(domain.values()) if i == value)
 
-    # --- exploring: which hyperparameters does what stands behind a call use? ---------------------------------------
+    # --- exploring: which hyperparameters does what stands behind a call use? --------------------------------
 
     def _root(self) -> Run:
         if self._top is not None:
@@ -194,8 +191,8 @@ class Counter:
                 raise NotCountable(
                     f"{fragment.where()[:200]}: functions nest without end.\n"
                     f"  Got {level} substitutions, each inside the one before.\n"
-                    "  Decorate the recursive function with @da.rule, so that it is known to be the same function again, "
-                    "and give it arguments that do not grow."
+                    "  Decorate the recursive function with @da.rule, so that it is known to be the same function "
+                    "again, and give it arguments that do not grow."
                 )
             self.users.setdefault(fragment, self._own_users(fragment))
             for call in fragment.calls:
@@ -232,7 +229,7 @@ class Counter:
         for binding in bindings(decisive, fragment.where(call.module)):
             yield expand(fragment, call, binding)
 
-    # --- tables --------------------------------------------------------------------------------------------------------
+    # --- tables ----------------------------------------------------------------------------------------------
 
     def _run(
         self,
@@ -259,7 +256,7 @@ class Counter:
             return found
         self.runs[memory] = None  # in progress: meeting it again is a cycle
         this = Run(fragment, prefix)
-        table = {self._start(this, ports): 1}
+        table: dict[Key, Count] = {self._start(this, ports): 1}
         table = self._stage(this, None, self._with_config(this, table, exposed))
         last_users = self._last_users(fragment) if exposed is None else {}
         for call in reversed(fragment.calls):
@@ -277,7 +274,7 @@ class Counter:
                     bound = _join(key.bound, part.key.bound)
                     if bound is not None:
                         joined = Key(rest | part.key.wanted, key.captured | part.key.captured, bound)
-                        origins.append((joined, (key, part, (), _times(count, part.count))))
+                        origins.append((joined, (key, part, (), _times(count, part.ways))))
             over = last_users.get(call.index, ())
             table = self._stage(this, call, [self._sum(this, o, over) for o in origins] if over else origins)
         if exposed is None:
@@ -313,7 +310,8 @@ class Counter:
         if len(table) > _MOST_ENTRIES:
             raise NotCountable(
                 f"{this.fragment.where()}: too many hyperparameters are shared between parts to count them together.\n"
-                f"  Got {len(table)} combinations.\n  Make hyperparameters inside the function that uses them, or fix some."
+                f"  Got {len(table)} combinations.\n"
+                "  Make hyperparameters inside the function that uses them, or fix some."
             )
         this.stages.append(stage)
         this.calls.append(call)
@@ -347,7 +345,7 @@ class Counter:
 
     def _variable(self, hyperparameter: Independent, user: Fragment) -> Variable:
         owner = _home(hyperparameter) or user.program.root
-        return Variable(owner, owner.suffixes[user.slot_of(hyperparameter).index], hyperparameter)
+        return Variable(owner, owner.suffixes[user.slot_of(hyperparameter).place], hyperparameter)
 
     def _bound(
         self, this: Run, used: list[Independent], exposed: tuple[Fragment, str] | None, value: int = _ANY
@@ -378,7 +376,8 @@ class Counter:
         left = depth if depth is None else depth - module.deepens
         if module.order_immaterial:
             binding = {h: next(h.domain.values()) for h in used}
-            parts = yield self._alternative(this, call, ports, left, exposed, binding, dict.fromkeys(used, _ANY))
+            positions = dict.fromkeys(used, _ANY)
+            parts: list[Part] = yield self._alternative(this, call, ports, left, exposed, binding, positions)
             if len(parts) == 1 and parts[0].key.wanted == self._ask(this, call.inputs, frozenset()).wanted:
                 return parts
         all_parts: list[Part] = []
@@ -435,7 +434,7 @@ class Counter:
                 summed = (*summed, (variable, value))
         return key._replace(bound=frozenset(values.items())), (before, part, summed, count)
 
-    # --- restrictions ----------------------------------------------------------------------------------------------------
+    # --- restrictions ----------------------------------------------------------------------------------------
 
     def _matters(self, prefix: str) -> bool:
         """Return whether a restriction of the space can tell this place from others."""
@@ -528,7 +527,7 @@ def _wanted_outputs(fragment: Fragment, ports: tuple[int | None, ...]) -> tuple[
     if (
         len(outputs) == 1
         and outputs[0].port is None
-        and outputs[0].index >= fragment.owner_at(outputs[0].levels).n_inputs
+        and outputs[0].place >= fragment.owner_at(outputs[0].levels).n_inputs
     ):
         return tuple([outputs[0]._replace(port=port) for port in ports])
     return tuple([outputs[port] for port in ports if port is not None and port < len(outputs)])

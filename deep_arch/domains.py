@@ -10,7 +10,7 @@ import itertools
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from deep_arch.errors import InvalidDomain
@@ -80,7 +80,7 @@ class _Options:
 
     def __init__(self, items: Iterable[Any], kind: str) -> None:
         self.items = tuple(items)
-        self._positions: dict[Hashable, int] = {}
+        self._positions: dict[Any, int] = {}
         if not self.items:
             raise InvalidDomain(f"{kind}: a domain needs at least one option.\n  Got none.\n  Give it its options.")
         for position, option in enumerate(self.items):
@@ -143,7 +143,7 @@ def _plain(value: Any) -> Any:
 
 def _is_json(value: Any) -> bool:
     if isinstance(value, dict):
-        return all(type(k) is str and _is_json(v) for k, v in value.items()) and list(value) != ["option"]  # pyright: ignore
+        return all(type(k) is str and _is_json(v) for k, v in value.items()) and list(value) != ["option"]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     if type(value) is list:
         return all(map(_is_json, value))  # pyright: ignore[reportUnknownArgumentType]
     return value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value))
@@ -249,7 +249,7 @@ class Real(Domain):
     __slots__ = ("high", "log", "low")
 
     def __init__(self, low: float, high: float, log: bool = False) -> None:
-        numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in (low, high))
+        numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in (low, high))  # pyright: ignore[reportUnnecessaryIsInstance]
         if not numbers or not math.isfinite(low) or not math.isfinite(high) or low >= high:
             raise InvalidDomain(f"real: low and high must be finite numbers with low < high.\n  Got {low!r}, {high!r}.")
         if log and low <= 0:

@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import NotSpecified
 from deep_arch.graph import Argument, Graph, GraphCall
-from deep_arch.modules import Operation, Wrapped
+from deep_arch.modules import Module, Operation, Wrapped
 from deep_arch.ops import Identity
 
 if TYPE_CHECKING:
@@ -45,17 +45,18 @@ def fingerprint(architecture: Architecture) -> str:
 def canonical(value: Any) -> str:
     """Return a text for an argument that is the same in every process."""
     if isinstance(value, Mapping):
-        items = sorted((canonical(k), canonical(v)) for k, v in value.items())  # pyright: ignore
+        items = sorted((canonical(k), canonical(v)) for k, v in value.items())  # pyright: ignore[reportUnknownVariableType]
         return "{" + ",".join(f"{k}:{v}" for k, v in items) + "}"
     if isinstance(value, list | tuple):
-        return f"{type(value).__name__}({','.join(map(canonical, value))})"  # pyright: ignore
+        return f"{type(value).__name__}({','.join(map(canonical, value))})"  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, set | frozenset):
-        return f"set({','.join(sorted(map(canonical, value)))})"  # pyright: ignore
+        return f"set({','.join(sorted(map(canonical, value)))})"  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, type) or inspect.isroutine(value):
         return _function(value)
     if hasattr(value, "tobytes"):  # an array, whose repr leaves out what is long
         return f"{value.dtype}{value.shape}{hashlib.blake2b(value.tobytes()).hexdigest()}"
-    return f"{type(value).__qualname__}:{value!r}" if type(value).__repr__ is not object.__repr__ else _parts(value)
+    own_repr: Any = type(value).__repr__
+    return _parts(value) if own_repr is object.__repr__ else f"{type(value).__qualname__}:{value!r}"
 
 
 def _function(value: Any) -> str:
@@ -184,8 +185,8 @@ class _Canonical:
         return []
 
 
-def _label(module: Any) -> str:
-    kind = module.factory if isinstance(module, Wrapped) else type(module)
+def _label(module: Module) -> str:
+    kind: Callable[..., Any] = module.factory if isinstance(module, Wrapped) else type(module)
     arguments = sorted((name, canonical(value)) for name, value in module.arguments.items())
     return _hash(_function(kind), *[f"{k}={v}" for k, v in arguments])
 

@@ -8,10 +8,8 @@ calls that the outputs depend on. Many architectures, and many places of one arc
 from __future__ import annotations
 
 import operator
-
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard, cast
 
 from deep_arch.errors import ArityMismatch, BadArgument, DuplicateName, ScopeError
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
@@ -42,18 +40,18 @@ UNSET: Final = _Unset()
 
 
 class Reference(NamedTuple):
-    """A value as seen from a fragment: `levels` enclosing fragments up, what call `index` put there."""
+    """A value as seen from a fragment: `levels` enclosing fragments up, what stands at `place` in its environment."""
 
     levels: int
-    index: int
+    place: int
     port: int | None = None
 
 
 class Slot(NamedTuple):
-    """A hyperparameter as seen from a fragment: `levels` enclosing fragments up, at `index`."""
+    """A hyperparameter as seen from a fragment: `levels` enclosing fragments up, at `place` among its values."""
 
     levels: int
-    index: int
+    place: int
 
 
 class Value:
@@ -192,7 +190,8 @@ class Fragment:
         """Take a name that the user chose."""
         if name in self._names:
             raise DuplicateName(
-                f"{self.where()}: names of one function must differ.\n  Got {kind} named {name!r} for the second time.\n"
+                f"{self.where()}: names of one function must differ.\n"
+                f"  Got {kind} named {name!r} for the second time.\n"
                 "  Choose another name=, or leave it out and get a numbered one."
             )
         self._names.add(name)
@@ -307,11 +306,11 @@ class Fragment:
         self._name_the_rest()
         for call in self.calls:
             call.arguments = tuple([self.slot_of(h) for _, h in call.module.open_arguments])
-        wanted = [ref.index for ref in self.outputs if ref.levels == 0]
+        wanted = [ref.place for ref in self.outputs if ref.levels == 0]
         self.steps, used = self._compile(wanted, with_config=True)
         self.live_calls = [call for call in self.calls if call.index in used]
         only = self.outputs[0] if len(self.outputs) == 1 else None
-        self.sole_output = only.index if only and only.levels == 0 and only.port is None else -1
+        self.sole_output = only.place if only and only.levels == 0 and only.port is None else -1
         self.blank = [None] * (self.n_slots - self.n_inputs)
         self.unset = [UNSET] * len(self.hyperparameters)
         self.uses_every_input = all(i in used for i in range(self.n_inputs))
@@ -324,10 +323,10 @@ class Fragment:
             return (returned,), ("output",)
         names: tuple[str, ...] | None = None
         if isinstance(returned, Mapping):
-            names, returned = tuple(map(str, returned)), tuple(returned.values())  # pyright: ignore
+            names, returned = tuple(map(str, returned)), tuple(returned.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         if returned is None and self.config:
             returned = ()
-        if not isinstance(returned, tuple | list) or not all(isinstance(v, Value) for v in returned):  # pyright: ignore
+        if not _are_values(returned):
             raise BadArgument(
                 f"{self.where()}: a search-space function returns a value, or a tuple, list or dict of values.\n"
                 f"  Got {returned!r} ({type(returned).__name__}).\n"
@@ -335,7 +334,7 @@ class Fragment:
             )
         if not returned and not self.config:
             raise ArityMismatch(f"{self.where()}: a search-space function returns at least one value.\n  Got none.")
-        return tuple(returned), names or tuple(f"output_{i}" for i in range(len(returned)))  # pyright: ignore
+        return tuple(returned), names or tuple(f"output_{i}" for i in range(len(returned)))
 
     def _name_the_rest(self) -> None:
         for key, value in self.config.items():
@@ -357,7 +356,7 @@ class Fragment:
         used = set(wanted)
         for call in reversed(self.calls):
             if call.index in used:
-                used.update(ref.index for ref in call.inputs if ref.levels == 0)
+                used.update(ref.place for ref in call.inputs if ref.levels == 0)
         live = [call for call in self.calls if call.index in used]
         config = self.config if with_config else {}
         own = self._own_slots(live, config)
@@ -390,11 +389,11 @@ class Fragment:
             if slot in seen:
                 continue
             seen.add(slot)
-            hyperparameter = self.owner_at(slot.levels).hyperparameters[slot.index]
+            hyperparameter = self.owner_at(slot.levels).hyperparameters[slot.place]
             if isinstance(hyperparameter, Dependent):
                 slots += [self.slot_of(p) for p in hyperparameter.parents if isinstance(p, Hyperparameter)]
             elif hyperparameter.owner is self:
-                own.add(slot.index)
+                own.add(slot.place)
         return own
 
     def _reach(self, wanted: Slot, own: set[int], reached: set[Slot], steps: list[Step]) -> None:
@@ -402,11 +401,11 @@ class Fragment:
         todo = [wanted]
         while todo:
             slot = todo[-1]
-            hyperparameter = self.owner_at(slot.levels).hyperparameters[slot.index]
-            if slot in reached or (slot.levels == 0 and slot.index in own):
+            hyperparameter = self.owner_at(slot.levels).hyperparameters[slot.place]
+            if slot in reached or (slot.levels == 0 and slot.place in own):
                 todo.pop()
             elif isinstance(hyperparameter, Independent):
-                steps.append((REACH, slot.levels, slot.index, hyperparameter, None, None))
+                steps.append((REACH, slot.levels, slot.place, hyperparameter, None, None))
                 reached.add(slot)
             else:
                 assert isinstance(hyperparameter, Dependent), "a hyperparameter is independent or dependent"
@@ -415,24 +414,28 @@ class Fragment:
                 if missing:
                     todo += missing
                 else:
-                    steps.append((COMPUTE, slot.levels, slot.index, hyperparameter, parents, None))
+                    steps.append((COMPUTE, slot.levels, slot.place, hyperparameter, parents, None))
                     reached.add(slot)
 
     @staticmethod
     def _own(slot: Slot, own: set[int]) -> bool:
-        return slot.levels == 0 and slot.index in own
+        return slot.levels == 0 and slot.place in own
 
     @staticmethod
     def _call_step(call: Call) -> Step:
         """Return the step of a call, its slots and inputs as plain indices where they are all the fragment's own."""
         near = call.home == 0 and all(slot.levels == 0 for slot in call.arguments)
         near = near and all(ref.levels == 0 and ref.port is None for ref in call.inputs)
-        slots = getter([slot.index for slot in call.arguments]) if near else None
-        inputs = getter([ref.index for ref in call.inputs]) if near else None
+        slots = getter([slot.place for slot in call.arguments]) if near else None
+        inputs = getter([ref.place for ref in call.inputs]) if near else None
         if call.module.substitution:
             kind = SUBSTITUTE if near else SUBSTITUTE_FAR
             return (kind, call, call.name, slots, inputs, call.module.expansions(len(call.inputs)))
         return (LEAF if near and call.module.single else LEAF_FAR, call, call.name, slots, inputs, call.index)
+
+
+def _are_values(returned: Any) -> TypeGuard[Sequence[Value]]:
+    return isinstance(returned, tuple | list) and all(isinstance(v, Value) for v in cast("Sequence[Any]", returned))
 
 
 def getter(indices: Sequence[int]) -> Any:

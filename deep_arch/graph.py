@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from deep_arch.domains import Domain
-from deep_arch.fragments import Slot
+from deep_arch.fragments import UNSET, Slot
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.modules import Module
-from deep_arch.unfolding import UNSET, Frame, Node, Unfolding, up
+from deep_arch.unfolding import Frame, Node, Unfolding, new_tuple, up
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,9 @@ def _arguments(call: Any, frame: Frame, root: Frame) -> Iterator[Argument]:
 def describe(name: str, slot: Slot, frame: Frame, root: Frame) -> Argument:
     """Return the hyperparameter in a slot as an argument called `name`."""
     owner = up(frame, slot.levels, root)
-    hyperparameter: Hyperparameter = owner.fragment.hyperparameters[slot.index]
-    address = owner.prefix + owner.fragment.suffixes[slot.index]
-    value = owner.values[slot.index] if slot.index < len(owner.values) else UNSET
+    hyperparameter: Hyperparameter = owner.fragment.hyperparameters[slot.place]
+    address = owner.prefix + owner.fragment.suffixes[slot.place]
+    value = owner.values[slot.place] if slot.place < len(owner.values) else UNSET
     if isinstance(hyperparameter, Independent):
         return Argument(name, address, value, hyperparameter.domain)
     assert isinstance(hyperparameter, Dependent), "a hyperparameter is independent or dependent"
@@ -180,9 +180,10 @@ class Graph:
         self._unfolding = unfolding
         self.root = unfolding.frames[""]
         self.outputs = unfolding.outputs
-        new = tuple.__new__  # a third of the time of GraphCall(...), which searches feel
         shared = _Shared(unfolding.nodes, self.root)
-        self.calls = [new(GraphCall, (shared, node, i)) for i, node in enumerate(unfolding.nodes)]
+        self.calls: list[GraphCall] = [
+            new_tuple(GraphCall, (shared, node, i)) for i, node in enumerate(unfolding.nodes)
+        ]
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from deep_arch import scope
 from deep_arch.domains import Choice, Domain, Integer, Permutation, Real, Subset
 from deep_arch.errors import BadArgument, HyperparameterMisuse, InvalidDomain
 
+_operator: Any = operator  # some of its functions have no types
+
 _NAME = re.compile(r"[^\W\d]\w*\Z")
 
 
@@ -39,7 +41,7 @@ class Hyperparameter:
     __slots__ = ("name", "owner", "slot", "tag")
 
     def __init__(self, name: str | None, tag: str | None) -> None:
-        if name is not None and not (isinstance(name, str) and _NAME.match(name)):  # pyright: ignore
+        if name is not None and not (isinstance(name, str) and _NAME.match(name)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadArgument(
                 f"hyperparameter: name must be an identifier, since it becomes part of addresses.\n  Got {name!r}.\n"
                 "  Use letters, digits and underscores, such as name='n_layers'."
@@ -58,49 +60,49 @@ class Hyperparameter:
     __hash__ = object.__hash__
 
     def __add__(self, other: Any) -> Dependent:
-        return Dependent(operator.add, (self, other))
+        return Dependent(_operator.add, (self, other))
 
     def __radd__(self, other: Any) -> Dependent:
-        return Dependent(operator.add, (other, self))
+        return Dependent(_operator.add, (other, self))
 
     def __sub__(self, other: Any) -> Dependent:
-        return Dependent(operator.sub, (self, other))
+        return Dependent(_operator.sub, (self, other))
 
     def __rsub__(self, other: Any) -> Dependent:
-        return Dependent(operator.sub, (other, self))
+        return Dependent(_operator.sub, (other, self))
 
     def __mul__(self, other: Any) -> Dependent:
-        return Dependent(operator.mul, (self, other))
+        return Dependent(_operator.mul, (self, other))
 
     def __rmul__(self, other: Any) -> Dependent:
-        return Dependent(operator.mul, (other, self))
+        return Dependent(_operator.mul, (other, self))
 
     def __truediv__(self, other: Any) -> Dependent:
-        return Dependent(operator.truediv, (self, other))
+        return Dependent(_operator.truediv, (self, other))
 
     def __rtruediv__(self, other: Any) -> Dependent:
-        return Dependent(operator.truediv, (other, self))
+        return Dependent(_operator.truediv, (other, self))
 
     def __floordiv__(self, other: Any) -> Dependent:
-        return Dependent(operator.floordiv, (self, other))
+        return Dependent(_operator.floordiv, (self, other))
 
     def __rfloordiv__(self, other: Any) -> Dependent:
-        return Dependent(operator.floordiv, (other, self))
+        return Dependent(_operator.floordiv, (other, self))
 
     def __mod__(self, other: Any) -> Dependent:
-        return Dependent(operator.mod, (self, other))
+        return Dependent(_operator.mod, (self, other))
 
     def __rmod__(self, other: Any) -> Dependent:
-        return Dependent(operator.mod, (other, self))
+        return Dependent(_operator.mod, (other, self))
 
     def __pow__(self, other: Any) -> Dependent:
-        return Dependent(operator.pow, (self, other))
+        return Dependent(_operator.pow, (self, other))
 
     def __rpow__(self, other: Any) -> Dependent:
-        return Dependent(operator.pow, (other, self))
+        return Dependent(_operator.pow, (other, self))
 
     def __neg__(self) -> Dependent:
-        return Dependent(operator.neg, (self,))
+        return Dependent(_operator.neg, (self,))
 
 
 class Independent(Hyperparameter):
@@ -154,9 +156,10 @@ def lift(value: Any) -> Any:
 
     So `kernel_size=(h, 3)` means what it seems to mean.
     """
-    if type(value) in (tuple, list) and any(isinstance(v, Hyperparameter) for v in value):
-        return Dependent(_as_tuple if type(value) is tuple else _as_list, value)
-    if type(value) is dict and any(isinstance(v, Hyperparameter) for v in value.values()):
+    kind = value.__class__
+    if kind in (tuple, list) and any(isinstance(v, Hyperparameter) for v in value):
+        return Dependent(_as_tuple if kind is tuple else _as_list, value)
+    if kind is dict and any(isinstance(v, Hyperparameter) for v in value.values()):
         keys = tuple(value)
         return Dependent(lambda *items: dict(zip(keys, items, strict=True)), value.values())
     return value

@@ -34,11 +34,11 @@ class _Search:
         while self._todo:
             frame, reference = self._todo.pop()
             owner = up(frame, reference.levels, self.root)
-            key = (id(owner.env), reference.index, reference.port)
+            key = (id(owner.env), reference.place, reference.port)
             if key not in self._seen:
                 self._seen.add(key)
                 self._visit(owner)
-                self._follow(owner, reference.index, reference.port)
+                self._follow(owner, reference.place, reference.port)
 
     def _want(self, frame: Frame, references: Iterable[Reference]) -> None:
         self._todo += [(frame, reference) for reference in references]
@@ -70,7 +70,7 @@ class _Search:
         if port is not None and len(outputs) > 1 and not _has_whole_call(inner):
             outputs = outputs[port : port + 1]
         elif port is not None and len(outputs) == 1 and outputs[0].port is None:
-            outputs = (outputs[0]._replace(port=port),) if outputs[0].index >= inner.fragment.n_inputs else outputs
+            outputs = (outputs[0]._replace(port=port),) if outputs[0].place >= inner.fragment.n_inputs else outputs
         self._want(inner, outputs)
 
     def _mark(self, frame: Frame, slot: Slot) -> None:
@@ -103,7 +103,7 @@ def _renumber(unfolding: Unfolding, live: set[int]) -> None:
 def _has_whole_call(frame: Frame) -> bool:
     """Return whether one of several outputs is itself the whole result of a call with several."""
     return any(
-        isinstance(up(frame, r.levels, frame).env[r.index], tuple) and r.port is None for r in frame.fragment.outputs
+        isinstance(up(frame, r.levels, frame).env[r.place], tuple) and r.port is None for r in frame.fragment.outputs
     )
 
 

@@ -135,9 +135,10 @@ def expansion_key(values: tuple[Any, ...]) -> Any:
 
 
 def _note(error: Exception, address: str, arguments: dict[str, Any]) -> None:
-    if hasattr(error, "add_note"):  # Python 3.11
+    add_note = getattr(error, "add_note", None)
+    if add_note is not None:  # Python 3.11
         shown = ", ".join(f"{k}={v!r}" for k, v in arguments.items())
-        error.add_note(f"while unfolding {address}{f' with {shown}' if shown else ''}")
+        add_note(f"while unfolding {address}{f' with {shown}' if shown else ''}")
 
 
 def _input_names(fn: Callable[..., Any]) -> tuple[str, ...]:

@@ -29,7 +29,8 @@ class Rule:
         if any(on_values) and (not all(on_values) or kwargs):
             raise BadArgument(
                 f"{self.fn.__name__}: a rule is called on values alone, or on plain arguments alone.\n"
-                f"  Got {args!r} {kwargs or ''}.\n  Let the rule take the plain arguments and return a function of values."
+                f"  Got {args!r} {kwargs or ''}.\n"
+                "  Let the rule take the plain arguments and return a function of values."
             )
         if any(on_values):
             return _RuleCall(self, (), {}, direct=True)(*args)

@@ -7,7 +7,7 @@ report to that fragment, and so does each call of a module on values.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ def current() -> Fragment | None:
 
 
 @contextmanager
-def recording(fragment: Fragment) -> Iterator[None]:
+def recording(fragment: Fragment) -> Generator[None, None, None]:
     """Make `fragment` the innermost one while the block runs."""
     _stack.fragments.append(fragment)
     try:

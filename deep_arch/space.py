@@ -24,11 +24,11 @@ from deep_arch.errors import (
     ValueOutsideDomain,
     nearest,
 )
-from deep_arch.fragments import Value
+from deep_arch.fragments import UNSET, Value
 from deep_arch.hyperparameters import Independent
 from deep_arch.liveness import prune
 from deep_arch.program import Program
-from deep_arch.unfolding import UNSET, Choose, Frame, Unfolding, unfold
+from deep_arch.unfolding import Choose, Frame, Unfolding, unfold
 
 if TYPE_CHECKING:
     from deep_arch.counting import Counter
@@ -57,7 +57,7 @@ class SearchSpace:
 
     def __call__(self, *values: Value) -> Any:
         """Compose the space's function into the one that is running, as a part of it."""
-        if not all(isinstance(value, Value) for value in values):
+        if not all(isinstance(value, Value) for value in values):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadArgument(
                 f"{self.name}: a space is called on values, inside another space's function.\n  Got {values!r}.\n"
                 f"  For an architecture write {self.name}.sample(seed=0)."
@@ -181,7 +181,8 @@ class SearchSpace:
         """
         if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadArgument(
-                f"{self.name}: values are a mapping from address to value.\n  Got {values!r} ({type(values).__name__}).\n"
+                f"{self.name}: values are a mapping from address to value.\n"
+                f"  Got {values!r} ({type(values).__name__}).\n"
                 "  Pass architecture.values, or a dict such as {'n': 2}."
             )
 
@@ -330,7 +331,13 @@ class SearchSpace:
         the rest in `space.fix(architecture.values)`.
         """
         before = self.predicate
-        return self._sub_space(predicate=predicate if before is None else lambda p: before(p) and predicate(p))
+        if before is None:
+            return self._sub_space(predicate=predicate)
+
+        def both(point: ChoicePoint) -> bool:
+            return before(point) and predicate(point)
+
+        return self._sub_space(predicate=both)
 
     def _sub_space(self, **changes: Any) -> SearchSpace:
         other = object.__new__(SearchSpace)
@@ -383,7 +390,8 @@ class SearchSpace:
     def __reduce__(self) -> tuple[Any, ...]:
         module, name = self.program.fn.__module__, self.program.fn.__qualname__
         found = _lookup(module, name)
-        whole: Any = (_lookup, (module, name)) if getattr(found, "program", None) is self.program else None
+        is_found = getattr(found, "program", None) is self.program
+        whole: tuple[Any, ...] | None = (_lookup, (module, name)) if is_found else None
         if whole is not None and not self.fixed and self.predicate is None and self.max_depth is None:
             return whole
         restrictions = {"fixed": dict(self.fixed), "predicate": self.predicate, "max_depth": self.max_depth}

@@ -67,9 +67,9 @@ class Substitution(Module):
             values = tuple([_first_value(h) for _, h in self.open_arguments])
             fragment = self.owner.program.expand(self, values, n_inputs, self.owner.where(self))
             only = fragment.outputs[0]
-            if len(fragment.outputs) > 1 or only.port is not None or only.levels or only.index < n_inputs:
+            if len(fragment.outputs) > 1 or only.port is not None or only.levels or only.place < n_inputs:
                 return len(fragment.outputs)
-            call = fragment.call_at[only.index]
+            call = fragment.call_at[only.place]
             return call.module.count_outputs(len(call.inputs))
         finally:
             self._probing = False
@@ -129,16 +129,16 @@ def apply(fn: Fn, inputs: Sequence[Value], where: str) -> Any:
 
 def check_fn(fn: Fn, where: str) -> None:
     """Raise BadArgument unless `fn` can be a function of a substitution."""
+    if isinstance(fn, Value) or not callable(fn):
+        raise BadArgument(
+            f"{where}: expected a function of values, a function that makes a module, or a module.\n"
+            f"  Got {fn!r} ({type(fn).__name__}).\n  Write `lambda x: ...` or `lambda: ops.ReLU()`."
+        )
     if isinstance(fn, type) and issubclass(fn, Module) and _arity(fn)[0]:
         required = [p.name for p in inspect.signature(fn).parameters.values() if p.default is p.empty]
         raise BadArgument(
             f"{where}: {fn.__name__} cannot be made without {', '.join(required)}.\n  Got the class itself.\n"
             f"  Write a function that makes it: `lambda: ops.{fn.__name__}({', '.join(f'{r}=...' for r in required)})`."
-        )
-    if isinstance(fn, Value) or not callable(fn):
-        raise BadArgument(
-            f"{where}: expected a function of values, a function that makes a module, or a module.\n"
-            f"  Got {fn!r} ({type(fn).__name__}).\n  Write `lambda x: ...` or `lambda: ops.ReLU()`."
         )
 
 
@@ -268,7 +268,7 @@ class Or(Substitution):
     """One of several functions; see `or_`."""
 
     def __init__(self, fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, name: str | None = None) -> None:
-        self._fns: dict[Any, Fn] = dict(fns) if isinstance(fns, Mapping) else dict(enumerate(fns))  # pyright: ignore
+        self._fns: dict[Any, Fn] = dict(fns) if isinstance(fns, Mapping) else dict(enumerate(fns))  # pyright: ignore[reportUnknownArgumentType]
         if not self._fns:
             raise InvalidDomain(
                 "or: expected at least one function.\n  Got none.\n  Give a list or a dict of functions."
@@ -308,7 +308,7 @@ class Permute(_Parts):
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
         order = arguments["order"]
-        if not isinstance(order, tuple | list) or sorted(order) != list(range(len(self._fns))):  # pyright: ignore
+        if not isinstance(order, tuple | list) or sorted(order) != list(range(len(self._fns))):  # pyright: ignore[reportUnknownArgumentType]
             raise ValueOutsideDomain(
                 f"{address}.order: {order!r} is not an order of the {len(self._fns)} functions.\n"
                 f"  Got {order!r}.\n  Use da.permutation(range({len(self._fns)}))."

@@ -79,7 +79,9 @@ def describe(call: GraphCall) -> str:
     """Return a call's operation with those arguments that are not the defaults, open ones by their domains."""
     shown = {argument.name: _shown(argument) for argument in call.arguments}
     template = call.template
-    defaults = {f.name: f.default for f in dataclasses.fields(template)} if dataclasses.is_dataclass(template) else {}
+    defaults: dict[str, Any] = (
+        {f.name: f.default for f in dataclasses.fields(template)} if dataclasses.is_dataclass(template) else {}
+    )
     arguments = [
         f"{name}={shown.get(name) or repr(value)}"
         for name, value in template.arguments.items()
@@ -120,7 +122,7 @@ def to_networkx(architecture: Architecture) -> networkx.MultiDiGraph[str]:
     require("networkx")
     import networkx
 
-    graph: Any = networkx.MultiDiGraph(name=architecture.space.name)
+    graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph(name=architecture.space.name)
     flow = architecture.graph
     for name in flow.inputs:
         graph.add_node(name, kind="input")

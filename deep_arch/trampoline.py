@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 _Result = TypeVar("_Result")
 
@@ -30,4 +30,4 @@ def run(generator: Recursive[_Result]) -> _Result:
             result, error = None, None
     if error is not None:
         raise error
-    return result
+    return cast("_Result", result)

@@ -8,7 +8,7 @@ inner loop of every search, so it works on plain lists and integers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from deep_arch.errors import ArityMismatch, DependentFailed, ScopeError, TooDeep
 from deep_arch.fragments import (
@@ -28,6 +28,9 @@ from deep_arch.fragments import (
 )
 from deep_arch.hyperparameters import Dependent, Independent
 from deep_arch.program import Program, expansion_key
+
+new_tuple: Final = cast("Callable[[type[Any], Any], Any]", cast("Any", tuple).__new__)
+"""Makes a named tuple out of a tuple in a third of the time of its own class, which searches feel."""
 
 
 class Frame(NamedTuple):
@@ -96,13 +99,19 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
     """
     result = Unfolding()
     values, frames, opened = result.values, result.frames, result.open
-    add, new = result.nodes.append, tuple.__new__
+    add = result.nodes.append
+    new = new_tuple
     fragment = program.root
     root = Frame(fragment, "", fragment.unset.copy(), [*range(fragment.n_inputs), *fragment.blank], *_NOWHERE)
     frames[""] = frame = root
+    prefix: str
+    own: list[Any]
+    env: list[Any]
+    taken: tuple[Any, ...]
+    inner: Frame
     _, prefix, own, env, _, _, _ = frame
     next_id = fragment.n_inputs
-    stack: list[tuple[Iterator[Step], Frame, Frame | None]] = []
+    stack: list[tuple[Iterator[Step], Frame, Any]] = []  # what to go on with, and the frame that is finished then
     steps = iter(fragment.steps)
     while True:
         for kind, a, b, c, d, e in steps:
@@ -133,11 +142,11 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
                 continue
             elif kind == CONFIG:
                 for key, slot in a.items():
-                    value = up(frame, slot.levels, root).values[slot.index] if isinstance(slot, Slot) else slot
+                    value = up(frame, slot.levels, root).values[slot.place] if isinstance(slot, Slot) else slot
                     result.config[prefix + key] = value
                 continue
             else:
-                taken = tuple([up(frame, slot.levels, root).values[slot.index] for slot in a.arguments])
+                taken = tuple([up(frame, slot.levels, root).values[slot.place] for slot in a.arguments])
                 inputs = _take(frame, a, root)
                 if kind == LEAF_FAR:
                     n = 1 if a.module.single else _count_outputs(a, taken)
@@ -146,7 +155,7 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
                     next_id += n
                     continue
                 address = up(frame, a.home, root).prefix + b
-            if opened and any([v is UNSET for v in taken]):
+            if opened and [v for v in taken if v is UNSET]:
                 n = max(a.ports) + 1 if a.ports else 1
                 add((a, frame, taken, inputs, next_id, n))
                 env[a.index] = tuple(range(next_id, next_id + n)) if a.ports else next_id
@@ -210,10 +219,10 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
                 given = ended[sole] if sole >= 0 else None
                 env[done[6].index] = given if given.__class__ is int else _finished(done, root, result)
     sole = root.fragment.sole_output
-    given = root.env[sole] if sole >= 0 else None
-    result.outputs = (
-        (given,) if given.__class__ is int else tuple(_flat(_read(root, r, root) for r in root.fragment.outputs))
-    )
+    if sole >= 0 and root.env[sole].__class__ is int:
+        result.outputs = (root.env[sole],)
+    else:
+        result.outputs = tuple(_flat(_read(root, r, root) for r in root.fragment.outputs))
     return result
 
 
@@ -230,7 +239,7 @@ def up(frame: Frame, levels: int, root: Frame) -> Frame:
 
 
 def _read(frame: Frame, reference: Reference, root: Frame) -> Any:
-    """Return what a reference stands for: the id of a value, or ids where a call with several outputs is meant whole."""
+    """Return what a reference stands for: the id of a value, or ids for the whole of a call with several outputs."""
     levels, index, port = reference
     found = up(frame, levels, root).env[index]
     if port is None:
@@ -245,7 +254,7 @@ def _read(frame: Frame, reference: Reference, root: Frame) -> Any:
 def _take(frame: Frame, call: Call, root: Frame) -> tuple[int, ...]:
     inputs = tuple([_read(frame, reference, root) for reference in call.inputs])
     for value in inputs:
-        if isinstance(value, tuple):
+        if value.__class__ is tuple:
             raise _arity(frame, f"gives {len(value)} values", f"Got a use of it as one value by {call.name}.")
     return inputs
 
@@ -255,10 +264,7 @@ def _finished(done: Frame, root: Frame, result: Unfolding) -> int | tuple[int, .
     call = done.call
     assert call is not None, "only the root stands for no call"
     read = [_read(done, reference, root) for reference in done.fragment.outputs]
-    if len(read) == 1:
-        given = read[0]
-    else:
-        given = tuple(_flat(read))
+    given: int | tuple[int, ...] = read[0] if len(read) == 1 else tuple(_flat(read))
     if not isinstance(given, int):
         if call.used_whole:
             raise _arity(done, f"gives {len(given)} values", "Got a use of them as one value.")
@@ -313,7 +319,7 @@ def _compute(owner: Frame, slot: int, dependent: Dependent, parents: list[Any], 
         values += [UNSET] * (slot + 1 - len(values))
     if values[slot] is not UNSET:
         return
-    arguments = [up(frame, p.levels, root).values[p.index] if isinstance(p, Slot) else p for p in parents]
+    arguments = [up(frame, p.levels, root).values[p.place] if isinstance(p, Slot) else p for p in parents]
     if any(argument is UNSET for argument in arguments):
         return
     try:

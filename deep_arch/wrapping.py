@@ -37,7 +37,8 @@ def bind(factory: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
         kind = signature.parameters[key].kind
         if kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL):
             raise BadArgument(
-                f"{name}{signature}: takes {key} by position only, and a module's arguments have names.\n  Got {value!r}.\n"
+                f"{name}{signature}: takes {key} by position only, and a module's arguments have names.\n"
+                f"  Got {value!r}.\n"
                 "  Wrap a function that takes it by name."
             )
         arguments.update(value if kind is inspect.Parameter.VAR_KEYWORD else {key: value})

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch
 from deep_arch.fragments import Value
-
-sys.path.insert(0, str(Path(__file__).parent))
-from poster import net
+from deep_arch.testing.readme_space import net
 
 IMAGE = da.image(channels=3, height=32, width=32)
 BODY = ["repeat[0]/conv2d.filters", "repeat_1[0]/conv2d.filters", "repeat_1[1]/conv2d.filters"]
@@ -41,7 +36,10 @@ def test_graph() -> None:
 def test_shapes_and_cost() -> None:
     shapes = SMALL.shapes(IMAGE)
     assert shapes["concatenate"] == (128, 32, 32)
-    conv = lambda channels: 64 * (channels * 9 + 1)  # noqa: E731
+
+    def conv(channels: int) -> int:
+        return 64 * (channels * 9 + 1)
+
     cost = SMALL.cost(inputs=IMAGE)
     assert cost.parameters == conv(3) + 3 * conv(64)
     assert cost.macs == 1024 * 64 * 9 * (3 + 3 * 64)
@@ -144,5 +142,5 @@ def test_addresses_may_hold_any_character() -> None:
 
 def test_equality_and_hash() -> None:
     other = da.space(lambda x: x)
-    assert SMALL != other.sample(0) and SMALL != 3
+    assert other.sample(0) != SMALL and SMALL != 3
     assert len({SMALL, net.at(SMALL.values), net.sample(1)}) == 2

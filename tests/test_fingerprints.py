@@ -70,6 +70,14 @@ def test_graphs_that_refinement_alone_cannot_tell_apart() -> None:
     assert fingerprint(ring(HEXAGON)) != fingerprint(ring(TRIANGLES))
 
 
+def configured(rate: float) -> Callable[[Value], Value]:
+    def net(x: Value) -> Value:
+        da.config(rate=rate)
+        return dense(3)(x)
+
+    return net
+
+
 DIFFERENT: list[Callable[..., Any]] = [
     lambda x: dense(3)(x),
     lambda x: dense(4)(x),
@@ -88,8 +96,8 @@ DIFFERENT: list[Callable[..., Any]] = [
     lambda x: x,
     lambda x, y: ops.Subtract()(x, y),
     lambda x, y: ops.Subtract()(y, x),
-    lambda x: (da.config(rate=0.1), dense(3)(x))[1],
-    lambda x: (da.config(rate=0.2), dense(3)(x))[1],
+    configured(0.1),
+    configured(0.2),
     lambda x: ops.Dropout(0.5)(x),
     lambda x: ops.Add()(ops.Dropout(0.5)(x), ops.Dropout(0.5)(x)),
     lambda x: (lambda y: ops.Add()(y, y))(ops.Dropout(0.5)(x)),

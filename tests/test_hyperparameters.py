@@ -154,7 +154,7 @@ def test_options_may_be_unhashable() -> None:
     def net(x: Value) -> Value:
         shape = da.choice([[1, 2], [2, 1]], name="shape")
         x = ops.Reshape(shape)(x)
-        return da.substitute(lambda s: ops.Reshape([s[0] * s[1]]), s=shape)(x)
+        return da.substitute(lambda s: ops.Reshape((s[0] * s[1],)), s=shape)(x)
 
     assert net.size() == 2
     assert net.at({"shape": [2, 1]}) == net.at(net.at({"shape": [2, 1]}).values)

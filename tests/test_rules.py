@@ -19,7 +19,8 @@ def expr() -> da.Module:
 
 @da.space
 def grammar(x: Value) -> Value:
-    return expr()(x)
+    result: Value = expr()(x)
+    return result
 
 
 def test_a_recursive_rule_is_infinite_and_counts_exactly_under_a_limit() -> None:
@@ -100,14 +101,15 @@ def test_rules_take_hyperparameters_and_values() -> None:
     @da.space
     def net(x: Value) -> Value:
         h = da.choice([1.0, 2.0], name="h")
-        return wide(h)(da.optional(lambda: wide(h))(x))
+        result: Value = wide(h)(da.optional(lambda: wide(h))(x))
+        return result
 
     assert net.size() == 4
     recursive = da.space(lambda x: twice(x))
     assert recursive.size() == math.inf
     assert [recursive.limit(d).size() for d in (1, 2, 3)] == [1, 2, 5]
     with pytest.raises(BadArgument, match="values alone, or on plain arguments alone"):
-        da.space(lambda x: wide(x, 3)).start()  # type: ignore[no-untyped-call]
+        da.space(lambda x: wide(x, 3)).start()
     with pytest.raises(ScopeError, match="inside a search-space function"):
         expr()
 

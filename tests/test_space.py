@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,14 +25,12 @@ from deep_arch.errors import (
     ValueOutsideDomain,
 )
 from deep_arch.fragments import Value
-
-sys.path.insert(0, str(Path(__file__).parent))
-from poster import conv, net
+from deep_arch.testing.readme_space import conv, net
 
 
 def in_new_process(code: str, hash_seed: int = 1) -> str:
     """Return what a fresh interpreter with another hash seed prints."""
-    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     return done.stdout.strip()
 
@@ -97,8 +94,9 @@ def test_replay() -> None:
 
 def test_replay_in_a_fresh_process() -> None:
     code = (
-        "import json, deep_arch as da; from poster import net; a = net.sample(7);"
-        "print(json.dumps([a.to_json(), a.fingerprint(), [net.sample(s, uniform='architectures').to_json() for s in range(5)]]))"
+        "import json, deep_arch as da; from deep_arch.testing.readme_space import net; a = net.sample(7);"
+        "drawn = [net.sample(s, uniform='architectures').to_json() for s in range(5)];"
+        "print(json.dumps([a.to_json(), a.fingerprint(), drawn]))"
     )
     text, fingerprint, drawn = json.loads(in_new_process(code, 99))
     architecture = net.sample(7)
@@ -291,7 +289,7 @@ def test_notebook_display_summary_and_repr() -> None:
 
 @pytest.mark.parametrize("fn", [3, lambda *xs: xs[0], lambda *, x: x])
 def test_what_is_no_space(fn: Any) -> None:
-    with pytest.raises(BadArgument, match="space|inputs"):
+    with pytest.raises(BadArgument, match=r"space|inputs"):
         da.space(fn).start()
 
 

@@ -37,7 +37,7 @@ def shorten(text: str, length: int = _VALUE_LENGTH) -> str:
 def value_text(value: Any) -> str:
     """Return a value as a reader knows it, and the same in every process."""
     if isinstance(value, set | frozenset):
-        return "{" + ", ".join(sorted(map(value_text, value))) + "}"  # pyright: ignore
+        return "{" + ", ".join(sorted(map(value_text, value))) + "}"
     name = getattr(value, "__name__", None)
     if isinstance(name, str):
         return shorten(name)
@@ -173,5 +173,5 @@ def _sizes(module: Module, name: str, value: Any) -> str:
     if name not in ("kernel_size", "pool_size"):
         return ""
     sizes: Any = (value,) * int(getattr(module, "ndim", 1)) if type(value) is int else value
-    is_tuple = type(sizes) is tuple and all(type(size) is int for size in sizes)  # pyright: ignore
+    is_tuple = type(sizes) is tuple and all(type(size) is int for size in sizes)
     return "×".join(map(str, sizes)) if is_tuple else ""

@@ -18,8 +18,6 @@ from deep_arch.fragments import Value
 Plan = tuple[Any, ...]
 
 _OPTIONS = st.integers(1, 3)
-_KINDS = ["own", "shared", "dependent", "optional", "shared optional", "repeat", "shared repeat", "or", "sequence"]
-_KINDS += ["residual", "split", "permute", "capture", "pick", "tie", "tied part", "config", "dense block"]
 
 
 def plans(max_leaves: int = 6) -> st.SearchStrategy[Plan]:
@@ -84,11 +82,18 @@ def _compose(plan: Plan, scope: _Scope) -> Callable[[Value], Value]:
     return part
 
 
+def _pick(position: int) -> Callable[..., Value]:
+    return lambda *values: values[position]
+
+
+def _positive(value: int) -> bool:
+    return value > 0
+
+
 def _substitution(kind: str, rest: list[Any], scope: _Scope, x: Value) -> Value:
     if kind == "pick":  # a substitution that ignores some of its inputs
         given = [_compose(plan, scope)(x) for plan in rest[0]]
-        picks = [lambda *xs, i=i: xs[i] for i in range(len(given))]
-        return da.or_(picks)(*given)
+        return da.or_([_pick(i) for i in range(len(given))])(*given)
     if kind in ("or", "sequence", "permute"):
         parts = [_compose(plan, scope) for plan in rest[0]]
         return (da.sequential(*parts) if kind == "sequence" else da.or_(parts) if kind == "or" else da.permute(parts))(
@@ -98,7 +103,7 @@ def _substitution(kind: str, rest: list[Any], scope: _Scope, x: Value) -> Value:
     if kind == "optional":
         return da.optional(inner)(x)
     if kind == "shared optional":
-        return da.optional(inner, use=da.dependent(lambda v: v > 0, scope.shared[-1]))(x)
+        return da.optional(inner, use=da.dependent(_positive, scope.shared[-1]))(x)
     if kind == "repeat":
         own = da.choice(range(rest[1] + 1))
         nested = _Scope([*scope.values, x], [*scope.shared, own], scope.tied)
@@ -113,10 +118,18 @@ def _substitution(kind: str, rest: list[Any], scope: _Scope, x: Value) -> Value:
         return da.residual(inner)(x)
     if kind == "capture":  # a value that only the inside of an optional uses
         side = inner(x)
-        return da.optional(lambda y: ops.Add()(y, side, scope.values[-1]))(x)
+
+        def capturing(y: Value) -> Value:
+            return ops.Add()(y, side, scope.values[-1])
+
+        return da.optional(capturing)(x)
     if kind == "tied part":
         twice = da.optional(inner)
-        return ops.Add()(twice(x), da.optional(lambda y: twice(y))(x))
+
+        def again(y: Value) -> Value:
+            return twice(y)
+
+        return ops.Add()(twice(x), da.optional(again)(x))
 
     def configured(y: Value) -> Value:
         da.config(rate=_options(rest[1]))

@@ -171,5 +171,5 @@ def test_misfits(op: Any, x: Any, text: str) -> None:
 
 
 def test_a_chosen_name_stands_in_the_message() -> None:
-    with pytest.raises(BadArgument, match="^stem: expected filters"):
+    with pytest.raises(BadArgument, match=r"^stem: expected filters"):
         ops.Conv2D(0, 3, name="stem").shape(image(3, 8, 8))

@@ -1,4 +1,4 @@
-"""The space of the README, shared by tests."""
+"""The space of the README, shared by tests and benchmarks."""
 
 from __future__ import annotations
 
