@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deep_arch.alternatives import bindings, call_roots, expand, roots
 from deep_arch.depths import ENDLESS, can_end
+from deep_arch.domains import Integer
 from deep_arch.errors import NotCountable
 from deep_arch.fragments import Call, Fragment, Reference
 from deep_arch.hyperparameters import Hyperparameter, Independent
@@ -164,7 +165,8 @@ class Counter:
         if address in self.space.fixed:
             return self.space.fixed[address]
         if value == _ANY:
-            return domain.draw(rng) if not getattr(domain, "log", False) else rng.choice(list(domain.values()))
+            # On a log scale `draw` prefers small integers, but here each counts the same.
+            return domain.draw(rng) if not isinstance(domain, Integer) else domain.at(rng.randrange(domain.size))
         return next(v for i, v in enumerate(domain.values()) if i == value)
 
     # --- exploring: which hyperparameters does what stands behind a call use? --------------------------------
@@ -444,10 +446,10 @@ class Counter:
         """Return how many values a hyperparameter stands for that is summed over."""
         domain = variable.hyperparameter.domain
         address = (this.prefix or "") + variable.path
-        if this.prefix is not None and address in self.space.fixed:
-            fixed = domain.accept(self.space.fixed[address])
-            return int(value == _ANY or _position(list(domain.values()), fixed) == value)
-        return domain.size if value == _ANY else 1
+        if this.prefix is None or address not in self.space.fixed:
+            return domain.size if value == _ANY else 1
+        fixed = domain.accept(self.space.fixed[address])
+        return int(value == _ANY or _position(list(domain.values()), fixed) == value)
 
     def _excluded(self, this: Run, binding: dict[Independent, Any]) -> bool:
         """Return whether a binding contradicts what `fix` decided for an own hyperparameter."""

@@ -217,9 +217,13 @@ class Integer(Domain):
     def size(self) -> int:
         return (self.high - self.low) // self.step + 1
 
+    def at(self, position: int) -> int:
+        """Return the integer at a position, counted from 0."""
+        return self.low + self.step * position
+
     def draw(self, rng: random.Random) -> int:
         if not self.log:
-            return self.low + self.step * int(rng.random() * self.size)
+            return self.at(int(rng.random() * self.size))
         # Each integer k owns the interval [k - 1/2, k + 1/2] of the log scale.
         low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
         return min(max(round(math.exp(low + rng.random() * (high - low))), self.low), self.high)

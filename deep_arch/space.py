@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import itertools
-import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
@@ -16,7 +14,6 @@ from deep_arch.domains import REJECTED, Choice, Domain
 from deep_arch.errors import (
     BadArgument,
     MissingValues,
-    NotCountable,
     ScopeError,
     TooDeep,
     UnknownAddress,
@@ -256,41 +253,14 @@ class SearchSpace:
         return self._counts
 
     def enumerate(self) -> Iterator[Architecture]:
-        """Yield every architecture once, in the order of the domains.
+        """Return an iterator of every architecture, once each, in the order of the domains.
 
         Raises:
             NotCountable: a hyperparameter is real. A space of infinite recursion is enumerated without end.
         """
-        stack: list[dict[str, Any]] = [{}]
-        while stack:
-            try:
-                architecture = Architecture(self, self.replay(stack.pop()))
-            except TooDeep:
-                continue
-            points = architecture.unassigned
-            structure = architecture.structure
-            if structure:
-                points = tuple([point for point in points if point.address in structure]) or points
-                points = points[:1]
-            for point in points:
-                if point.domain.size == math.inf:
-                    raise NotCountable(
-                        f"{point.address}: a space with a real number in it cannot be enumerated.\n"
-                        f"  Got {point.domain}.\n"
-                        "  Fix it with space.fix, leave it out with space.where, or use da.choice or da.integer."
-                    )
-            if structure and points:
-                stack += [
-                    {**architecture.values, points[0].address: value}
-                    for value in reversed(list(points[0].domain.values()))
-                ]
-            elif not points:
-                yield architecture
-            else:  # the graph is settled, so what is open are independent arguments of its nodes
-                addresses = [point.address for point in points]
-                for values in itertools.product(*[tuple(point.domain.values()) for point in points]):
-                    settled = {**architecture.values, **dict(zip(addresses, values, strict=True))}
-                    yield Architecture(self, self.replay(settled))
+        from deep_arch.enumeration import architectures
+
+        return architectures(self)
 
     def limit(self, max_depth: int) -> SearchSpace:
         """Return the sub-space of at most `max_depth` nested applications of rules.

@@ -162,7 +162,8 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
                 next_id += n
                 continue
             try:
-                fragment = e.get((taken[0].__class__, taken[0]) if len(taken) == 1 else expansion_key(taken))
+                n = len(taken)
+                fragment = e.get((taken[0].__class__, taken[0]) if n == 1 else expansion_key(taken) if n else taken)
             except TypeError:  # an unhashable value
                 fragment = e.get(expansion_key(taken))
             if fragment is None:

@@ -280,6 +280,20 @@ def test_long_and_deep_spaces_meet_no_recursion_limit() -> None:
     assert deep.sample(0, uniform="architectures").is_specified
 
 
+def test_wide_domains_are_never_listed() -> None:
+    def wide(x: Value) -> Value:
+        return ops.Scale(da.integer(1, 10**12, name="factor"))(ops.Scale(da.integer(1, 10**9, log=True, name="log"))(x))
+
+    space = da.space(wide)
+    assert space.size() == 10**21
+    assert space.fix({"log": 7}).size() == 10**12
+    first = next(space.enumerate())
+    assert first.values == {"log": 1, "factor": 1}
+    assert len(list(space.neighbours(first))) == 2
+    halves = sum(space.sample(s, uniform="architectures").values["log"] > 5 * 10**8 for s in range(200))
+    assert 60 < halves < 140
+
+
 def test_notebook_display_summary_and_repr() -> None:
     assert "text/plain" in net.sample(0)._repr_mimebundle_()
     assert "25,008 architectures" in net.summary() and "conv2d.filters" in net.summary()
