@@ -9,7 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.domains import REJECTED, Domain
-from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable
+from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, wrong_kind
 from deep_arch.graph import Graph
 from deep_arch.hyperparameters import Dependent
 from deep_arch.liveness import certain_addresses
@@ -205,6 +205,8 @@ class Architecture:
             BadArgument: the text is not what `to_json` writes.
             ValueOutsideDomain, UnknownAddress, UnreachedAddress: the values are not of this space.
         """
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_kind("from_json", "the text that Architecture.to_json writes", text, "Pass a str.")
         try:
             written = json.loads(text)["values"]
             values = dict(written)

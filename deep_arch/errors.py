@@ -123,7 +123,12 @@ class MissingDependency(DeepArchError, ImportError):
     """A package or program that is not installed."""
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def wrong_kind(where: str, expected: str, got: object, mend: str) -> BadArgument:
+    """Return the error for an argument of the wrong kind."""
+    return BadArgument(f"{where}: expected {expected}.\n  Got {got!r} ({type(got).__name__}).\n  {mend}")
+
+
+def nearest(name: object, names: Iterable[object]) -> str:
     """Return a sentence that offers the closest of `names`, or an empty string."""
-    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.4)
+    close = difflib.get_close_matches(str(name), [str(n) for n in names], n=3, cutoff=0.4)
     return f"  Did you mean {' or '.join(map(repr, close))}?" if close else ""

@@ -165,13 +165,22 @@ def lift(value: Any) -> Any:
     return value
 
 
+def _listed(options: Any, kind: str) -> tuple[Any, ...]:
+    if isinstance(options, Hyperparameter) or not hasattr(options, "__iter__"):
+        raise InvalidDomain(
+            f"{kind}: expected the options, as a list or another iterable.\n"
+            f"  Got {options!r} ({type(options).__name__}).\n  Write da.{kind}([1, 2, 3]), or da.{kind}(range(3))."
+        )
+    return tuple(options)
+
+
 def choice(options: Iterable[Any], *, name: str | None = None, tag: str | None = None) -> Any:
     """Return a hyperparameter that is one of `options`, which may be anything, also unhashable.
 
     Raises:
         InvalidDomain: no options, two equal ones of one type, or a hyperparameter among them.
     """
-    options = tuple(options)
+    options = _listed(options, "choice")
     if any(isinstance(option, Hyperparameter) for option in options):
         raise InvalidDomain(
             f"choice: options must be plain values.\n  Got a hyperparameter among {options!r}.\n"
@@ -222,7 +231,7 @@ def subset(
     Raises:
         InvalidDomain: no options, two equal ones, or a size that cannot be taken.
     """
-    return Independent(Subset(options, size, distinct, ordered), name, tag)
+    return Independent(Subset(_listed(options, "subset"), size, distinct, ordered), name, tag)
 
 
 def permutation(options: Iterable[Any], *, name: str | None = None, tag: str | None = None) -> Any:
@@ -231,7 +240,7 @@ def permutation(options: Iterable[Any], *, name: str | None = None, tag: str | N
     Raises:
         InvalidDomain: no options, or two equal ones.
     """
-    return Independent(Permutation(options), name, tag)
+    return Independent(Permutation(_listed(options, "permutation")), name, tag)
 
 
 def dependent(fn: Callable[..., Any], *parents: Any, name: str | None = None, tag: str | None = None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from deep_arch.errors import ImpureFunction
+from deep_arch.errors import ImpureFunction, wrong_kind
 from deep_arch.fragments import Fragment
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.program import Program
@@ -26,6 +26,8 @@ def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
     Raises:
         ImpureFunction: a function gave another graph the second time.
     """
+    if not isinstance(space, SearchSpace):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_kind("check", "a search space", space, "Write `@da.space` above its function.")
     rng = random.Random(seed)
     for _ in range(samples):
         values: dict[str, Any] = {}

@@ -20,6 +20,7 @@ from deep_arch.errors import (
     UnreachedAddress,
     ValueOutsideDomain,
     nearest,
+    wrong_kind,
 )
 from deep_arch.fragments import UNSET, Value
 from deep_arch.hyperparameters import Independent
@@ -90,7 +91,7 @@ class SearchSpace:
             NotCountable: uniform over the architectures of an infinite space.
             TooDeep: no architecture within the limit was found.
         """
-        rng = seed if isinstance(seed, random.Random) else random.Random(seed)
+        rng = _generator(seed)
         if uniform == "architectures":
             return self.at(self._counter().draw(rng))
         if uniform != "choices":
@@ -176,12 +177,7 @@ class SearchSpace:
         Raises:
             ValueOutsideDomain, UnreachedAddress, UnknownAddress: see `at`.
         """
-        if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise BadArgument(
-                f"{self.name}: values are a mapping from address to value.\n"
-                f"  Got {values!r} ({type(values).__name__}).\n"
-                "  Pass architecture.values, or a dict such as {'n': 2}."
-            )
+        self._check_mapping(values)
 
         def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
             if address not in values:
@@ -199,6 +195,12 @@ class SearchSpace:
             if address not in unfolding.values:
                 raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
         return unfolding
+
+    def _check_mapping(self, values: object) -> None:
+        if not isinstance(values, Mapping):
+            raise wrong_kind(
+                self.name, "a mapping from address to value", values, "Pass architecture.values, or {'n': 2}."
+            )
 
     def _outside(self, domain: Domain, address: str, value: Any) -> ValueOutsideDomain:
         return ValueOutsideDomain(
@@ -221,7 +223,7 @@ class SearchSpace:
         return UnknownAddress(
             f"{address}: space `{self.name}` has no such hyperparameter.\n  Got the address {address!r}.\n"
             "  Take addresses from architecture.values, or from `unassigned`."
-            + (nearest(str(address), reached) or nearest(str(address), [*reached, *values]))
+            + (nearest(address, reached) or nearest(address, [*reached, *values]))
         )
 
     def domains(self, values: Mapping[str, Any]) -> dict[str, Domain]:
@@ -283,6 +285,7 @@ class SearchSpace:
         from deep_arch.alternatives import find
 
         fixed = dict(self.fixed)
+        self._check_mapping(values)
         for address, value in values.items():
             hyperparameters = find(self.program, address)
             if not hyperparameters:
@@ -300,6 +303,10 @@ class SearchSpace:
         The others stay open: an architecture of the sub-space with nothing left to assign may be partial. Search
         the rest in `space.fix(architecture.values)`.
         """
+        if not callable(predicate):
+            raise wrong_kind(
+                self.name, "a function of a choice point", predicate, "Write where(lambda point: point.tag == 'width')."
+            )
         before = self.predicate
         if before is None:
             return self._sub_space(predicate=predicate)
@@ -320,8 +327,14 @@ class SearchSpace:
 
         Values that stay valid are kept; what is newly reached is drawn with `seed`.
         """
+        if not isinstance(architecture, Architecture) or architecture.space.program is not self.program:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_kind(
+                self.name, "an architecture of this space", architecture, f"Take one from {self.name}.sample(seed=0)."
+            )
+        return self._neighbours(architecture, _generator(seed))
+
+    def _neighbours(self, architecture: Architecture, rng: random.Random) -> Iterator[Architecture]:
         domains = self.domains(architecture.values)
-        rng = seed if isinstance(seed, random.Random) else random.Random(seed)
         for address, value in architecture.values.items():
             if address in self.fixed:
                 continue
@@ -376,6 +389,14 @@ class SearchSpace:
             f"limit {self.max_depth}" if self.max_depth is not None else "",
         ]
         return f"<space {', '.join([self.name, *filter(None, restrictions)])}>"
+
+
+def _generator(seed: Any) -> random.Random:
+    if isinstance(seed, random.Random):
+        return seed
+    if seed is not None and type(seed) is not int:
+        raise wrong_kind("seed", "an int, a random.Random or None", seed, "Write seed=0 for the same draws each time.")
+    return random.Random(seed)
 
 
 def _with_domain(hyperparameter: Independent, domain: Domain) -> Independent:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from deep_arch.domains import Choice, Integer, Permutation
-from deep_arch.errors import ArityMismatch, BadArgument, InvalidDomain, ValueOutsideDomain
+from deep_arch.errors import ArityMismatch, BadArgument, InvalidDomain, ValueOutsideDomain, wrong_kind
 from deep_arch.fragments import Fragment, Value
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.modules import Module
@@ -203,6 +203,19 @@ class _Parts(Substitution):
         return _Copy(self, self._fns[of], index, self._shared[of])(*inputs)
 
 
+def _hashes(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _check_several(fns: object, where: str) -> None:
+    if not hasattr(fns, "__iter__"):
+        raise wrong_kind(where, "several functions, as a list", fns, "Write a list of functions that make modules.")
+
+
 def _here(module: Module) -> str:
     return module.owner.where(module) if module.owner is not None else module.base_name
 
@@ -285,7 +298,11 @@ class Or(Substitution):
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
         which = arguments["which"]
-        if which not in self._fns or (isinstance(which, bool) and not any(key is which for key in self._fns)):
+        if (
+            not _hashes(which)
+            or which not in self._fns
+            or (isinstance(which, bool) and not any(key is which for key in self._fns))
+        ):
             raise InvalidDomain(
                 f"{address}.which: {which!r} names none of the functions {tuple(self._fns)!r}.\n"
                 f"  Got {which!r} ({type(which).__name__}).\n"
@@ -416,6 +433,14 @@ class Substitute(Substitution):
             )
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
+        try:
+            inspect.signature(self._fn).bind(**arguments)
+        except TypeError as error:
+            raise BadArgument(
+                f"{_here(self)}: the function {_shown(self._fn)} does not take the hyperparameters by name: {error}.\n"
+                f"  Got {', '.join(arguments) or 'none'}.\n"
+                "  Let its parameters have the names that substitute is given."
+            ) from error
         return apply(self._fn(**arguments), inputs, _here(self))
 
 
@@ -442,11 +467,13 @@ def or_(fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, *, name: str | 
     Raises:
         InvalidDomain: `which` can be something that names none of the functions.
     """
+    _check_several(fns, "or")
     return Or(fns, which, name)
 
 
 def permute(fns: Iterable[Fn], order: Any = None, *, name: str | None = None) -> Permute:
     """Return a module that is all of `fns` one after another, in an `order` of their positions."""
+    _check_several(fns, "permute")
     return Permute(fns, order, name)
 
 
