@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from deep_arch.errors import DependentFailed, NotCountable
+from deep_arch.domains import Integer
+from deep_arch.errors import DeepArchError, DependentFailed, NotCountable
 from deep_arch.fragments import Call, Fragment
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.program import Program
@@ -16,6 +19,9 @@ Binding = dict[Independent, Any]
 """The values of the independent hyperparameters that decide a call."""
 
 _MANY = 1_000_000
+
+_ENDS = 100
+"""Of longer domains only so many values, and the last if it is not far, are tried to find an address."""
 
 
 def roots(hyperparameters: Iterable[Any]) -> list[Independent]:
@@ -36,18 +42,21 @@ def call_roots(call: Call) -> list[Independent]:
     return roots(h for _, h in call.module.open_arguments)
 
 
-def bindings(decisive: list[Independent], where: str) -> Iterator[Binding]:
-    """Yield every combination of values.
+def bindings(
+    decisive: list[Independent], where: str, settled: Mapping[Independent, Any] = MappingProxyType({})
+) -> Iterator[Binding]:
+    """Yield every combination of values, with only the one value of what is settled.
 
     Raises:
         NotCountable: there are too many, or infinitely many.
     """
-    if math.prod([h.domain.size for h in decisive]) > _MANY:
+    if math.prod([h.domain.size for h in decisive if h not in settled]) > _MANY:
         raise NotCountable(
             f"{where}: too many values decide what this unfolds to.\n  Got {decisive!r}.\n"
             "  Use a smaller domain for what decides structure, or fix it with space.fix."
         )
-    for values in itertools.product(*[tuple(h.domain.values()) for h in decisive]):
+    choices = [(settled[h],) if h in settled else tuple(h.domain.values()) for h in decisive]
+    for values in itertools.product(*choices):
         yield dict(zip(decisive, values, strict=True))
 
 
@@ -87,19 +96,23 @@ def expand(fragment: Fragment, call: Call, binding: Binding) -> Fragment:
     return fragment.program.expand(substitution, values, len(call.inputs), fragment.where(call.module))
 
 
-def _alternatives(fragment: Fragment, call: Call) -> Iterator[Fragment]:
-    """Yield what a call unfolds to, as far as that can be listed: intervals at their ends, long domains in part."""
-    decisive = call_roots(call)
+def _alternatives(fragment: Fragment, module: Any, n_inputs: int) -> Iterator[Fragment]:
+    """Yield what a module unfolds to, as far as that can be listed: long domains at their ends."""
+    decisive = roots(h for _, h in module.open_arguments)
     choices = [_some_values(h) for h in decisive]
     for values in itertools.islice(itertools.product(*choices), 1000):
-        yield expand(fragment, call, dict(zip(decisive, values, strict=True)))
+        binding = dict(zip(decisive, values, strict=True))
+        arguments = tuple([evaluate(h, binding) for _, h in module.open_arguments])
+        with contextlib.suppress(DeepArchError):  # values that do not fit lead nowhere
+            yield fragment.program.expand(module, arguments, n_inputs, fragment.where(module))
 
 
 def _some_values(hyperparameter: Independent) -> list[Any]:
     domain: Any = hyperparameter.domain
     if domain.size == math.inf:
         return [domain.low, domain.high]
-    return list(itertools.islice(domain.values(), 1000))
+    first = list(itertools.islice(domain.values(), _ENDS))
+    return [*first, domain.high] if isinstance(domain, Integer) and _ENDS < domain.size <= _MANY // 100 else first
 
 
 def find(program: Program, address: Any) -> list[Independent]:
@@ -115,13 +128,18 @@ def find(program: Program, address: Any) -> list[Independent]:
         for suffix, hyperparameter in zip(fragment.suffixes, fragment.hyperparameters, strict=True):
             if suffix == rest and isinstance(hyperparameter, Independent):
                 found[hyperparameter] = None
-        for call in fragment.calls:
-            if call.module.substitution and rest.startswith(call.name):
-                for inner in _alternatives(fragment, call):
-                    prefix = call.name + inner.ending
-                    if rest.startswith(prefix):
-                        todo.append((inner, rest[len(prefix) :]))
+        for name, inner in _unfolded_towards(fragment, rest):
+            todo.append((inner, rest[len(name + inner.ending) :]))
     return list(found)
+
+
+def _unfolded_towards(fragment: Fragment, rest: str) -> Iterator[tuple[str, Fragment]]:
+    n_inputs = {id(call.module): len(call.inputs) for call in fragment.calls}
+    for module, name in fragment.named_modules():
+        if module.substitution and rest.startswith(name):
+            for inner in _alternatives(fragment, module, n_inputs.get(id(module), 1)):
+                if rest.startswith(name + inner.ending):
+                    yield name, inner
 
 
 def has_address(program: Program, address: str) -> bool:

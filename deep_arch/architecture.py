@@ -234,10 +234,10 @@ class Architecture:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Architecture):
             return NotImplemented
-        return self.space.program is other.space.program and _same_values(self.values, other.values)
+        return self.space.program.fn is other.space.program.fn and _same_values(self.values, other.values)
 
     def __hash__(self) -> int:
-        return hash((id(self.space.program), frozenset([(k, _hashable(v)) for k, v in self.values.items()])))
+        return hash((id(self.space.program.fn), frozenset([(k, _hashable(v)) for k, v in self.values.items()])))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.space, dict(self.values))

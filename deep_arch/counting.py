@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -38,6 +39,10 @@ _ANY: Final = -1
 
 _MOST_LEVELS: Final = 3_000
 """Nested substitutions without a rule between them; more is taken for recursion that has no end."""
+
+_MOST_RULES: Final = 1_000
+"""Nested applications of rules, none of them met before, in a space without a limit; more is taken for arguments that
+grow without end."""
 
 _MOST_ENTRIES: Final = 200_000
 
@@ -120,14 +125,18 @@ class Counter:
         self.restricted = bool(space.fixed) or space.predicate is not None
         self.runs: dict[Any, Run | None] = {}
         self.users: dict[Fragment, set[Any]] = {}
+        self.settled: dict[Independent, Any] = {}
+        self.left_out: set[Independent] = set()
         self._top: Run | None = None
+        self._lock = threading.RLock()
 
     def size(self) -> Count:
         """Return the number of architectures."""
-        try:
-            return sum_counts(self._root().table.values())
-        except _Endless:
-            return math.inf
+        with self._lock:
+            try:
+                return sum_counts(self._root().table.values())
+            except _Endless:
+                return math.inf
 
     def draw(self, rng: random.Random) -> dict[str, Any]:
         """Return the values of an architecture, each architecture equally likely.
@@ -175,11 +184,24 @@ class Counter:
         if self._top is not None:
             return self._top
         program = self.space.program
+        self._settle(program.root)
+        self.runs.clear()  # what an error or an interrupt left in progress
         self._explore(program.root)
         depth = self.space.max_depth
         found = run(self._run(program.root, (None,) * len(program.root.outputs), depth, "", None))
         self._top = found
         return found
+
+    def _settle(self, root: Fragment) -> None:
+        """Note which of the root's hyperparameters the space's restrictions decide, or leave out, everywhere."""
+        from deep_arch.architecture import ChoicePoint
+
+        for h, address in zip(root.hyperparameters, root.suffixes, strict=True):
+            if isinstance(h, Independent) and address in self.space.fixed:
+                self.settled[h] = self.space.fixed[address]
+            elif isinstance(h, Independent) and self.space.predicate is not None:
+                if not self.space.predicate(ChoicePoint(address, h.domain, h.tag)):
+                    self.left_out.add(h)
 
     def _explore(self, root: Fragment) -> None:
         """Unfold everything once, and note for each fragment which enclosing hyperparameters are used inside."""
@@ -189,10 +211,10 @@ class Counter:
         todo = [(root, 0, 0)]
         while todo:
             fragment, depth_here, level = todo.pop()
-            if level > _MOST_LEVELS:
+            if level > _MOST_LEVELS or (depth is None and depth_here > _MOST_RULES):
                 raise NotCountable(
                     f"{fragment.where()[:200]}: functions nest without end.\n"
-                    f"  Got {level} substitutions, each inside the one before.\n"
+                    f"  Got {max(level, depth_here)} substitutions or rules, each inside the one before.\n"
                     "  Decorate the recursive function with @da.rule, so that it is known to be the same function "
                     "again, and give it arguments that do not grow."
                 )
@@ -222,13 +244,15 @@ class Counter:
         return used
 
     def _inner(self, fragment: Fragment, call: Call) -> Iterator[Fragment]:
-        decisive = call_roots(call)
-        if any(h.domain.size == math.inf for h in decisive):
+        decisive, settled = call_roots(call), self.settled
+        if any(h in self.left_out for h in decisive):
+            return
+        if any(h.domain.size == math.inf for h in decisive if h not in settled):
             raise _Endless
         if call.module.order_immaterial:
-            yield expand(fragment, call, {h: next(h.domain.values()) for h in decisive})
+            yield expand(fragment, call, {h: settled.get(h) or next(h.domain.values()) for h in decisive})
             return
-        for binding in bindings(decisive, fragment.where(call.module)):
+        for binding in bindings(decisive, fragment.where(call.module), settled):
             yield expand(fragment, call, binding)
 
     # --- tables ----------------------------------------------------------------------------------------------
@@ -377,17 +401,19 @@ class Counter:
             return []
         left = depth if depth is None else depth - module.deepens
         if module.order_immaterial:
-            binding = {h: next(h.domain.values()) for h in used}
+            binding = {h: self.settled.get(h) or next(h.domain.values()) for h in used}
             positions = dict.fromkeys(used, _ANY)
             parts: list[Part] = yield self._alternative(this, call, ports, left, exposed, binding, positions)
-            if len(parts) == 1 and parts[0].key.wanted == self._ask(this, call.inputs, frozenset()).wanted:
-                return parts
+            row = parts[0].row if len(parts) == 1 else None
+            if row is not None and len(row.wanted) == len(call.inputs):
+                return parts  # every part always uses its input, so the order makes no difference
         all_parts: list[Part] = []
-        places = {h: list(h.domain.values()) for h in used}
-        for binding in bindings(used, fragment.where(module)):
+        places: dict[Independent, list[Any]] = {}
+        for binding in bindings(used, fragment.where(module), self.settled):
             if self._excluded(this, binding):
                 continue
-            positions = {h: _position(places[h], value) for h, value in binding.items()}
+            places = places or {h: list(h.domain.values()) for h in used if h not in self.settled}
+            positions = {h: _position(places[h], v) if h in places else _ANY for h, v in binding.items()}
             all_parts += yield self._alternative(this, call, ports, left, exposed, binding, positions)
         return all_parts
 
@@ -409,7 +435,10 @@ class Counter:
         inner_exposed = (home, path) if call.module.shared else None
         if exposed is not None and home is this.fragment:
             inner_exposed = (exposed[0], exposed[1] + path)
-        prefix = this.prefix + path if this.prefix is not None and self._matters(this.prefix + path) else None
+        prefix = None
+        if this.prefix is not None:
+            above = self._prefix_of(home, this.prefix, this.fragment) + path
+            prefix = above if self._matters(above) else None
         found: Run = yield self._run(inner, ports, left, prefix, inner_exposed)
         own = frozenset(
             [(self._exposed(self._variable(h, this.fragment), this, exposed), p) for h, p in positions.items()]

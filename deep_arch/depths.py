@@ -28,11 +28,12 @@ def _can_end(fragment: Fragment, remaining: int) -> Recursive[bool]:
     memory = fragment.program.endings
     key = (fragment, remaining)
     if key not in memory:
-        memory[key] = True
+        ends = True
         for call in fragment.live_calls:
             if call.module.substitution and not (yield _call_can_end(fragment, call, {}, remaining)):
-                memory[key] = False
+                ends = False
                 break
+        memory[key] = ends
     return memory[key]
 
 
@@ -41,8 +42,10 @@ def _call_can_end(fragment: Fragment, call: Call, fixed: dict[Independent, objec
     if remaining < 0:
         return False
     decisive = call_roots(call)
-    if any(h.domain.size == math.inf for h in decisive) or call.module.order_immaterial:
+    if any(h.domain.size == math.inf for h in decisive):
         return True
+    if call.module.order_immaterial:
+        return (yield _can_end(expand(fragment, call, {h: next(h.domain.values()) for h in decisive}), remaining))
     for binding in bindings([h for h in decisive if h not in fixed], fragment.where(call.module)):
         inner = expand(fragment, call, {**binding, **{h: v for h, v in fixed.items() if h in decisive}})
         if (yield _can_end(inner, remaining)):
@@ -59,12 +62,13 @@ def offered(space: SearchSpace, hyperparameter: Independent, address: str, frame
     key = (hyperparameter, remaining)
     if key not in memory:
         calls = [c for c in fragment.live_calls if c.module.substitution and hyperparameter in call_roots(c)]
-        memory[key] = domain
+        narrowed = domain  # stored only when it is settled: other threads read it
         if calls and not any(c.module.order_immaterial for c in calls) and domain.size != math.inf:
             values = list(domain.values())
             ending = [v for v in values if all(_ends(fragment, c, hyperparameter, v, remaining) for c in calls)]
             if ending and len(ending) < len(values):
-                memory[key] = Choice(ending)
+                narrowed = Choice(ending)
+        memory[key] = narrowed
     return memory[key]
 
 

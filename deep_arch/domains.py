@@ -194,6 +194,10 @@ class Choice(Domain):
         return f"one of {_listed(self.options)}"
 
 
+_EXACT = 2**53
+"""Below this a float tells all integers apart."""
+
+
 class Integer(Domain):
     """The integers from `low` to `high`, both included, `step` apart; drawn on a log scale if asked."""
 
@@ -223,7 +227,8 @@ class Integer(Domain):
 
     def draw(self, rng: random.Random) -> int:
         if not self.log:
-            return self.at(int(rng.random() * self.size))
+            size = self.size
+            return self.at(int(rng.random() * size) if size < _EXACT else rng.randrange(size))
         # Each integer k owns the interval [k - 1/2, k + 1/2] of the log scale.
         low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
         return min(max(round(math.exp(low + rng.random() * (high - low))), self.low), self.high)
@@ -254,7 +259,7 @@ class Real(Domain):
 
     def __init__(self, low: float, high: float, log: bool = False) -> None:
         numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in (low, high))  # pyright: ignore[reportUnnecessaryIsInstance]
-        if not numbers or not math.isfinite(low) or not math.isfinite(high) or low >= high:
+        if not numbers or low >= high or not math.isfinite(high - low):
             raise InvalidDomain(f"real: low and high must be finite numbers with low < high.\n  Got {low!r}, {high!r}.")
         if log and low <= 0:
             raise InvalidDomain(f"real: a log scale needs low > 0.\n  Got low={low!r}.\n  Raise low, or leave log out.")

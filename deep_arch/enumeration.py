@@ -28,7 +28,7 @@ def architectures(space: SearchSpace) -> Iterator[Architecture]:
             stack.pop()
             continue
         try:
-            architecture = Architecture(space, space.replay(values))
+            architecture = Architecture(space, space.replay(values, required=()))
         except TooDeep:
             continue
         points = _to_decide(architecture)
@@ -38,7 +38,7 @@ def architectures(space: SearchSpace) -> Iterator[Architecture]:
             stack.append(_extended(architecture.values, points))
         else:  # the graph is settled, so what is open are independent arguments of its nodes
             for settled in _extended(architecture.values, points):
-                yield Architecture(space, space.replay(settled))
+                yield Architecture(space, space.replay(settled, required=()))
 
 
 def _to_decide(architecture: Architecture) -> Sequence[ChoicePoint]:

@@ -4,11 +4,12 @@ Each node gets a colour from its operation, its arguments and the colours of its
 mean equal expressions. Where several nodes with parameters or randomness of their own have one colour, they may
 still differ in what they are joined to: colours are then refined by the neighbours on both sides until they are
 stable (Weisfeiler and Leman, 1968). Refinement alone cannot tell some graphs apart whose ambiguous part has
-cycles, so there each ambiguous node is singled out in turn, and all the results count.
+cycles, so there each node of the smallest ambiguous class is singled out in turn, and all the results count.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 from collections import Counter
@@ -42,8 +43,21 @@ def fingerprint(architecture: Architecture) -> str:
     return _hash(_graph(graph), *[f"{key}={canonical(value)}" for key, value in sorted(config.items())])
 
 
-def canonical(value: Any) -> str:
+def canonical(value: Any, within: tuple[int, ...] = ()) -> str:
     """Return a text for an argument that is the same in every process."""
+    if id(value) in within:
+        return f"again {within[::-1].index(id(value))}"  # a function or object that leads back to itself
+    inner = (*within, id(value))
+    return _canonical(value, lambda part: canonical(part, inner))
+
+
+def _canonical(value: Any, canonical: Callable[[Any], str]) -> str:
+    if value is None or value.__class__ in (bool, int, float, str, bytes):
+        return f"{type(value).__name__}:{value!r}"
+    if isinstance(value, functools.partial):
+        return _hash("partial", canonical(value.func), canonical(value.args), canonical(value.keywords))
+    if inspect.ismethod(value):
+        return _hash("method", canonical(value.__func__), canonical(value.__self__))
     if isinstance(value, Mapping):
         items = sorted((canonical(k), canonical(v)) for k, v in value.items())  # pyright: ignore[reportUnknownVariableType]
         return "{" + ",".join(f"{k}:{v}" for k, v in items) + "}"
@@ -52,30 +66,34 @@ def canonical(value: Any) -> str:
     if isinstance(value, set | frozenset):
         return f"set({','.join(sorted(map(canonical, value)))})"  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, type) or inspect.isroutine(value):
-        return _function(value)
+        return _function(value, canonical)
     if hasattr(value, "tobytes"):  # an array, whose repr leaves out what is long
         return f"{value.dtype}{value.shape}{hashlib.blake2b(value.tobytes()).hexdigest()}"
-    own_repr: Any = type(value).__repr__
-    return _parts(value) if own_repr is object.__repr__ else f"{type(value).__qualname__}:{value!r}"
+    shown = repr(value)
+    if " at 0x" not in shown and "<function" not in shown:
+        return f"{type(value).__qualname__}:{shown}"
+    state = getattr(value, "__dict__", None)
+    return _hash("object", canonical(type(value)), canonical(state) if state else "")
 
 
-def _function(value: Any) -> str:
-    """Return what a function computes as far as it can be named: lambdas of one line differ by their code."""
+def _function(value: Any, canonical: Callable[[Any], str]) -> str:
+    """Return what a function or class is as far as it can be named; local ones and lambdas also by their code."""
     name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value)}"
+    if "<" not in name:
+        return name
+    if isinstance(value, type):
+        members = {k: v for k, v in vars(value).items() if callable(v) or (k.isidentifier() and k[:2] != "__")}
+        return _hash(name, canonical(members), *[canonical(base) for base in value.__bases__ if base is not object])
     code = getattr(value, "__code__", None)
-    if code is None or "<" not in name:
+    if code is None:
         return name
     cells = [canonical(cell.cell_contents) for cell in value.__closure__ or ()]
-    return _hash(name, _code(code), cells, canonical(value.__defaults__))
+    return _hash(name, _code(code, canonical), cells, canonical(value.__defaults__), canonical(value.__kwdefaults__))
 
 
-def _code(code: CodeType) -> str:
-    constants = [_code(c) if inspect.iscode(c) else canonical(c) for c in code.co_consts]
+def _code(code: CodeType, canonical: Callable[[Any], str]) -> str:
+    constants = [_code(c, canonical) if inspect.iscode(c) else canonical(c) for c in code.co_consts]
     return _hash(code.co_code.hex(), constants, code.co_names)
-
-
-def _parts(value: Any) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}{canonical(getattr(value, '__dict__', {}))}"
 
 
 class _Canonical:
@@ -180,15 +198,21 @@ class _Canonical:
             if b in parent or counts[colours[b]] > 1:
                 a, b = top(a), top(b)
                 if a == b:
-                    return ambiguous
+                    return self._fewest(ambiguous, colours)
                 parent[a] = b
         return []
+
+    def _fewest(self, nodes: list[int], colours: Mapping[int, str]) -> list[int]:
+        """Return the nodes of the smallest class among those given: to single out each of one class is enough."""
+        counts = Counter(colours[n] for n in nodes)
+        colour = min(counts, key=lambda c: (counts[c], c))
+        return [n for n in nodes if colours[n] == colour]
 
 
 def _label(module: Module) -> str:
     kind: Callable[..., Any] = module.factory if isinstance(module, Wrapped) else type(module)
     arguments = sorted((name, canonical(value)) for name, value in module.arguments.items())
-    return _hash(_function(kind), *[f"{k}={v}" for k, v in arguments])
+    return _hash(canonical(kind), *[f"{k}={v}" for k, v in arguments])
 
 
 def _graph(graph: Graph) -> str:

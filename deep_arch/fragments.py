@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeGuard, cast
 
 from deep_arch.errors import ArityMismatch, BadArgument, DuplicateName, ScopeError
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
@@ -85,6 +85,14 @@ class Value:
             raise ArityMismatch(f"{self}: one value cannot be unpacked.\n  Unpack the result of a call instead.")
         call = self.fragment.call_at[self.index]
         return iter([self[port] for port in range(call.module.count_outputs(len(call.inputs)))])
+
+    def _no_arithmetic(self, _: object) -> NoReturn:
+        raise BadArgument(
+            f"{self}: values have no arithmetic of their own.\n  Got an operator.\n"
+            "  Write ops.Add()(a, b), ops.Subtract()(a, b) or ops.Multiply()(a, b)."
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __truediv__ = _no_arithmetic
 
     def __bool__(self) -> bool:
         raise BadArgument(
@@ -171,6 +179,7 @@ class Fragment:
         self.finished = False
         self.n_slots = n_inputs
         self.live_calls: list[Call] = []
+        self._modules: list[Module] = []
         self._called: set[Module] = set()
         self._names: set[str] = set()
         self._counts: dict[str, int] = {}
@@ -225,7 +234,13 @@ class Fragment:
         else:
             lead = "" if module.base_name[0] == "[" else self._lead
             module.name_in_owner = lead + self.free_name(module.base_name)
+        self._modules.append(module)
         self._name_arguments(module.name_in_owner, module.open_arguments)
+
+    def named_modules(self) -> list[tuple[Module, str]]:
+        """Return the modules whose addresses begin here, called here or further in, with their names."""
+        own = [(module, module.name_in_owner) for module in self._modules]
+        return own if self.parent is not None else own + self.program.adopted_modules()
 
     def _name_arguments(self, name: str, open_arguments: Iterable[tuple[str, Hyperparameter]]) -> None:
         for argument, hyperparameter in open_arguments:

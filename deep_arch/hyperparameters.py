@@ -157,12 +157,22 @@ def lift(value: Any) -> Any:
     So `kernel_size=(h, 3)` means what it seems to mean.
     """
     kind = value.__class__
-    if kind in (tuple, list) and any(isinstance(v, Hyperparameter) for v in value):
-        return Dependent(_as_tuple if kind is tuple else _as_list, value)
-    if kind is dict and any(isinstance(v, Hyperparameter) for v in value.values()):
-        keys = tuple(value)
-        return Dependent(lambda *items: dict(zip(keys, items, strict=True)), value.values())
+    if kind in (tuple, list):
+        items = [lift(item) for item in value]
+        if any(isinstance(item, Hyperparameter) for item in items):
+            return Dependent(_as_tuple if kind is tuple else _as_list, items)
+    if kind is dict:
+        items = [lift(item) for item in value.values()]
+        if any(isinstance(item, Hyperparameter) for item in items):
+            keys = tuple(value)
+            return Dependent(lambda *found: dict(zip(keys, found, strict=True)), items)
     return value
+
+
+def _holds_hyperparameter(value: Any) -> bool:
+    if value.__class__ in (tuple, list):
+        return any(map(_holds_hyperparameter, value))
+    return isinstance(value, Hyperparameter)
 
 
 def _listed(options: Any, kind: str) -> tuple[Any, ...]:
@@ -181,7 +191,7 @@ def choice(options: Iterable[Any], *, name: str | None = None, tag: str | None =
         InvalidDomain: no options, two equal ones of one type, or a hyperparameter among them.
     """
     options = _listed(options, "choice")
-    if any(isinstance(option, Hyperparameter) for option in options):
+    if any(_holds_hyperparameter(option) for option in options):
         raise InvalidDomain(
             f"choice: options must be plain values.\n  Got a hyperparameter among {options!r}.\n"
             "  Choose between parts of a space with da.or_, or combine two choices with da.dependent."

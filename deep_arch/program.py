@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deep_arch import scope
 from deep_arch.domains import Domain
-from deep_arch.errors import BadArgument, ScopeError
+from deep_arch.errors import BadArgument, ScopeError, wrong_kind
 from deep_arch.fragments import Fragment, Value
 from deep_arch.hyperparameters import Hyperparameter
 
@@ -33,6 +33,7 @@ class Program:
         self.offers: dict[tuple[Hyperparameter, int], Domain] = {}
         self._lock = threading.RLock()
         self._root: Fragment | None = None
+        self._building: Fragment | None = None
         self._adopted: dict[Hyperparameter, int] = {}
         self._adopted_modules: dict[Module, str] = {}
 
@@ -44,23 +45,24 @@ class Program:
     @property
     def root(self) -> Fragment:
         """The fragment of the function itself, built on first use."""
-        if self._root is None:
-            with self._lock:
-                if self._root is None:
-                    self._build_root()
-        assert self._root is not None, "the root was just built"
-        return self._root
+        if self._root is not None:
+            return self._root
+        with self._lock:  # the thread that builds it comes here again, others wait
+            return self._root or self._building or self._build_root()
 
-    def _build_root(self) -> None:
-        root = self._root = Fragment(self, None, len(self.input_names), "", "")
+    def _build_root(self) -> Fragment:
+        root = self._building = Fragment(self, None, len(self.input_names), "", "")
         try:
             with scope.recording(root):
                 root.finish(self.fn(*[Value(root, i) for i in range(root.n_inputs)]))
         except BaseException:
-            self._root = None
             self._adopted.clear()
             self._adopted_modules.clear()
             raise
+        finally:
+            self._building = None
+        self._root = root
+        return root
 
     def expand(self, module: Substitution, values: tuple[Any, ...], n_inputs: int, address: str) -> Fragment:
         """Return what `module` unfolds to at `values`, running its function only the first time."""
@@ -99,6 +101,10 @@ class Program:
             self.root.suffixes.append(name)
         return slot
 
+    def adopted_modules(self) -> list[tuple[Module, str]]:
+        """Return the modules that were made outside every search-space function, with their names in the root."""
+        return list(self._adopted_modules.items())
+
     def adopt_module(self, module: Module, user: Fragment) -> str:
         """Return the root's name of a module that was made outside every search-space function."""
         name = self._adopted_modules.get(module)
@@ -130,8 +136,15 @@ def expansion_key(values: tuple[Any, ...]) -> Any:
     try:
         hash(key)
     except TypeError:
-        return pickle.dumps(values)
+        return _unhashable_key(values)
     return key
+
+
+def _unhashable_key(values: tuple[Any, ...]) -> Any:
+    try:
+        return pickle.dumps(values)
+    except Exception:  # options such as lists of lambdas, which the domain keeps alive
+        return repr(values)
 
 
 def _note(error: Exception, address: str, arguments: dict[str, Any]) -> None:
@@ -148,7 +161,12 @@ def _input_names(fn: Callable[..., Any]) -> tuple[str, ...]:
             "  Write `@da.space` above a function of the model's inputs."
         )
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = inspect.signature(fn).parameters.values()
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise wrong_kind(
+            "space", "a function with a signature", fn, "Write a function of the model's inputs."
+        ) from error
     for parameter in parameters:
         if parameter.kind not in kinds and parameter.default is inspect.Parameter.empty:
             raise BadArgument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deep_arch.architecture import ChoicePoint
 from deep_arch.domains import REJECTED, Domain
-from deep_arch.errors import ValueOutsideDomain
+from deep_arch.errors import TooDeep, ValueOutsideDomain
+from deep_arch.space import MOST_ATTEMPTS
 
 if TYPE_CHECKING:
     from deep_arch.hyperparameters import Independent
@@ -118,7 +120,14 @@ class Searcher(ABC):
 
         Raises:
             ValueOutsideDomain: `choose` returned what is not in the domain.
+            TooDeep: what it chose let no recursion end within the space's limit, time and again.
         """
+        for _ in range(MOST_ATTEMPTS - 1):
+            with contextlib.suppress(TooDeep):  # a choice that several parts share let one of them end, and another not
+                return self._unfold()
+        return self._unfold()
+
+    def _unfold(self) -> Values:
         so_far = dict(self.space.fixed)
         seen = MappingProxyType(so_far)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import operator
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
@@ -31,7 +32,8 @@ from deep_arch.unfolding import Choose, Frame, Unfolding, unfold
 if TYPE_CHECKING:
     from deep_arch.counting import Counter
 
-_MOST_ATTEMPTS = 1000
+MOST_ATTEMPTS = 1000
+"""Draws after which recursion within a limit is taken for one that cannot end."""
 
 Seed = int | random.Random | None
 
@@ -59,6 +61,11 @@ class SearchSpace:
             raise BadArgument(
                 f"{self.name}: a space is called on values, inside another space's function.\n  Got {values!r}.\n"
                 f"  For an architecture write {self.name}.sample(seed=0)."
+            )
+        if self.fixed or self.predicate is not None or self.max_depth is not None:
+            raise BadArgument(
+                f"{self.name}: only a whole space can be composed into another.\n  Got the sub-space {self!r}.\n"
+                "  Compose the whole space, and restrict the result with fix, where or limit."
             )
         return self.program.fn(*values)
 
@@ -96,11 +103,11 @@ class SearchSpace:
             return self.at(self._counter().draw(rng))
         if uniform != "choices":
             raise BadArgument(f"sample: uniform is 'choices' or 'architectures'.\n  Got {uniform!r}.")
-        for attempt in range(_MOST_ATTEMPTS):
+        for attempt in range(MOST_ATTEMPTS):
             try:
                 return Architecture(self, self.unfold(lambda h, _address, _frame: h.draw(rng)))
             except TooDeep:  # a choice that several parts share let one of them end, and another not
-                if attempt == _MOST_ATTEMPTS - 1:
+                if attempt == MOST_ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
@@ -159,7 +166,9 @@ class SearchSpace:
             ChoicePoint(address, self._offered(h, address, frame), h.tag, unfolding.values)
             for address, (h, frame) in unfolding.open.items()
         ]
-        return tuple([point for point in points if self.predicate is None or self.predicate(point)])
+        if self.predicate is None:
+            return tuple(points)
+        return tuple([p for p in points if self.predicate(ChoicePoint(p.address, p.domain, p.tag))])
 
     def replay(
         self,
@@ -209,11 +218,12 @@ class SearchSpace:
             "  Add the value to the domain, or check that these values were made for this space."
         )
 
-    def no_such_address(self, address: Any, reached: Iterable[str], values: Mapping[str, Any] = {}) -> Exception:
+    def no_such_address(self, address: Any, reached: Iterable[str], values: Iterable[str] = ()) -> Exception:
         """Return the error for an address that is not reached: of this space at other values, or not at all."""
         from deep_arch.alternatives import has_address
 
-        reached = [name for name in reached if name not in values]
+        values = [name for name in values if name != address]
+        reached = [name for name in reached if name not in values and name != address]
         if isinstance(address, str) and has_address(self.program, address):
             return UnreachedAddress(
                 f"{address}: is not reached with these values.\n"
@@ -339,12 +349,19 @@ class SearchSpace:
             if address in self.fixed:
                 continue
             for other in domains[address].neighbours(value):
-                changed = self.complete({**architecture.values, address: other}, rng)
+                try:
+                    changed = self.complete({**architecture.values, address: other}, rng)
+                except TooDeep:
+                    continue
                 if _has(changed.values, address, other):
                     yield changed
 
     def complete(self, values: Mapping[str, Any], rng: random.Random) -> Architecture:
-        """Return an architecture that has these values where they are valid, and drawn ones elsewhere."""
+        """Return an architecture that has these values where they are valid, and drawn ones elsewhere.
+
+        Raises:
+            TooDeep: these values let recursion go on beyond the space's limit.
+        """
 
         def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
             if address in values:
@@ -370,9 +387,13 @@ class SearchSpace:
 
         return mimebundle(self)
 
+    def __deepcopy__(self, memo: object) -> SearchSpace:
+        return self  # a space never changes
+
     def __reduce__(self) -> tuple[Any, ...]:
-        module, name = self.program.fn.__module__, self.program.fn.__qualname__
-        found = _lookup(module, name)
+        module = getattr(self.program.fn, "__module__", None)
+        name = getattr(self.program.fn, "__qualname__", None)
+        found = _find(module, name) if module and name else None
         is_found = getattr(found, "program", None) is self.program
         whole: tuple[Any, ...] | None = (_lookup, (module, name)) if is_found else None
         if whole is not None and not self.fixed and self.predicate is None and self.max_depth is None:
@@ -394,9 +415,11 @@ class SearchSpace:
 def _generator(seed: Any) -> random.Random:
     if isinstance(seed, random.Random):
         return seed
-    if seed is not None and type(seed) is not int:
+    if seed is None:
+        return random.Random()
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise wrong_kind("seed", "an int, a random.Random or None", seed, "Write seed=0 for the same draws each time.")
-    return random.Random(seed)
+    return random.Random(operator.index(seed))
 
 
 def _with_domain(hyperparameter: Independent, domain: Domain) -> Independent:
@@ -415,6 +438,16 @@ def _has(values: Mapping[str, Any], address: str, value: Any) -> bool:
 
 
 def _lookup(module: str, name: str) -> Any:
+    found = _find(module, name)
+    if found is None:
+        raise ScopeError(
+            f"{name}: the space of what is being loaded is not here.\n  Got no {name!r} in the module {module!r}.\n"
+            "  Import the program that defines the space under the same module name before loading."
+        )
+    return found
+
+
+def _find(module: str, name: str) -> Any:
     try:
         found: Any = importlib.import_module(module)
         for part in name.split("."):

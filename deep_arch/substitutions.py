@@ -158,12 +158,24 @@ def _several(returned: Any, n: int, where: str) -> list[Value]:
         if returned.port is None and returned.index >= returned.fragment.n_inputs:
             return [returned[i] for i in range(n)]
         returned = [returned]
+    returned = _as_values(returned, where)
     if len(returned) != n:
         raise ArityMismatch(
             f"{where}: the function must give as many values as it takes, {n}.\n  Got {len(returned)}.\n"
             "  Return one value for each input."
         )
-    return list(returned)
+    return returned
+
+
+def _as_values(returned: Any, where: str) -> list[Value]:
+    """Return what a function returned as a list of values."""
+    if isinstance(returned, Value):
+        return [returned]
+    if isinstance(returned, Mapping):
+        returned = tuple(returned.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if not isinstance(returned, list | tuple) or not all(isinstance(v, Value) for v in returned):  # pyright: ignore[reportUnknownVariableType]
+        raise wrong_kind(where, "a function that returns values", returned, "Return what modules give when called.")
+    return list(returned)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
 class _Copy(Substitution):
@@ -325,7 +337,7 @@ class Permute(_Parts):
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
         order = arguments["order"]
-        if not isinstance(order, tuple | list) or sorted(order) != list(range(len(self._fns))):  # pyright: ignore[reportUnknownArgumentType]
+        if not isinstance(order, tuple | list) or [*map(order.count, range(len(self._fns)))] != [1] * len(order):  # pyright: ignore[reportUnknownArgumentType]
             raise ValueOutsideDomain(
                 f"{address}.order: {order!r} is not an order of the {len(self._fns)} functions.\n"
                 f"  Got {order!r}.\n  Use da.permutation(range({len(self._fns)}))."
@@ -415,8 +427,7 @@ class Sequential(Substitution):
         for fn in self._fns:
             if len(values) == 1 and not isinstance(fn, Module) and (least := _arity(fn)[0]) > 1:
                 values = _several(values[0], least, _here(self))
-            returned = apply(fn, values, _here(self))
-            values = [returned] if isinstance(returned, Value) else list(returned)
+            values = _as_values(apply(fn, values, _here(self)), _here(self))
         return values
 
 

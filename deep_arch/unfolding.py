@@ -269,8 +269,7 @@ def _finished(done: Frame, root: Frame, result: Unfolding) -> int | tuple[int, .
     if not isinstance(given, int):
         if call.used_whole:
             raise _arity(done, f"gives {len(given)} values", "Got a use of them as one value.")
-        if len(given) > len(call.ports):
-            result.prunable = True
+        result.prunable = True  # unpacking takes every output, whether or not anything uses it
     return given
 
 
