@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from deep_arch.domains import Integer
+from deep_arch.domains import Integer, Real
 from deep_arch.errors import DeepArchError, DependentFailed, NotCountable
 from deep_arch.fragments import Call, Fragment
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
@@ -108,8 +108,8 @@ def _alternatives(fragment: Fragment, module: Any, n_inputs: int) -> Iterator[Fr
 
 
 def _some_values(hyperparameter: Independent) -> list[Any]:
-    domain: Any = hyperparameter.domain
-    if domain.size == math.inf:
+    domain = hyperparameter.domain
+    if isinstance(domain, Real):
         return [domain.low, domain.high]
     first = list(itertools.islice(domain.values(), _ENDS))
     return [*first, domain.high] if isinstance(domain, Integer) and _ENDS < domain.size <= _MANY // 100 else first

@@ -199,9 +199,8 @@ class Counter:
         for h, address in zip(root.hyperparameters, root.suffixes, strict=True):
             if isinstance(h, Independent) and address in self.space.fixed:
                 self.settled[h] = self.space.fixed[address]
-            elif isinstance(h, Independent) and self.space.predicate is not None:
-                if not self.space.predicate(ChoicePoint(address, h.domain, h.tag)):
-                    self.left_out.add(h)
+            elif isinstance(h, Independent) and (predicate := self.space.predicate):
+                self.left_out.update([h] if not predicate(ChoicePoint(address, h.domain, h.tag)) else [])
 
     def _explore(self, root: Fragment) -> None:
         """Unfold everything once, and note for each fragment which enclosing hyperparameters are used inside."""

@@ -45,7 +45,8 @@ def _call_can_end(fragment: Fragment, call: Call, fixed: dict[Independent, objec
     if any(h.domain.size == math.inf for h in decisive):
         return True
     if call.module.order_immaterial:
-        return (yield _can_end(expand(fragment, call, {h: next(h.domain.values()) for h in decisive}), remaining))
+        one_order = expand(fragment, call, {h: next(h.domain.values()) for h in decisive})
+        return bool((yield _can_end(one_order, remaining)))
     for binding in bindings([h for h in decisive if h not in fixed], fragment.where(call.module)):
         inner = expand(fragment, call, {**binding, **{h: v for h, v in fixed.items() if h in decisive}})
         if (yield _can_end(inner, remaining)):

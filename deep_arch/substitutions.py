@@ -157,25 +157,24 @@ def _several(returned: Any, n: int, where: str) -> list[Value]:
             return [returned]
         if returned.port is None and returned.index >= returned.fragment.n_inputs:
             return [returned[i] for i in range(n)]
-        returned = [returned]
-    returned = _as_values(returned, where)
-    if len(returned) != n:
+    values = _as_values(returned, where)
+    if len(values) != n:
         raise ArityMismatch(
-            f"{where}: the function must give as many values as it takes, {n}.\n  Got {len(returned)}.\n"
+            f"{where}: the function must give as many values as it takes, {n}.\n  Got {len(values)}.\n"
             "  Return one value for each input."
         )
-    return returned
+    return values
 
 
 def _as_values(returned: Any, where: str) -> list[Value]:
     """Return what a function returned as a list of values."""
     if isinstance(returned, Value):
         return [returned]
-    if isinstance(returned, Mapping):
-        returned = tuple(returned.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if not isinstance(returned, list | tuple) or not all(isinstance(v, Value) for v in returned):  # pyright: ignore[reportUnknownVariableType]
+    given: Any = [returned[key] for key in returned] if returned.__class__ is dict else returned
+    values: list[Any] = list(given) if hasattr(given, "__iter__") else [given]
+    if not all(isinstance(value, Value) for value in values):
         raise wrong_kind(where, "a function that returns values", returned, "Return what modules give when called.")
-    return list(returned)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return values
 
 
 class _Copy(Substitution):
@@ -336,8 +335,8 @@ class Permute(_Parts):
         super().__init__(fns, {"order": Independent(Permutation(range(len(fns)))) if order is None else order}, name)
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        order = arguments["order"]
-        if not isinstance(order, tuple | list) or [*map(order.count, range(len(self._fns)))] != [1] * len(order):  # pyright: ignore[reportUnknownArgumentType]
+        order: Any = arguments["order"]
+        if order.__class__ not in (tuple, list) or [*map(order.count, range(len(self._fns)))] != [1] * len(order):
             raise ValueOutsideDomain(
                 f"{address}.order: {order!r} is not an order of the {len(self._fns)} functions.\n"
                 f"  Got {order!r}.\n  Use da.permutation(range({len(self._fns)}))."
