@@ -86,6 +86,7 @@ class Run:
 
     fragment: Fragment
     prefix: str | None
+    outer: Run | None
     table: dict[Key, Count] = field(default_factory=dict[Key, Count])
     stages: list[dict[Key, list[Origin]]] = field(default_factory=list[dict[Key, list[Origin]]])
     calls: list[Call | None] = field(default_factory=list["Call | None"])
@@ -188,7 +189,7 @@ class Counter:
         self.runs.clear()  # what an error or an interrupt left in progress
         self._explore(program.root)
         depth = self.space.max_depth
-        found = run(self._run(program.root, (None,) * len(program.root.outputs), depth, "", None))
+        found = run(self._run(program.root, (None,) * len(program.root.outputs), depth, "", None, None))
         self._top = found
         return found
 
@@ -263,6 +264,7 @@ class Counter:
         depth: int | None,
         prefix: str | None,
         exposed: tuple[Fragment, str] | None,
+        outer: Run | None,
     ) -> Recursive[Run]:
         """Return the table of a fragment of which some outputs are wanted.
 
@@ -272,6 +274,7 @@ class Counter:
             prefix: where the fragment stands, in spaces whose restrictions go by address.
             exposed: for the inside of a module that several places share: the home and path of its hyperparameters,
                 which are not summed over before all these places are joined.
+            outer: the run of the fragment that it stands in.
         """
         memory = (fragment, ports, depth, prefix, exposed)
         if memory in self.runs:
@@ -280,7 +283,7 @@ class Counter:
                 raise _Endless
             return found
         self.runs[memory] = None  # in progress: meeting it again is a cycle
-        this = Run(fragment, prefix)
+        this = Run(fragment, prefix, outer)
         table: dict[Key, Count] = {self._start(this, ports): 1}
         table = self._stage(this, None, self._with_config(this, table, exposed))
         last_users = self._last_users(fragment) if exposed is None else {}
@@ -436,9 +439,9 @@ class Counter:
             inner_exposed = (exposed[0], exposed[1] + path)
         prefix = None
         if this.prefix is not None:
-            above = self._prefix_of(home, this.prefix, this.fragment) + path
+            above = self._prefix_of(home, this) + path
             prefix = above if self._matters(above) else None
-        found: Run = yield self._run(inner, ports, left, prefix, inner_exposed)
+        found: Run = yield self._run(inner, ports, left, prefix, inner_exposed, this)
         own = frozenset(
             [(self._exposed(self._variable(h, this.fragment), this, exposed), p) for h, p in positions.items()]
         )
@@ -498,23 +501,18 @@ class Counter:
         from deep_arch.architecture import ChoicePoint
 
         variable = self._variable(hyperparameter, this.fragment)
-        address = self._prefix_of(variable.home, this.prefix or "", this.fragment) + variable.path
+        address = self._prefix_of(variable.home, this) + variable.path
         return address not in self.space.fixed and not predicate(
             ChoicePoint(address, hyperparameter.domain, hyperparameter.tag)
         )
 
-    def _prefix_of(self, home: Fragment, prefix: str, fragment: Fragment) -> str:
-        """Return the prefix of an enclosing fragment: its own, or the part of this one that leads to it."""
-        if home is fragment:
-            return prefix
-        return "" if home.parent is None else self._shorten(prefix, home)
-
     @staticmethod
-    def _shorten(prefix: str, home: Fragment) -> str:
-        ending = home.ending
-        while prefix and not (prefix.endswith(ending) and home.level <= prefix.count("/")):
-            prefix = prefix[: prefix.rstrip("/").rfind("/") + 1]
-        return prefix
+    def _prefix_of(home: Fragment, this: Run) -> str:
+        """Return the prefix of an enclosing fragment, the innermost place of it around this one."""
+        place = this
+        while place.fragment is not home and place.outer is not None:
+            place = place.outer
+        return place.prefix or ""
 
 
 def sum_counts(counts: Iterable[Count]) -> Count:

@@ -110,6 +110,18 @@ def test_restrictions_follow_modules_to_where_they_were_made() -> None:
     assert unreached.size() == 2 == len(list(unreached.enumerate()))
 
 
+def test_restrictions_know_places_far_inside() -> None:
+    def body(x: Value) -> Value:
+        n = da.choice([0, 1, 2], name="n")
+        return da.or_([lambda y: da.repeat(own, n)(y), ops.ReLU])(x)
+
+    space = da.space(lambda x: da.repeat(body, 2)(x))
+    for left_out in ("repeat[0]/n", "repeat[1]/n", "repeat[1]/or.which"):
+        part = space.where(lambda point, left_out=left_out: point.address != left_out)
+        assert part.size() == len(list(part.enumerate()))
+    assert space.where(lambda point: point.address != "repeat[0]/n").size() == 2 * 8
+
+
 def test_restrictions_make_a_space_countable() -> None:
     real = da.space(lambda x: da.substitute(lambda v: ops.Scale(v), v=da.real(0, 1))(x))
     assert real.size() == math.inf and real.fix({"substitute.v": 0.5}).size() == 1
