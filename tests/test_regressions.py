@@ -110,6 +110,10 @@ def test_restrictions_follow_modules_to_where_they_were_made() -> None:
     assert unreached.size() == 2 == len(list(unreached.enumerate()))
 
 
+def is_not(address: str, point: da.ChoicePoint) -> bool:
+    return point.address != address
+
+
 def test_restrictions_know_places_far_inside() -> None:
     def body(x: Value) -> Value:
         n = da.choice([0, 1, 2], name="n")
@@ -117,7 +121,7 @@ def test_restrictions_know_places_far_inside() -> None:
 
     space = da.space(lambda x: da.repeat(body, 2)(x))
     for left_out in ("repeat[0]/n", "repeat[1]/n", "repeat[1]/or.which"):
-        part = space.where(lambda point, left_out=left_out: point.address != left_out)
+        part = space.where(functools.partial(is_not, left_out))
         assert part.size() == len(list(part.enumerate()))
     assert space.where(lambda point: point.address != "repeat[0]/n").size() == 2 * 8
 
