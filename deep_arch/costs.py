@@ -83,7 +83,7 @@ def apply_rule(call: GraphCall, specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
         )
     try:
         result: Spec | tuple[Spec, ...] = rule(*specs)
-    except (ShapeMismatch, BadArgument) as error:
+    except (ShapeMismatch, BadArgument, NotSupported) as error:
         raise type(error)(_at(call, str(error))) from error
     except (TypeError, IndexError) as error:
         raise ShapeMismatch(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from deep_arch import scope
-from deep_arch.errors import ArityMismatch, BadArgument, ScopeError
+from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError
 from deep_arch.fragments import Fragment, Value
 from deep_arch.hyperparameters import Hyperparameter, lift
 from deep_arch.specs import Spec
@@ -155,8 +155,12 @@ class Operation(Module):
 
         Raises:
             ShapeMismatch: the inputs do not fit.
+            NotSupported: the operation has no shape rule.
         """
-        raise NotImplementedError
+        raise NotSupported(
+            f"{self.base_name}: an operation needs a shape rule.\n  Got {type(self).__name__} without one.\n"
+            f"  Define `def shape(self, x): ...` in {type(self).__name__}; return its input's spec where it keeps it."
+        )
 
     def parameters(self, *inputs: Any, **_: Any) -> int:
         """Return the number of trained parameters."""

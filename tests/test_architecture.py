@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 import deep_arch as da
@@ -91,6 +93,16 @@ def test_partial_and_wrapped_ones_have_no_shapes() -> None:
     wrapped = da.space(lambda x: da.wrap(lambda: abs)(name="absolute")(x)).sample(0)
     with pytest.raises(NotSupported, match=r"absolute: a wrapped callable has no shape rule"):
         wrapped.shapes(da.vector(2))
+
+
+@dataclasses.dataclass(eq=False)
+class Shapeless(da.Operation):
+    size: int = 1
+
+
+def test_an_operation_without_a_shape_rule_says_so() -> None:
+    with pytest.raises(NotSupported, match=r"shapeless: an operation needs a shape rule"):
+        da.space(lambda x: Shapeless()(x)).sample(0).shapes(da.vector(2))
 
 
 def test_wrap() -> None:
