@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from deep_arch.domains import REJECTED, Domain
+from deep_arch.domains import REJECTED, Domain, same
 from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, wrong_kind
 from deep_arch.graph import Graph
 from deep_arch.hyperparameters import Dependent
@@ -234,7 +234,9 @@ class Architecture:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Architecture):
             return NotImplemented
-        return self.space.program.fn is other.space.program.fn and _same_values(self.values, other.values)
+        if self.space.program.fn is not other.space.program.fn or self.values.keys() != other.values.keys():
+            return False
+        return all(same(value, other.values[address]) for address, value in self.values.items())
 
     def __hash__(self) -> int:
         return hash((id(self.space.program.fn), frozenset([(k, _hashable(v)) for k, v in self.values.items()])))
@@ -251,10 +253,6 @@ class Architecture:
 
 def _restore(space: SearchSpace, values: Mapping[str, Any]) -> Architecture:
     return Architecture(space, space.replay(values))
-
-
-def _same_values(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    return a.keys() == b.keys() and all(v is b[k] or (type(v) is type(b[k]) and bool(v == b[k])) for k, v in a.items())
 
 
 def _hashable(value: Any) -> Any:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deep_arch.alternatives import bindings, call_roots, expand, roots
 from deep_arch.depths import ENDLESS, can_end
-from deep_arch.domains import Integer
+from deep_arch.domains import Integer, same
 from deep_arch.errors import NotCountable
 from deep_arch.fragments import Call, Fragment, Reference
 from deep_arch.hyperparameters import Hyperparameter, Independent
@@ -489,7 +489,7 @@ class Counter:
         for hyperparameter, value in binding.items():
             if _home(hyperparameter) is this.fragment:
                 address = this.prefix + this.fragment.suffixes[hyperparameter.slot]
-                if address in self.space.fixed and self.space.fixed[address] != value:
+                if address in self.space.fixed and not same(self.space.fixed[address], value):
                     return True
         return False
 
@@ -539,7 +539,7 @@ def _port_order(port: int | None) -> int:
 
 
 def _position(values: list[Any], value: Any) -> int:
-    return next(i for i, v in enumerate(values) if v is value or (type(v) is type(value) and v == value))
+    return next(i for i, v in enumerate(values) if same(v, value))
 
 
 def _home(user: Hyperparameter | Module) -> Fragment | None:

@@ -101,7 +101,7 @@ class _Options:
         except TypeError:
             position = None
             for i, option in enumerate(self.items[:end]):
-                if option is value or (type(option) is type(value) and _same(option, value)):
+                if same(option, value):
                     return i
         return position
 
@@ -129,11 +129,17 @@ class _Options:
         return self.closest(written)
 
 
-def _same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any) -> bool:
+    """Return whether two values are of one type and equal; arrays are if all of their elements are."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
     try:
-        return bool(a == b)
-    except (ValueError, TypeError):  # arrays have no single truth value
-        return a is b
+        equal = a == b
+        return bool(equal.all()) if hasattr(equal, "all") else bool(equal)
+    except (TypeError, ValueError):  # arrays of other shapes, or what has no truth value
+        return False
 
 
 def _plain(value: Any) -> Any:

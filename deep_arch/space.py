@@ -11,7 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.architecture import Architecture, ChoicePoint, accept
-from deep_arch.domains import REJECTED, Choice, Domain
+from deep_arch.domains import REJECTED, Choice, Domain, same
 from deep_arch.errors import (
     BadArgument,
     MissingValues,
@@ -301,7 +301,7 @@ class SearchSpace:
             if not hyperparameters:
                 raise self.no_such_address(address, [p.address for p in self.start().unassigned])
             accepted = [v for v in (h.domain.accept(value) for h in hyperparameters) if v is not REJECTED]
-            if not accepted or (address in self.fixed and not _equal(accepted[0], self.fixed[address])):
+            if not accepted or (address in self.fixed and not same(accepted[0], self.fixed[address])):
                 domain = Choice([self.fixed[address]]) if address in self.fixed else hyperparameters[0].domain
                 raise self._outside(domain, address, value)
             fixed[address] = accepted[0]
@@ -353,7 +353,7 @@ class SearchSpace:
                     changed = self.complete({**architecture.values, address: other}, rng)
                 except TooDeep:
                     continue
-                if _has(changed.values, address, other):
+                if address in changed.values and same(changed.values[address], other):
                     yield changed
 
     def complete(self, values: Mapping[str, Any], rng: random.Random) -> Architecture:
@@ -427,14 +427,6 @@ def _with_domain(hyperparameter: Independent, domain: Domain) -> Independent:
     narrowed.name, narrowed.tag, narrowed.owner = hyperparameter.name, hyperparameter.tag, hyperparameter.owner
     narrowed.slot, narrowed.domain, narrowed.draw = hyperparameter.slot, domain, domain.draw
     return narrowed
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return a is b or (type(a) is type(b) and bool(a == b))
-
-
-def _has(values: Mapping[str, Any], address: str, value: Any) -> bool:
-    return address in values and _equal(values[address], value)
 
 
 def _lookup(module: str, name: str) -> Any:

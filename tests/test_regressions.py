@@ -256,3 +256,15 @@ def test_bad_input_gets_our_errors() -> None:
     assert "'m'?" not in str(caught.value)
     with pytest.raises(UnknownAddress):
         space.at({1: 2})  # type: ignore[dict-item]
+
+
+def test_arrays_as_options() -> None:
+    numpy = pytest.importorskip("numpy")
+    options = [numpy.arange(2), numpy.arange(3)]
+    space = da.space(lambda x: ops.Dense(da.dependent(len, da.choice(options, name="array")))(x))
+    architecture = space.at({"array": numpy.arange(3)})
+    assert architecture.shapes(da.vector(1)) == {"dense": (3,)} and space.size() == 2
+    assert space.at(architecture.values) == architecture != space.at({"array": options[0]})
+    assert da.Architecture.from_json(architecture.to_json(), space) == architecture
+    with pytest.raises(InvalidDomain, match="options must differ"):
+        da.choice([numpy.arange(2), numpy.arange(2)])

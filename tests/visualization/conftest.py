@@ -5,26 +5,13 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.fragments import Value
-
-
-def _conv() -> ops.Conv2D:
-    return ops.Conv2D(filters=da.choice([64, 128]), kernel_size=3)
+from deep_arch.testing import readme_space
 
 
 @pytest.fixture
 def net() -> da.SearchSpace:
     """A space with a hyperparameter that two substitutions use, one through a formula."""
-
-    @da.space
-    def net(x: Value) -> Value:
-        n = da.choice([1, 2, 4], name="n")
-        x = _conv()(x)
-        x = da.optional(lambda: ops.Dropout(rate=da.choice([0.25, 0.5])))(x)
-        a = da.repeat(_conv, n)(x)
-        b = da.repeat(_conv, 2 * n)(x)
-        return ops.Concatenate()(a, b)
-
-    return net
+    return readme_space.net
 
 
 @pytest.fixture
