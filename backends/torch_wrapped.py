@@ -25,6 +25,7 @@ class Measured(NamedTuple):
     outputs: tuple[Spec, ...]
     parameters: int
     macs: int
+    non_trainable: int
 
 
 class TorchModule(Wrapped):
@@ -51,6 +52,10 @@ class TorchModule(Wrapped):
     def parameters(self, *inputs: Spec) -> int:
         """Return the number of trained parameters."""
         return self._measured(inputs).parameters
+
+    def non_trainable(self, *inputs: Spec) -> int:
+        """Return the number of other numbers that are saved: frozen parameters and buffers, such as running means."""
+        return self._measured(inputs).non_trainable
 
     def macs(self, *inputs: Spec) -> int:
         """Return the multiply-accumulates for one example, of the operations that torch counts."""
@@ -158,7 +163,9 @@ def _measure(
             "  Change the arguments, or what comes before; tensors are (batch, channels, *spatial)."
         ) from error
     parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    return Measured(_specs_of(name, result), parameters, counter.get_total_flops() // (2 * _BATCH))
+    saved: dict[str, Any] = module.state_dict()
+    others = sum(x.numel() for x in saved.values() if isinstance(x, Tensor) and x.is_floating_point()) - parameters
+    return Measured(_specs_of(name, result), parameters, counter.get_total_flops() // (2 * _BATCH), others)
 
 
 def _specs_of(name: str, result: Any) -> tuple[Spec, ...]:

@@ -22,17 +22,20 @@ class Cost:
         parameters: trained numbers; tied ones count once.
         macs: multiply-accumulates of one forward pass.
         activation_bytes: bytes of all that the calls give.
+        non_trainable: numbers that a model holds and no optimizer changes, such as running means; tied ones count once.
     """
 
     parameters: int
     macs: int
     activation_bytes: int
+    non_trainable: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
             self.parameters + other.parameters,
             self.macs + other.macs,
             self.activation_bytes + other.activation_bytes,
+            self.non_trainable + other.non_trainable,
         )
 
 
@@ -137,18 +140,19 @@ def cost_of(call: GraphCall, specs: tuple[Spec, ...]) -> Cost:
     """Return the cost of one call, whose parameters are counted whether or not they are tied."""
     taken = [specs[i] for i in call.inputs]
     module: Any = call.module
-    return Cost(module.parameters(*taken), module.macs(*taken), sum(specs[i].n_bytes for i in call.outputs))
+    n_bytes = sum(specs[i].n_bytes for i in call.outputs)
+    return Cost(module.parameters(*taken), module.macs(*taken), n_bytes, module.non_trainable(*taken))
 
 
 def total(architecture: Architecture, inputs: Inputs) -> Cost:
     """Return the cost of an architecture for one example."""
     specs = infer(architecture, inputs)
-    parameters = macs = n_bytes = 0
+    parameters = macs = n_bytes = non_trainable = 0
     counted: set[str] = set()
     for call in architecture.graph.calls:
         cost = cost_of(call, specs)
         macs, n_bytes = macs + cost.macs, n_bytes + cost.activation_bytes
         if call.module_address not in counted:
             counted.add(call.module_address)
-            parameters += cost.parameters
-    return Cost(parameters, macs, n_bytes)
+            parameters, non_trainable = parameters + cost.parameters, non_trainable + cost.non_trainable
+    return Cost(parameters, macs, n_bytes, non_trainable)

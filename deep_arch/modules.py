@@ -17,6 +17,7 @@ from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeErro
 from deep_arch.fragments import Fragment, Value
 from deep_arch.hyperparameters import Hyperparameter, lift
 from deep_arch.specs import Spec
+from deep_arch.weights import Weight
 
 _SelfModule = TypeVar("_SelfModule", bound="Module")
 _NAME = re.compile(r"[^\W\d]\w*\Z")
@@ -162,9 +163,17 @@ class Operation(Module):
             f"  Define `def shape(self, x): ...` in {type(self).__name__}; return its input's spec where it keeps it."
         )
 
+    def weights(self, *inputs: Any, **_: Any) -> Mapping[str, Weight]:
+        """Return what the operation holds, by name; see `Weight`."""
+        return {}
+
     def parameters(self, *inputs: Any, **_: Any) -> int:
-        """Return the number of trained parameters."""
-        return 0
+        """Return the number of trained parameters, which is that of `weights` unless a subclass knows better."""
+        return sum([weight.size for weight in self.weights(*inputs).values() if weight.trained])
+
+    def non_trainable(self, *inputs: Any, **_: Any) -> int:
+        """Return the number of parameters that no optimizer changes, such as running means."""
+        return sum([weight.size for weight in self.weights(*inputs).values() if not weight.trained])
 
     def macs(self, *inputs: Any, **_: Any) -> int:
         """Return the multiply-accumulates for one example."""

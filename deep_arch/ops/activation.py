@@ -8,6 +8,7 @@ from typing import ClassVar
 from deep_arch.modules import Operation
 from deep_arch.ops import checks
 from deep_arch.specs import Spec
+from deep_arch.weights import Weight, constants
 
 
 class _Activation(Operation):
@@ -177,8 +178,8 @@ class PReLU(_Activation):
 
     stateless: ClassVar[bool] = False
 
-    def parameters(self, x: Spec) -> int:
-        return x.shape[0]
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        return {"alpha": constants(x.shape[0])}
 
 
 @dataclass(eq=False)

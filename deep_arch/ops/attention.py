@@ -8,6 +8,7 @@ from typing import ClassVar
 from deep_arch.modules import Operation
 from deep_arch.ops import checks
 from deep_arch.specs import Spec
+from deep_arch.weights import Weight, bias, matrix
 
 
 @dataclass(eq=False)
@@ -60,21 +61,28 @@ class MultiHeadAttention(Operation):
             )
         return query
 
-    def parameters(self, query: Spec, value: Spec | None = None, key: Spec | None = None) -> int:
+    def weights(self, query: Spec, value: Spec | None = None, key: Spec | None = None) -> dict[str, Weight]:
         value = value or query
         key = key or value
-        keys, values = self._widths()
-        weights = (query.shape[0] + key.shape[0]) * keys + (value.shape[0] + query.shape[0]) * values
-        return weights + self.use_bias * (2 * keys + values + query.shape[0])
+        n, value_dim = self.num_heads, self._value_dim
+        return {
+            **self._projection("query", query.shape[0], (n, self.key_dim)),
+            **self._projection("key", key.shape[0], (n, self.key_dim)),
+            **self._projection("value", value.shape[0], (n, value_dim)),
+            "attention_output.kernel": matrix(n, value_dim, query.shape[0]),
+            **bias(self, query.shape[0], name="attention_output.bias"),
+        }
 
     def macs(self, query: Spec, value: Spec | None = None, key: Spec | None = None) -> int:
         value = value or query
         key = key or value
-        keys, values = self._widths()
+        keys, values = self.num_heads * self.key_dim, self.num_heads * self._value_dim
         projections = (query.size + key.size) * keys + (value.size + query.size) * values
         return projections + query.shape[1] * value.shape[1] * (keys + values)
 
-    def _widths(self) -> tuple[int, int]:
-        """Return the features of all heads together, for keys and for values."""
-        value_dim = self.key_dim if self.value_dim is None else self.value_dim
-        return self.num_heads * self.key_dim, self.num_heads * value_dim
+    @property
+    def _value_dim(self) -> int:
+        return self.key_dim if self.value_dim is None else self.value_dim
+
+    def _projection(self, name: str, features: int, heads: tuple[int, int]) -> dict[str, Weight]:
+        return {f"{name}.kernel": matrix(features, *heads), **bias(self, *heads, name=f"{name}.bias")}

@@ -13,6 +13,7 @@ from deep_arch.ops.windows import output_size as output_size
 from deep_arch.ops.windows import same_padding as same_padding
 from deep_arch.ops.windows import tuple_of as tuple_of
 from deep_arch.specs import Spec
+from deep_arch.weights import Weight, bias, matrix
 
 
 @dataclass(eq=False)
@@ -50,9 +51,9 @@ class _Convolution(Operation):
             )
         return x.with_shape(filters, *_slide(self, x))
 
-    def parameters(self, x: Spec) -> int:
-        taps = math.prod(tuple_of(self.kernel_size, self.ndim))
-        return self.filters * (x.shape[0] // self.groups * taps + self.use_bias)
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        kernel = tuple_of(self.kernel_size, self.ndim)
+        return {"kernel": matrix(*kernel, x.shape[0] // self.groups, self.filters), **bias(self, self.filters)}
 
     def macs(self, x: Spec) -> int:
         taps = math.prod(tuple_of(self.kernel_size, self.ndim))
@@ -129,9 +130,12 @@ class _DepthwiseConvolution(Operation):
         checks.flag(self, "use_bias")
         return x.with_shape(x.shape[0] * checks.positive(self, "depth_multiplier"), *_slide(self, x))
 
-    def parameters(self, x: Spec) -> int:
-        taps = math.prod(tuple_of(self.kernel_size, self.ndim))
-        return x.shape[0] * self.depth_multiplier * (taps + self.use_bias)
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        kernel = tuple_of(self.kernel_size, self.ndim)
+        return {
+            "kernel": matrix(*kernel, x.shape[0], self.depth_multiplier),
+            **bias(self, x.shape[0] * self.depth_multiplier),
+        }
 
     def macs(self, x: Spec) -> int:
         return self.shape(x).size * math.prod(tuple_of(self.kernel_size, self.ndim))
@@ -191,10 +195,13 @@ class _SeparableConvolution(Operation):
         checks.positive(self, "depth_multiplier")
         return x.with_shape(checks.positive(self, "filters"), *_slide(self, x))
 
-    def parameters(self, x: Spec) -> int:
-        inner = x.shape[0] * self.depth_multiplier
-        taps = math.prod(tuple_of(self.kernel_size, self.ndim))
-        return inner * (taps + self.filters) + self.filters * self.use_bias
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        kernel, multiplier = tuple_of(self.kernel_size, self.ndim), self.depth_multiplier
+        return {
+            "depthwise_kernel": matrix(*kernel, x.shape[0], multiplier),
+            "pointwise_kernel": matrix(*(1,) * self.ndim, x.shape[0] * multiplier, self.filters),
+            **bias(self, self.filters),
+        }
 
     def macs(self, x: Spec) -> int:
         inner = x.shape[0] * self.depth_multiplier

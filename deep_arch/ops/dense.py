@@ -9,6 +9,7 @@ from typing import ClassVar
 from deep_arch.modules import Operation
 from deep_arch.ops import checks
 from deep_arch.specs import Spec
+from deep_arch.weights import Weight, bias, matrix
 
 
 @dataclass(eq=False)
@@ -41,8 +42,8 @@ class Dense(Operation):
         checks.flag(self, "use_bias")
         return x.with_shape(checks.positive(self, "units"), *x.shape[1:])
 
-    def parameters(self, x: Spec) -> int:
-        return self.units * (x.shape[0] + self.use_bias)
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        return {"kernel": matrix(x.shape[0], self.units), **bias(self, self.units)}
 
     def macs(self, x: Spec) -> int:
         return self.units * x.size
@@ -86,8 +87,8 @@ class Embedding(Operation):
             )
         return Spec((features, *tokens.shape))
 
-    def parameters(self, tokens: Spec) -> int:
-        return self.input_dim * self.output_dim
+    def weights(self, tokens: Spec) -> dict[str, Weight]:
+        return {"embeddings": Weight((self.input_dim, self.output_dim), "uniform")}
 
 
 @dataclass(eq=False)

@@ -8,12 +8,18 @@ from typing import ClassVar
 from deep_arch.modules import Operation
 from deep_arch.ops import checks
 from deep_arch.specs import Spec
+from deep_arch.weights import Weight, constants, statistics
 
 
 def _check_affine(op: BatchNormalization | LayerNormalization | GroupNormalization) -> None:
     checks.number(op, "epsilon", 0)
     checks.flag(op, "center")
     checks.flag(op, "scale")
+
+
+def _affine(op: BatchNormalization | LayerNormalization | GroupNormalization, x: Spec) -> dict[str, Weight]:
+    gamma = {"gamma": constants(x.shape[0], initial=1.0)} if op.scale else {}
+    return {**gamma, **({"beta": constants(x.shape[0])} if op.center else {})}
 
 
 @dataclass(eq=False)
@@ -46,8 +52,12 @@ class BatchNormalization(Operation):
         _check_affine(self)
         return x
 
-    def parameters(self, x: Spec) -> int:
-        return x.shape[0] * (self.center + self.scale)
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        return {
+            **_affine(self, x),
+            "moving_mean": statistics(x.shape[0], initial=0.0),
+            "moving_variance": statistics(x.shape[0], initial=1.0),
+        }
 
 
 @dataclass(eq=False)
@@ -77,8 +87,8 @@ class LayerNormalization(Operation):
         _check_affine(self)
         return x
 
-    def parameters(self, x: Spec) -> int:
-        return x.shape[0] * (self.center + self.scale)
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        return _affine(self, x)
 
 
 @dataclass(eq=False)
@@ -118,8 +128,8 @@ class GroupNormalization(Operation):
             )
         return x
 
-    def parameters(self, x: Spec) -> int:
-        return x.shape[0] * (self.center + self.scale)
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        return _affine(self, x)
 
 
 @dataclass(eq=False)
@@ -148,5 +158,5 @@ class RMSNormalization(Operation):
         checks.number(self, "epsilon", 0)
         return x
 
-    def parameters(self, x: Spec) -> int:
-        return x.shape[0]
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        return {"scale": constants(x.shape[0], initial=1.0)}

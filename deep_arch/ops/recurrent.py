@@ -8,6 +8,7 @@ from typing import ClassVar
 from deep_arch.modules import Operation
 from deep_arch.ops import checks
 from deep_arch.specs import Spec
+from deep_arch.weights import Weight, constants, matrix
 
 
 @dataclass(eq=False)
@@ -32,6 +33,10 @@ class _Recurrent(Operation):
     def macs(self, x: Spec) -> int:
         return x.shape[1] * self.gates * self.units * (x.shape[0] + self.units)
 
+    def _matrices(self, x: Spec) -> dict[str, Weight]:
+        width = self.gates * self.units
+        return {"kernel": matrix(x.shape[0], width), "recurrent_kernel": Weight((self.units, width), "orthogonal")}
+
 
 class LSTM(_Recurrent):
     """Run a long short-term memory over a sequence and give its last state, or each.
@@ -43,6 +48,8 @@ class LSTM(_Recurrent):
         return_sequences: whether to give the state of every step, in the order of the steps.
         go_backwards: whether to step from the end; the states then come in that order too.
 
+    The gates stand in the weights in the order input, forget, cell, output.
+
     Raises:
         BadArgument: an argument is not of these kinds.
         ShapeMismatch: the input is not a sequence of floats.
@@ -53,8 +60,8 @@ class LSTM(_Recurrent):
 
     gates = 4
 
-    def parameters(self, x: Spec) -> int:
-        return 4 * self.units * (x.shape[0] + self.units + 1)
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        return {**self._matrices(x), "bias": Weight((4 * self.units,), "unit_forget")}
 
 
 @dataclass(eq=False)
@@ -69,6 +76,8 @@ class GRU(_Recurrent):
         go_backwards: whether to step from the end; the states then come in that order too.
         reset_after: whether the reset gate acts after the matrix product, which then has a bias of its own.
 
+    The gates stand in the weights in the order update, reset, new.
+
     Raises:
         BadArgument: an argument is not of these kinds.
         ShapeMismatch: the input is not a sequence of floats.
@@ -82,5 +91,6 @@ class GRU(_Recurrent):
 
     reset_after: bool = True
 
-    def parameters(self, x: Spec) -> int:
-        return 3 * self.units * (x.shape[0] + self.units + 1 + self.reset_after)
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        width = 3 * self.units
+        return {**self._matrices(x), "bias": constants(2, width) if self.reset_after else constants(width)}

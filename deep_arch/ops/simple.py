@@ -9,6 +9,7 @@ from deep_arch.modules import Operation
 from deep_arch.ops import checks
 from deep_arch.ops.windows import Sizes, output_size
 from deep_arch.specs import Spec
+from deep_arch.weights import Weight, constants
 
 
 class Identity(Operation):
@@ -69,5 +70,5 @@ class Scale(Operation):
         checks.number(self, "initial")
         return x
 
-    def parameters(self, x: Spec) -> int:
-        return x.shape[0]
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        return {"scale": constants(x.shape[0], initial=self.initial)}

@@ -11,6 +11,7 @@ from deep_arch.modules import Operation
 from deep_arch.ops import checks
 from deep_arch.ops.windows import Padding, Sizes, transposed_output_size, tuple_of
 from deep_arch.specs import Spec
+from deep_arch.weights import Weight, bias, matrix
 
 
 @dataclass(eq=False)
@@ -47,8 +48,9 @@ class _TransposedConvolution(Operation):
             )
         return x.with_shape(checks.positive(self, "filters"), *spatial)
 
-    def parameters(self, x: Spec) -> int:
-        return self.filters * (x.shape[0] * math.prod(tuple_of(self.kernel_size, self.ndim)) + self.use_bias)
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        kernel = tuple_of(self.kernel_size, self.ndim)
+        return {"kernel": matrix(*kernel, self.filters, x.shape[0]), **bias(self, self.filters)}
 
     def macs(self, x: Spec) -> int:
         return x.size * self.filters * math.prod(tuple_of(self.kernel_size, self.ndim))

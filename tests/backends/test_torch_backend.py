@@ -19,7 +19,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.architecture import Architecture
 from deep_arch.backends import torch_backend
-from deep_arch.backends.torch_names import SubmoduleNames
+from deep_arch.backends.names import ModuleNames
 from deep_arch.errors import BadArgument, NotSupported, ShapeMismatch
 from deep_arch.modules import Operation
 from deep_arch.specs import Spec
@@ -55,7 +55,7 @@ class TestTorchBackend(BackendContract):
         return {name: None if p.grad is None else p.grad.numpy() for name, p in model.named_parameters()}
 
     def names(self, address: str) -> str:
-        return f"{SubmoduleNames().path(address)}."
+        return f"{ModuleNames().path(address)}."
 
 
 def transformer(x: Any) -> Any:
@@ -209,7 +209,7 @@ def test_tied_weights_are_one_parameter() -> None:
 
 
 def test_different_addresses_have_different_names_in_order_of_the_calls() -> None:
-    names = SubmoduleNames()
+    names = ModuleNames()
     addresses = ("or[a b]/conv2d", "or[a_b]/conv2d", "or[a b]/conv2d_1", "or_a_b", "or_a_b/x", "or[1/2]/x")
     paths = [names.path(address) for address in addresses]
     assert paths == ["or_a_b.conv2d", "or_a_b_.conv2d", "or_a_b.conv2d_1", "or_a_b__", "or_a_b__.x", "or_1_2.x"]

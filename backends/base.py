@@ -1,0 +1,228 @@
+"""What every backend does alike: from an architecture to a list of steps, and the checks on the way."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deep_arch.architecture import Architecture, Inputs
+from deep_arch.backends.names import ModuleNames
+from deep_arch.costs import apply_rule, input_specs
+from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch, nearest
+from deep_arch.graph import GraphCall
+from deep_arch.modules import Module, Operation, Wrapped
+from deep_arch.specs import Spec
+
+AsNative = Callable[[Wrapped], Any]
+"""Makes of what `da.wrap` gave what the backend's own `wrap` gives, whose shape rule asks the framework."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of an architecture, ready to be lowered.
+
+    Attributes:
+        address: of the call.
+        module: with values for all arguments; modules of `da.wrap` as those of the backend.
+        module_address: equal for the calls that share one module.
+        path: the module's neutral name, such as `repeat_1.conv2d`, which the names of its weights begin with.
+        inputs: ids of the values that it takes.
+        outputs: ids of the values that it gives.
+        specs: of its inputs.
+        sizes_vary: whether the module is also called on inputs of another shape.
+        tied: whether the module has been called before.
+    """
+
+    address: str
+    module: Module
+    module_address: str
+    path: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    specs: tuple[Spec, ...]
+    sizes_vary: bool
+    tied: bool
+
+    @property
+    def dtype(self) -> str:
+        """The type of the module's weights: that of its first input if that is of floats, else float32."""
+        given = self.specs[0].dtype
+        return given if "float" in given else "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a backend builds a model from.
+
+    Attributes:
+        inputs: the names of the inputs, whose values have the ids 0, 1, ...
+        outputs: the ids of the outputs.
+        output_names: their names.
+        steps: the calls in topological order.
+        specs: the spec of each value, by id.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[int, ...]
+    output_names: tuple[str, ...]
+    steps: tuple[Step, ...]
+    specs: tuple[Spec, ...]
+
+
+def plan(architecture: Architecture, inputs: Inputs, backend: str, as_native: AsNative) -> Plan:
+    """Return the steps of a specified architecture.
+
+    Raises:
+        NotSpecified: hyperparameters are left without a value.
+        ShapeMismatch: an operation that its inputs do not fit, or a shared module that would need other parameters.
+        NotSupported: a module without shape rule.
+        BadArgument: an input has no spec, or an argument is of the wrong kind.
+    """
+    check_specified(architecture, backend)
+    specs, modules = _value_specs(architecture, inputs, as_native)
+    calls, names = architecture.graph.calls, ModuleNames()
+    varying = _sizes_vary(calls, modules, specs)
+    seen: set[str] = set()
+    steps: list[Step] = []
+    for call, module in zip(calls, modules, strict=True):
+        address = call.module_address
+        given = tuple([specs[i] for i in call.inputs])
+        path, tied = names.path(address), address in seen
+        seen.add(address)
+        steps.append(
+            Step(call.address, module, address, path, call.inputs, call.outputs, given, varying[address], tied)
+        )
+    graph = architecture.graph
+    return Plan(graph.inputs, tuple(graph.outputs), graph.output_names, tuple(steps), tuple(specs))
+
+
+def check_specified(architecture: Architecture, backend: str) -> None:
+    """Raise NotSpecified where hyperparameters are left without a value."""
+    if architecture.is_specified:
+        return
+    # A sub-space made by `where` has nothing left to assign, while other hyperparameters may be open.
+    arguments = [a for call in architecture.graph.calls for a in call.arguments if a.is_open and a.domain is not None]
+    addresses = list(dict.fromkeys(point.address for point in architecture.unassigned or arguments))
+    shown = ", ".join(addresses[:5]) + (f" and {len(addresses) - 5} more" if len(addresses) > 5 else "")
+    where = addresses[0] if addresses else architecture.space.name
+    raise NotSpecified(
+        f"{where}: {backend}.build needs an architecture whose hyperparameters all have values.\n"
+        f"  Got one without values for {shown or 'what da.config attached'}.\n"
+        "  Assign them with architecture.assign(address, value), or draw a whole one with space.sample(seed=0)."
+    )
+
+
+def _value_specs(architecture: Architecture, inputs: Inputs, as_native: AsNative) -> tuple[list[Spec], list[Module]]:
+    """Return the spec of each value by id, as `Architecture.value_specs` does, but also of what `da.wrap` made."""
+    specs, modules = input_specs(architecture, inputs), list[Module]()
+    for call in architecture.graph.calls:
+        given = tuple([specs[i] for i in call.inputs])
+        if type(call.module) is Wrapped:
+            modules.append(as_native(call.module))
+            specs += _native_specs(call, modules[-1], given)
+        else:
+            modules.append(call.module)
+            specs += apply_rule(call, given)
+    return specs, modules
+
+
+def _native_specs(call: GraphCall, module: Any, given: tuple[Spec, ...]) -> tuple[Spec, ...]:
+    try:
+        shape = module.shape(*given)
+    except (ShapeMismatch, BadArgument) as error:
+        raise type(error)(call.address + str(error).removeprefix(module.base_name)) from error
+    return shape if isinstance(shape, tuple) else (shape,)
+
+
+def _sizes_vary(calls: Sequence[GraphCall], modules: Sequence[Module], specs: Sequence[Spec]) -> dict[str, bool]:
+    """Return for each module whether it is called on inputs of several shapes.
+
+    Raises:
+        ShapeMismatch: such shapes need parameters of different sizes.
+    """
+    by_module: defaultdict[str, list[tuple[GraphCall, Any]]] = defaultdict(list)
+    for call, module in zip(calls, modules, strict=True):
+        by_module[call.module_address].append((call, module))
+    varying: dict[str, bool] = {}
+    for address, group in by_module.items():
+        given = [tuple(specs[i] for i in call.inputs) for call, _ in group]
+        varying[address] = len(set(given)) > 1
+        if varying[address] and isinstance(group[0][1], Operation):
+            counts = [module.parameters(*taken) for (_, module), taken in zip(group, given, strict=True)]
+            _check_tied([call for call, _ in group], counts, given)
+    return varying
+
+
+def _check_tied(group: Sequence[GraphCall], counts: Sequence[int], given: Sequence[tuple[Spec, ...]]) -> None:
+    for call, n, specs in zip(group, counts, given, strict=True):
+        if n != counts[0]:
+            raise ShapeMismatch(
+                f"{call.address}: expected inputs for which it has as many parameters as at its first call, "
+                f"{group[0].address}, whose parameters it shares: {counts[0]:,} for {', '.join(map(str, given[0]))}.\n"
+                f"  Got {n:,} for {', '.join(map(str, specs))}.\n"
+                "  Call it on inputs with the same channels, or construct a module for each call."
+            )
+
+
+def lowering(step: Step, table: Mapping[type, Callable[..., Any]], method: str, backend: str, example: str) -> Any:
+    """Return what lowers a step's module, called without it: its own method of that name, or an entry of the table.
+
+    Raises:
+        NotSupported: there is neither; the message shows the `example`.
+    """
+    own = getattr(step.module, method, None)
+    if own is not None:
+        return own
+    for cls in type(step.module).__mro__:
+        if cls in table:
+            return functools.partial(table[cls], step.module)
+    raise NotSupported(
+        f"{step.address}: {backend} has no lowering of {type(step.module).__name__}.\n"
+        f"  Got {step.module!r}.\n  {example}"
+    )
+
+
+def seed_number(seed: Any, backend: str) -> int | None:
+    """Return a seed as an int, or None.
+
+    Raises:
+        BadArgument: it is neither.
+    """
+    if seed is None:
+        return None
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise BadArgument(
+            f"{backend}.build: seed must be an int or None.\n  Got {seed!r} ({type(seed).__name__}).\n"
+            "  Give an int such as seed=0."
+        ) from None
+
+
+def check_weights(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, Any], backend: str) -> None:
+    """Check that weights are those of a model, by name and neutral shape.
+
+    Raises:
+        BadArgument: a name is missing, or belongs to no weight.
+        ShapeMismatch: one has another shape.
+    """
+    for name in [*expected, *given]:
+        if name not in given or name not in expected:
+            known = name in expected
+            raise BadArgument(
+                f"{name}: {backend}.set_weights needs an array for each weight of the model, and no others.\n"
+                f"  Got {'none of this name' if known else 'one that the model does not have'}.\n"
+                "  Give what get_weights returned for a model of the same architecture."
+                + nearest(name, given if known else expected)
+            )
+    for name, shape in expected.items():
+        if tuple(given[name].shape) != shape:
+            raise ShapeMismatch(
+                f"{name}: {backend}.set_weights needs an array of shape {shape}.\n"
+                f"  Got one of shape {tuple(given[name].shape)}.\n"
+                "  Give what get_weights returned for a model of the same architecture."
+            )

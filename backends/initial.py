@@ -1,0 +1,61 @@
+"""Initial weights, drawn in one place, so that a seed gives the same numbers in every framework."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deep_arch.backends.base import Plan
+from deep_arch.modules import Operation
+from deep_arch.weights import Weight
+
+Array = npt.NDArray[Any]
+
+
+def draw_weights(plan: Plan, seed: int) -> dict[str, Array]:
+    """Return the initial weights of the neutral operations of a plan, by neutral name.
+
+    Each is drawn from the seed and its own name, so that it does not depend on what else the model holds.
+    """
+    weights: dict[str, Array] = {}
+    for step in plan.steps:
+        if isinstance(step.module, Operation) and not step.tied:
+            for name, weight in step.module.weights(*step.specs).items():
+                path = f"{step.path}.{name}"
+                weights[path] = draw(weight, _generator(seed, path)).astype(step.dtype)
+    return weights
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed % 2**64, zlib.crc32(name.encode())])
+
+
+def draw(weight: Weight, rng: np.random.Generator) -> Array:
+    """Return numbers for one weight; see `deep_arch.weights.Initial` for what the distributions are."""
+    initial = weight.initial
+    if initial == "glorot_uniform":
+        limit = math.sqrt(6.0 / max(sum(weight.fans), 1))
+        return _uniform(limit, weight.shape, rng)
+    if initial == "uniform":
+        return _uniform(0.05, weight.shape, rng)
+    if initial == "orthogonal":
+        return _orthogonal(weight.shape, rng)
+    if initial == "unit_forget":
+        quarter = weight.size // 4
+        return np.repeat(np.float32([0.0, 1.0, 0.0, 0.0]), quarter)
+    return np.full(weight.shape, initial, np.float32)
+
+
+def _uniform(limit: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    return (2.0 * rng.random(shape, np.float32) - 1.0) * np.float32(limit)
+
+
+def _orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    q *= np.sign(np.diag(r))  # else the factorisation's own signs would make the draw uneven
+    return (q if rows >= columns else q.T).reshape(shape)

@@ -1,0 +1,78 @@
+"""Weights: the arrays that an operation holds, under names and layouts that belong to no framework.
+
+Names, layouts and initial distributions are those of Keras 3: what is multiplied from the right stands as
+(*kernel, input channels, output channels).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+Initial: TypeAlias = float | Literal["glorot_uniform", "orthogonal", "uniform", "unit_forget"]
+"""What a weight holds before training: a number throughout, or draws.
+
+- "glorot_uniform": uniform within sqrt(6 / (fan_in + fan_out)), see `Weight.fans` (Glorot and Bengio 2010, eq. 16).
+- "orthogonal": a matrix with orthonormal rows or columns (Saxe et al. 2014, section 3).
+- "uniform": uniform within 0.05.
+- "unit_forget": the bias of an LSTM: 1 for the forget gate, the second quarter, and 0 elsewhere
+  (Jozefowicz et al. 2015, section 2.2).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One array of an operation.
+
+    Attributes:
+        shape: in the neutral layout.
+        initial: what it holds before training.
+        trained: whether an optimizer changes it; running statistics are not trained.
+    """
+
+    shape: tuple[int, ...]
+    initial: Initial = "glorot_uniform"
+    trained: bool = True
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """Numbers that feed one output, and that one input feeds, as Keras counts them.
+
+        Example:
+            >>> Weight((3, 3, 16, 32)).fans, Weight((8, 4)).fans
+            ((144, 288), (8, 4))
+        """
+        field = math.prod(self.shape[:-2])
+        return field * self.shape[-2], field * self.shape[-1]
+
+
+class HasBias(Protocol):
+    """An operation that may add trained constants."""
+
+    use_bias: bool
+
+
+def matrix(*shape: int) -> Weight:
+    """Return a weight that is multiplied with, (*kernel, input channels, output channels)."""
+    return Weight(shape)
+
+
+def constants(*shape: int, initial: float = 0.0) -> Weight:
+    """Return a trained weight that starts with one number throughout, such as a bias."""
+    return Weight(shape, initial)
+
+
+def statistics(*shape: int, initial: float) -> Weight:
+    """Return a weight that training updates and no optimizer does."""
+    return Weight(shape, initial, trained=False)
+
+
+def bias(op: HasBias, *shape: int, name: str = "bias") -> dict[str, Weight]:
+    """Return the constants that an operation adds, if it does."""
+    return {name: constants(*shape)} if op.use_bias else {}
