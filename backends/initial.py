@@ -46,7 +46,7 @@ def draw(weight: Weight, rng: np.random.Generator) -> Array:
         return _orthogonal(weight.shape, rng)
     if initial == "unit_forget":
         quarter = weight.size // 4
-        return np.repeat(np.float32([0.0, 1.0, 0.0, 0.0]), quarter)
+        return np.repeat(np.array([0.0, 1.0, 0.0, 0.0], np.float32), quarter)
     return np.full(weight.shape, initial, np.float32)
 
 
