@@ -14,13 +14,19 @@ except ImportError as error:
     raise missing("torch") from error
 
 from deep_arch.architecture import Architecture, Inputs
-from deep_arch.backends.base import lowering, plan, seed_number
+from deep_arch.backends.base import Step, lowering, plan, seed_number
 from deep_arch.backends.names import ModuleNames, identifier
 from deep_arch.backends.torch_emitter import Emitter as Emitter
 from deep_arch.backends.torch_emitter import Lowering as Lowering
+from deep_arch.backends.torch_layouts import Place
+from deep_arch.backends.torch_model import Model, Record
 from deep_arch.backends.torch_ops import LOWERINGS
+from deep_arch.backends.torch_weights import get_weights as get_weights
+from deep_arch.backends.torch_weights import neutral_places
+from deep_arch.backends.torch_weights import set_weights as set_weights
 from deep_arch.backends.torch_wrapped import as_torch
 from deep_arch.backends.torch_wrapped import wrap as wrap
+from deep_arch.modules import Wrapped
 
 # A submodule named `forward` would take the place of the method.
 _RESERVED = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph()))) | {"self"}
@@ -62,19 +68,26 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     todo = plan(architecture, inputs, "torch_backend", as_torch)
     graph, root, names = fx.Graph(), nn.Module(), ModuleNames(_RESERVED)
     places = [graph.placeholder(name if name != "self" else "self_") for name in todo.inputs]
-    nodes = dict(enumerate(places))
+    nodes, weights = dict(enumerate(places)), dict[str, Place]()
     with _seeded(number):
         for step in todo.steps:
-            emit = Emitter(graph, root, names.path(step.module_address), step.sizes_vary)
+            emit = Emitter(graph, root, names.path(step.module_address), step.sizes_vary, _dtype(step))
             lower: Lowering = lowering(step, LOWERINGS, "to_torch", "torch_backend", _EXAMPLE)
             result = lower(emit, step.specs, *(nodes[i] for i in step.inputs))
             results = result if isinstance(result, tuple) else (result,)
             nodes |= zip(step.outputs, results, strict=True)
+            weights |= neutral_places(step, root, emit.target, native=hasattr(step.module, "to_torch"))
     outputs = tuple(nodes[i] for i in todo.outputs)
     graph.output(outputs[0] if len(outputs) == 1 else outputs)
     _erase_unused(graph)
-    model = fx.GraphModule(root, graph, class_name=identifier(architecture.space.name))
+    record = Record(weights, dict(zip(todo.inputs, todo.specs, strict=False)), todo.output_names)
+    model = Model(root, graph, identifier(architecture.space.name), record)
     return model if seed is None else model.to(torch.get_default_device())
+
+
+def _dtype(step: Step) -> torch.dtype | None:
+    """Return the type of a step's weights; what was wrapped keeps its own."""
+    return None if isinstance(step.module, Wrapped) else getattr(torch, step.dtype)
 
 
 @contextlib.contextmanager

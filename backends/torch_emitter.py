@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import torch
 from torch import fx, nn
 
 Lowered: TypeAlias = "fx.Node | tuple[fx.Node, ...]"
@@ -24,13 +25,22 @@ class Emitter:
         target: the path of the operation's submodule, such as `repeat_1.conv2d`.
         sizes_vary: whether the same module is also called on inputs of another shape, so that nothing which
             depends on their spatial sizes may be fixed in its submodule.
+        dtype: what the floats of its submodule become; None leaves them as they are made.
     """
 
-    def __init__(self, graph: fx.Graph, root: nn.Module, target: str, sizes_vary: bool = False) -> None:
+    def __init__(
+        self,
+        graph: fx.Graph,
+        root: nn.Module,
+        target: str,
+        sizes_vary: bool = False,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         self._graph = graph
         self._root = root
         self.target = target
         self.sizes_vary = sizes_vary
+        self.dtype = dtype
 
     def module(self, factory: Callable[[], nn.Module], *nodes: fx.Node, name: str = "") -> fx.Node:
         """Call a submodule, which `factory` makes the first time that the operation's module is called.
@@ -48,7 +58,8 @@ class Emitter:
                 container.add_module(parent, nn.Module())
             container = container.get_submodule(parent)
         if not hasattr(container, leaf):
-            container.add_module(leaf, factory())
+            made = factory()
+            container.add_module(leaf, made if self.dtype is None else made.to(self.dtype))
         return self._graph.call_module(target, nodes)
 
     def function(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:

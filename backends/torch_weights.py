@@ -1,0 +1,119 @@
+"""Weights of a torch model under their neutral names and in their neutral layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from deep_arch.backends.base import Step, check_weights
+from deep_arch.backends.torch_layouts import Place, places, plain
+from deep_arch.backends.torch_model import record_of
+
+Array = npt.NDArray[Any]
+
+
+def get_weights(model: nn.Module) -> dict[str, Array]:
+    """Return copies of all weights, moving statistics included, by neutral name and in the order of the calls.
+
+    Names and layouts are those of `deep_arch.weights`, the same in every backend: what this returns can be given to the
+    `set_weights` of another. Weights of wrapped torch classes, and of operations of your own, go by the names that
+    torch gives them. NumPy has no bfloat16, which comes as float32.
+
+    Raises:
+        BadArgument: `torch_backend.build` did not return the model.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> from deep_arch.backends import torch_backend
+        >>> net = da.space(lambda x: ops.Conv2D(8, kernel_size=3)(x))
+        >>> model = torch_backend.build(net.at({}), da.image(channels=3, height=32, width=32))
+        >>> {name: weight.shape for name, weight in torch_backend.get_weights(model).items()}
+        {'conv2d.kernel': (3, 3, 3, 8), 'conv2d.bias': (8,)}
+    """
+    return {name: _array(place.to_neutral(tensors)) for name, place, tensors in _held(model, "get_weights")}
+
+
+def set_weights(model: nn.Module, weights: Mapping[str, Any]) -> None:
+    """Give a model other weights, such as those that `get_weights` returned for the same architecture, in any backend.
+
+    Raises:
+        BadArgument: `torch_backend.build` did not return the model, a name is missing, or belongs to no weight.
+        ShapeMismatch: an array has another shape than the weight.
+    """
+    held = _held(model, "set_weights")
+    check_weights({name: place.shape for name, place, _ in held}, weights, "torch_backend")
+    with torch.no_grad():
+        for name, place, tensors in held:
+            write(place, tensors, weights[name])
+
+
+def get_gradients(model: nn.Module) -> dict[str, Array]:
+    """Return the gradients of the trained weights as `get_weights` does the weights; zeros where there is none.
+
+    Raises:
+        BadArgument: `torch_backend.build` did not return the model.
+    """
+    return {
+        name: _array(place.to_neutral([_gradient(tensor) for tensor in tensors]))
+        for name, place, tensors in _held(model, "get_gradients")
+        if all(tensor.requires_grad for tensor in tensors)
+    }
+
+
+def write(place: Place, tensors: list[Tensor], weight: Any) -> None:
+    """Copy a neutral weight into a model's tensors."""
+    # A copy, for torch warns of arrays that cannot be written to; it reads no other type of NumPy's extensions.
+    array = np.array(weight, np.float64 if tensors[0].dtype == torch.float64 else np.float32)
+    place.copy_into(tensors, torch.from_numpy(array))
+
+
+def neutral_places(step: Step, root: nn.Module, target: str, native: bool) -> dict[str, Place]:
+    """Return where a step's submodule, at the path `target` of `root`, holds its weights, by their whole neutral names.
+
+    Args:
+        step: what was lowered.
+        root: what holds the submodule, if it has one.
+        target: the submodule's path.
+        native: whether torch's names stand, as the submodule is not one of the backend's own.
+    """
+    found = _native(root, target) if native else places(step.module, step.specs, target)
+    return {f"{step.path}.{name}": place for name, place in found.items()}
+
+
+def _native(root: nn.Module, target: str) -> dict[str, Place]:
+    """Return the places of all floats that are saved with a submodule, as torch has them."""
+    try:
+        saved: dict[str, Any] = root.get_submodule(target).state_dict()
+    except AttributeError:  # a function has no submodule
+        return {}
+    return {
+        name: Place((f"{target}.{name}",), plain(tuple(tensor.shape)))
+        for name, tensor in saved.items()
+        if isinstance(tensor, Tensor) and tensor.is_floating_point()
+    }
+
+
+def _held(model: nn.Module, asker: str) -> list[tuple[str, Place, list[Tensor]]]:
+    """Return the name, the place and the tensors of each weight."""
+    read: Callable[[str], Tensor] = lambda path: _tensor(model, path)  # noqa: E731
+    return [(name, place, [*map(read, place.paths)]) for name, place in record_of(model, asker).places.items()]
+
+
+def _tensor(model: nn.Module, path: str) -> Tensor:
+    owner, _, name = path.rpartition(".")
+    return getattr(model.get_submodule(owner), name)  # type: ignore[no-any-return]
+
+
+def _gradient(tensor: Tensor) -> Tensor:
+    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
+
+
+def _array(tensor: Tensor) -> Array:
+    tensor = tensor.detach()
+    return np.array((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy(), order="C")
