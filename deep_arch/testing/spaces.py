@@ -7,6 +7,7 @@ parts keep the shape of what they get, so every architecture of every space has 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -19,18 +20,29 @@ Plan = tuple[Any, ...]
 
 _OPTIONS = st.integers(1, 3)
 
+_OF_ONE = ["optional", "shared optional", "residual", "capture", "tied part"]
+_OF_ONE_AND_OPTIONS = ["repeat", "shared repeat", "split", "dense block", "config"]
+_OF_SEVERAL = ["or", "sequence", "permute", "pick"]
+SUBSTITUTIONS = frozenset([*_OF_ONE, *_OF_ONE_AND_OPTIONS, *_OF_SEVERAL])
+"""The kinds of plans that are no leaves."""
 
-def plans(max_leaves: int = 6) -> st.SearchStrategy[Plan]:
-    """Return a strategy of plans: nested, shared and dependent hyperparameters, captured values, tied modules."""
-    leaves = st.tuples(st.sampled_from(["own", "shared", "dependent", "tie"]), _OPTIONS)
+
+def plans(max_leaves: int = 6, leaves: st.SearchStrategy[Plan] | None = None) -> st.SearchStrategy[Plan]:
+    """Return a strategy of plans: nested, shared and dependent hyperparameters, captured values, tied modules.
+
+    Args:
+        max_leaves: about how many leaves a plan has at most.
+        leaves: draws them; None for modules that scale vectors.
+    """
+    if leaves is None:
+        leaves = st.tuples(st.sampled_from(["own", "shared", "dependent", "tie"]), _OPTIONS)
 
     def extend(inner: st.SearchStrategy[Plan]) -> st.SearchStrategy[Plan]:
         several = st.lists(inner, min_size=1, max_size=2)
         return st.one_of(
-            st.tuples(st.sampled_from(["optional", "shared optional", "residual", "capture", "tied part"]), inner),
-            st.tuples(st.sampled_from(["repeat", "shared repeat", "split", "dense block"]), inner, _OPTIONS),
-            st.tuples(st.sampled_from(["or", "sequence", "permute", "pick"]), several),
-            st.tuples(st.just("config"), inner, _OPTIONS),
+            st.tuples(st.sampled_from(_OF_ONE), inner),
+            st.tuples(st.sampled_from(_OF_ONE_AND_OPTIONS), inner, _OPTIONS),
+            st.tuples(st.sampled_from(_OF_SEVERAL), several),
         )
 
     return st.recursive(leaves, extend, max_leaves=max_leaves)
@@ -47,37 +59,50 @@ def space_of(plan: Plan) -> da.SearchSpace:
     def net(x: Value) -> Value:
         shared = da.choice([0, 1, 2], name="shared")
         tied = ops.Scale(initial=da.choice([0.5, 2.0]), name="tied")
-        return _compose(plan, _Scope([x], [shared], tied))(x)
+        return compose(plan, Scope([x], [shared], tied, _scaling))(x)
 
     net.__name__ = net.__qualname__ = "random_space"
     return da.space(net)
 
 
-class _Scope:
-    """What a part of a space can use of its surroundings."""
+@dataclass(frozen=True)
+class Scope:
+    """What a part of a space can use of its surroundings.
 
-    def __init__(self, values: list[Value], shared: list[Any], tied: da.Module) -> None:
-        self.values, self.shared, self.tied = values, shared, tied
+    Attributes:
+        values: values of the functions around it.
+        shared: hyperparameters of the functions around it; ints of at least 0.
+        tied: a module that several leaves call.
+        leaf: makes the module of a leaf from its plan.
+    """
+
+    values: list[Value]
+    shared: list[Any]
+    tied: da.Module
+    leaf: Callable[[Plan, Scope], Callable[[Value], Value]]
 
 
 def _options(n: int) -> Any:
     return da.choice([float(i + 1) for i in range(n)])
 
 
-def _compose(plan: Plan, scope: _Scope) -> Callable[[Value], Value]:
+def _scaling(plan: Plan, scope: Scope) -> Callable[[Value], Value]:
+    kind, n = plan
+    if kind == "own":
+        return ops.Scale(initial=_options(n))
+    return ops.Scale(initial=scope.shared[-1] if kind == "shared" else scope.shared[-1] * 2 + _options(n))
+
+
+def compose(plan: Plan, scope: Scope) -> Callable[[Value], Value]:
     """Return the function of a plan; it makes its hyperparameters when it runs, inside the fragment it runs in."""
     kind, *rest = plan
 
     def part(x: Value) -> Value:
-        if kind == "own":
-            return ops.Scale(initial=_options(rest[0]))(x)
-        if kind == "shared":
-            return ops.Scale(initial=scope.shared[-1])(x)
-        if kind == "dependent":
-            return ops.Scale(initial=scope.shared[-1] * 2 + _options(rest[0]))(x)
         if kind == "tie":
             return scope.tied(x)
-        return _substitution(kind, rest, scope, x)
+        if kind in SUBSTITUTIONS:
+            return _substitution(kind, rest, scope, x)
+        return scope.leaf(plan, scope)(x)
 
     return part
 
@@ -90,24 +115,24 @@ def _positive(value: int) -> bool:
     return value > 0
 
 
-def _substitution(kind: str, rest: list[Any], scope: _Scope, x: Value) -> Value:
+def _substitution(kind: str, rest: list[Any], scope: Scope, x: Value) -> Value:
     if kind == "pick":  # a substitution that ignores some of its inputs
-        given = [_compose(plan, scope)(x) for plan in rest[0]]
+        given = [compose(plan, scope)(x) for plan in rest[0]]
         return da.or_([_pick(i) for i in range(len(given))])(*given)
     if kind in ("or", "sequence", "permute"):
-        parts = [_compose(plan, scope) for plan in rest[0]]
+        parts = [compose(plan, scope) for plan in rest[0]]
         return (da.sequential(*parts) if kind == "sequence" else da.or_(parts) if kind == "or" else da.permute(parts))(
             x
         )
-    inner = _compose(rest[0], scope)
+    inner = compose(rest[0], scope)
     if kind == "optional":
         return da.optional(inner)(x)
     if kind == "shared optional":
         return da.optional(inner, use=da.dependent(_positive, scope.shared[-1]))(x)
     if kind == "repeat":
         own = da.choice(range(rest[1] + 1))
-        nested = _Scope([*scope.values, x], [*scope.shared, own], scope.tied)
-        return da.repeat(_compose(rest[0], nested), own)(x)
+        nested = replace(scope, values=[*scope.values, x], shared=[*scope.shared, own])
+        return da.repeat(compose(rest[0], nested), own)(x)
     if kind == "shared repeat":
         return da.repeat(inner, scope.shared[-1])(x)
     if kind == "split":

@@ -17,45 +17,21 @@ from torch import Tensor, fx, nn
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.architecture import Architecture
 from deep_arch.backends import torch_backend
 from deep_arch.backends.names import ModuleNames
 from deep_arch.errors import BadArgument, NotSupported, ShapeMismatch
 from deep_arch.modules import Operation
 from deep_arch.specs import Spec
-from deep_arch.testing.backend_contract import IMAGE, Array, Arrays, BackendContract, conv
+from deep_arch.testing.backend_contract import IMAGE, BackendContract
+from deep_arch.testing.substitution_pairs import conv
+from deep_arch.testing.torch_runner import TorchRunner
 
 
-class TestTorchBackend(BackendContract):
-    module = "deep_arch.backends.torch_backend"
-    weights_source = "[(name, p.double().sum().item()) for name, p in model.named_parameters()]"
+class TestTorchBackend(TorchRunner, BackendContract):
+    reference = None
 
-    def build(self, architecture: Architecture, inputs: Any, seed: int | None = None) -> Any:
-        return torch_backend.build(architecture, inputs, seed)
-
-    def run(self, model: Any, arrays: Arrays) -> list[Array]:
-        with torch.no_grad():
-            outputs = model(**{name: torch.from_numpy(x) for name, x in arrays.items()})
-        return [x.numpy() for x in (outputs if isinstance(outputs, tuple) else (outputs,))]
-
-    def training(self, model: Any, flag: bool) -> None:
-        model.train(flag)
-
-    def weights(self, model: Any) -> dict[str, Array]:
-        return {name: p.detach().numpy() for name, p in model.named_parameters() if p.requires_grad}
-
-    def set_weights(self, model: Any, weights: Sequence[Array]) -> None:
-        for p, value in zip(model.parameters(), weights, strict=True):
-            p.data.copy_(torch.from_numpy(value))
-
-    def gradients(self, model: Any, arrays: Arrays) -> dict[str, Array | None]:
-        outputs = model.train()(**{name: torch.from_numpy(x) for name, x in arrays.items()})
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        torch.cat([x.flatten() for x in outputs]).pow(2).sum().backward()  # type: ignore[no-untyped-call]
-        return {name: None if p.grad is None else p.grad.numpy() for name, p in model.named_parameters()}
-
-    def names(self, address: str) -> str:
-        return f"{ModuleNames().path(address)}."
+    def native(self, units: Any) -> da.Module:
+        return torch_backend.wrap(nn.Linear)(4, units)
 
 
 def transformer(x: Any) -> Any:
