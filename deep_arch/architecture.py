@@ -171,7 +171,10 @@ class Architecture:
         return {address: s[0] if len(s) == 1 else s for address, s in shapes.items()}
 
     def cost(self, inputs: Inputs) -> Cost:
-        """Return parameters, multiply-accumulates and bytes of activations for one example, without any framework."""
+        """Return parameters, multiply-accumulates and bytes of activations for one example, without any framework.
+
+        Numbers that a model holds and no optimizer changes, such as running means, are counted apart.
+        """
         from deep_arch.costs import total
 
         return total(self, inputs)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from deep_arch.costs import apply_rule, cost_of, input_specs
+from deep_arch.costs import Cost, apply_rule, cost_of, input_specs
 from deep_arch.errors import DeepArchError, NotCountable, NotSpecified, NotSupported, ShapeMismatch
 from deep_arch.extras import require
 from deep_arch.graph import Argument, GraphCall
@@ -49,7 +49,7 @@ def summarize(architecture: Architecture, inputs: Inputs | None) -> str:
     caption = ""
     specs: list[Spec] = input_specs(architecture, inputs) if inputs is not None else []
     seen: set[str] = set()
-    totals = [0, 0, 0]
+    total = Cost(0, 0, 0)
     for call in architecture.graph.calls:
         row = [call.address, describe(call)]
         if inputs is not None:
@@ -63,12 +63,13 @@ def summarize(architecture: Architecture, inputs: Inputs | None) -> str:
             cost = cost_of(call, tuple(specs))
             tied = call.module_address in seen
             seen.add(call.module_address)
-            added = (0 if tied else cost.parameters, cost.macs, cost.activation_bytes)
-            totals = [a + b for a, b in zip(totals, added, strict=True)]
+            total += Cost(0, cost.macs, cost.activation_bytes) if tied else cost
             row += [", ".join(map(str, given)), "tied" if tied else f"{cost.parameters:,}", f"{cost.macs:,}"]
         rows.append(row)
     if inputs is not None and not caption:
-        caption = f"{totals[0]:,} parameters, {totals[1]:,} MACs, {totals[2]:,} bytes of activations"
+        frozen = f" and {total.non_trainable:,} numbers that are not trained" if total.non_trainable else ""
+        caption = f"{total.parameters:,} parameters{frozen}, {total.macs:,} MACs, "
+        caption += f"{total.activation_bytes:,} bytes of activations"
     config = ", ".join(f"{key}={value!r}" for key, value in architecture.config.items())
     waiting = [f"{point.address}: {point.domain}" for point in architecture.unassigned]
     notes = [caption, f"config: {config}" if config else "", *(["unassigned:", *waiting] if waiting else [])]
