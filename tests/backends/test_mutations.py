@@ -1,0 +1,128 @@
+"""The contract fails for lowerings that are wrong: each mutant here computes nearly what it should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import deep_arch as da
+from deep_arch import ops
+from deep_arch.backends import torch_backend, torch_ops
+from deep_arch.backends.torch_layout import channels_last
+from deep_arch.modules import Operation
+from deep_arch.ops.windows import same_padding, tuple_of
+from deep_arch.testing.backend_contract import BackendContract
+from deep_arch.testing.torch_runner import TorchRunner
+
+LOWERINGS: Mapping[type, Callable[..., Any]] = torch_ops.LOWERINGS
+
+
+def with_arguments(cls: type[Operation], **wrong: Any) -> Callable[..., Any]:
+    """Lower an operation as if it had other arguments."""
+    right = LOWERINGS[cls]
+
+    def lower(op: Any, emit: Any, specs: Any, *xs: Any) -> Any:
+        mutant = type(op)(**{**op.arguments, **wrong})
+        return right(mutant, emit, specs, *xs)
+
+    return lower
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    height, width = tuple_of(value, 2)
+    return height, width
+
+
+def odd_cell_before(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    kernel, strides, gaps = (_pair(v) for v in (op.kernel_size, op.strides, op.dilation_rate))
+    if op.padding == "same":
+        pairs = list(map(same_padding, specs[0].spatial, kernel, strides, gaps))
+        x = emit.function(F.pad, x, tuple(n for before, after in reversed(pairs) for n in (after, before)))
+    sizes = (specs[0].channels, op.filters, kernel, strides, 0, gaps, op.groups, op.use_bias)
+    return emit.module(lambda: nn.Conv2d(*sizes), x)
+
+
+def channels_last_order(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    return emit.function(torch.flatten, channels_last(x, emit, specs[0].rank), 1)
+
+
+def without_gradient(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    return emit.function(torch.Tensor.detach, emit.function(torch.relu, x))
+
+
+def counting_padding(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    pool = tuple_of(op.pool_size, 2)
+    strides = pool if op.strides is None else tuple_of(op.strides, 2)
+    if op.padding == "same":
+        pairs = list(map(same_padding, specs[0].spatial, pool, strides))
+        x = emit.function(F.pad, x, tuple(n for pair in reversed(pairs) for n in pair))
+    return emit.function(F.avg_pool2d, x, pool, strides)
+
+
+def over_the_length(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    return emit.function(torch.softmax, x, dim=-1)
+
+
+def columns_first(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    x = LOWERINGS[ops.Embedding](op, emit, specs, x)
+    return emit.function(torch.flip, x, (-1,))
+
+
+MUTANTS: dict[str, tuple[type[Operation], Callable[..., Any]]] = {
+    "padding": (ops.Conv2D, odd_cell_before),
+    "average": (ops.AveragePooling2D, counting_padding),
+    "flatten": (ops.Flatten, channels_last_order),
+    "softmax": (ops.Softmax, over_the_length),
+    "embedding": (ops.Embedding, columns_first),
+    "gradient": (ops.ReLU, without_gradient),
+    "epsilon": (ops.LayerNormalization, with_arguments(ops.LayerNormalization, epsilon=2e-3)),
+    "momentum": (ops.BatchNormalization, with_arguments(ops.BatchNormalization, momentum=0.5)),
+    "gelu": (ops.GELU, with_arguments(ops.GELU, approximate=True)),
+    "slope": (ops.LeakyReLU, with_arguments(ops.LeakyReLU, negative_slope=0.2)),
+    "direction": (ops.LSTM, with_arguments(ops.LSTM, go_backwards=True)),
+    "upsampling": (ops.UpSampling2D, with_arguments(ops.UpSampling2D, interpolation="nearest")),
+}
+
+
+class Mutant(TorchRunner, BackendContract):
+    """The PyTorch backend with one wrong lowering, compared with the right one."""
+
+    __test__ = False
+    reference = TorchRunner()
+
+    def __init__(self, cls: type[Operation], wrong: Callable[..., Any]) -> None:
+        self.table = {**LOWERINGS, cls: wrong}
+
+    def native(self, units: Any) -> da.Module:
+        return torch_backend.wrap(nn.Linear)(4, units)
+
+    def build(self, architecture: da.Architecture, inputs: Any, seed: int | None = None) -> Any:
+        with mock.patch.object(torch_backend, "LOWERINGS", self.table):
+            return super().build(architecture, inputs, seed)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_wrong_lowering_fails_the_contract(name: str) -> None:
+    cls, wrong = MUTANTS[name]
+    mutant = Mutant(cls, wrong)
+    with pytest.raises(AssertionError):
+        for dtype in mutant.dtypes:
+            mutant.test_an_operation_gives_the_numbers_of_the_reference(cls, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("cls", [cls for cls, _ in MUTANTS.values()])
+def test_the_right_lowering_does_not(cls: type[Operation], dtype: str) -> None:
+    Mutant(cls, LOWERINGS[cls]).test_an_operation_gives_the_numbers_of_the_reference(cls, dtype)
+
+
+@pytest.mark.parametrize("name", ["gelu", "epsilon"])
+def test_a_wrong_lowering_fails_on_random_architectures(name: str) -> None:
+    with pytest.raises(AssertionError):
+        Mutant(*MUTANTS[name]).test_random_architectures_give_the_numbers_of_the_reference()
