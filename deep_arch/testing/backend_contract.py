@@ -42,7 +42,7 @@ from deep_arch import ops
 from deep_arch.errors import BadArgument, DeepArchError, NotSpecified, NotSupported, ShapeMismatch
 from deep_arch.modules import Operation
 from deep_arch.specs import Spec
-from deep_arch.testing.network_spaces import Network, networks
+from deep_arch.testing.network_spaces import RandomNetwork, networks
 from deep_arch.testing.networks import NETWORKS
 from deep_arch.testing.operation_strategies import OPERATIONS
 from deep_arch.testing.parity import (
@@ -206,7 +206,7 @@ class BackendContract(BackendRunner):
     def test_random_architectures_give_the_numbers_of_the_reference(self) -> None:
         @settings(_FEW, max_examples=self.n_architectures)
         @given(networks(self.dtypes), st.integers(0, 99))
-        def agrees(network: Network, seed: int) -> None:
+        def agrees(network: RandomNetwork, seed: int) -> None:
             self.agree(network.space.sample(seed), network.inputs)
 
         agrees()

@@ -172,7 +172,7 @@ _MERGES: Mapping[str, Part] = {
 }
 
 
-class Network(NamedTuple):
+class RandomNetwork(NamedTuple):
     """A random space and what it is built on.
 
     Attributes:
@@ -186,14 +186,14 @@ class Network(NamedTuple):
     inputs: dict[str, Spec]
 
     def __repr__(self) -> str:
-        return f"Network{self.plan!r} on {', '.join(map(str, self.inputs.values()))}"
+        return f"RandomNetwork{self.plan!r} on {', '.join(map(str, self.inputs.values()))}"
 
 
 _LONGEST = (0, 7, 6, 4)  # cells along an axis, by the number of axes
 
 
 @st.composite
-def networks(draw: Callable[[Any], Any], dtypes: tuple[str, ...] = ("float32",), max_leaves: int = 3) -> Network:
+def networks(draw: Callable[[Any], Any], dtypes: tuple[str, ...] = ("float32",), max_leaves: int = 3) -> RandomNetwork:
     """Draw a space of networks with the specs of its inputs."""
     n = draw(st.integers(0, 3))
     is_text = n == 1 and draw(st.booleans())
@@ -207,7 +207,7 @@ def networks(draw: Callable[[Any], Any], dtypes: tuple[str, ...] = ("float32",),
     inputs = {"x": first if is_text else Spec(first.shape, dtype)}
     if plan[-1] is not None:
         inputs["other"] = Spec((WIDTH, *sizes), dtype)
-    return Network(plan, space_of(plan, is_text), inputs)
+    return RandomNetwork(plan, space_of(plan, is_text), inputs)
 
 
 def space_of(plan: Plan, is_text: bool) -> da.SearchSpace:

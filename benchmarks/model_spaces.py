@@ -1,0 +1,72 @@
+"""The models that backends are timed on, as fixed spaces, and how a built one is timed beside one written by hand."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import deep_arch as da
+from deep_arch import ops
+from deep_arch.fragments import Value
+
+ROUNDS = 60
+BATCH = 32
+
+Step = Callable[[], object]
+
+
+def block(filters: int) -> da.Module:
+    return da.sequential(lambda: ops.Conv2D(filters, 3, use_bias=False), lambda: ops.BatchNormalization(), ops.ReLU)
+
+
+@da.space
+def convolutional(x: Value) -> Value:
+    x = block(32)(x)
+    x = da.repeat(lambda: da.residual(lambda: block(32)), 3)(x)
+    x = block(64)(ops.MaxPooling2D()(x))
+    x = da.repeat(lambda: da.residual(lambda: block(64)), 3)(x)
+    return ops.Dense(10)(ops.GlobalAveragePooling2D()(x))
+
+
+@da.space
+def dense(x: Value) -> Value:
+    x = da.repeat(lambda: da.sequential(lambda: ops.Dense(512), ops.ReLU), 4)(x)
+    return ops.Dense(10)(x)
+
+
+@da.space
+def recurrent(x: Value) -> Value:
+    return ops.Dense(10)(ops.LSTM(64)(x))
+
+
+SPACES: dict[str, tuple[da.SearchSpace, da.Spec]] = {
+    "convolutional": (convolutional, da.image(3, 16, 16)),
+    "dense": (dense, da.vector(512)),
+    "recurrent": (recurrent, da.sequence(16, 32)),
+}
+
+
+def compare(name: str, built: Step, by_hand: Step, at_most: float) -> None:
+    """Print how long a training step of a built model takes, as a ratio to that of the same model written by hand.
+
+    The two run in turn; the median of the ratios of neighbouring rounds is printed.
+    """
+    for step in (built, by_hand):
+        for _ in range(3):  # the first steps compile
+            step()
+    pairs = [(_seconds(built), _seconds(by_hand)) for _ in range(ROUNDS)]
+    pairs += [pair[::-1] for pair in [(_seconds(by_hand), _seconds(built)) for _ in range(ROUNDS)]]
+    ratio = statistics.median(a / b for a, b in pairs)
+    milliseconds = statistics.median(b for _, b in pairs) * 1e3
+    print(f"{name:28}{milliseconds:9.2f} ms{ratio:16.3f} x{at_most:8} x")
+
+
+def _seconds(step: Step) -> float:
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def print_header() -> None:
+    print(f"{'model':28}{'by hand':>12}{'built / by hand':>18}{'at most':>10}")
