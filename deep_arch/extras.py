@@ -6,7 +6,17 @@ import importlib.util
 
 from deep_arch.errors import MissingDependency
 
-_EXTRA = {"torch": "torch", "matplotlib": "plot"}
+_EXTRA = {
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "jax": "jax",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
+    "tf2onnx": "onnx",
+    "matplotlib": "plot",
+}
 
 
 def missing(package: str) -> MissingDependency:
