@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
 
 from deep_arch.extras import missing
 
@@ -18,11 +17,12 @@ from deep_arch.backends.base import Step, lowering, plan, seed_number
 from deep_arch.backends.names import ModuleNames, identifier
 from deep_arch.backends.torch_emitter import Emitter as Emitter
 from deep_arch.backends.torch_emitter import Lowering as Lowering
+from deep_arch.backends.torch_initial import Undrawn, initialise, is_native, seeded
 from deep_arch.backends.torch_layouts import Place
 from deep_arch.backends.torch_model import Model, Record
 from deep_arch.backends.torch_ops import LOWERINGS
 from deep_arch.backends.torch_weights import get_weights as get_weights
-from deep_arch.backends.torch_weights import neutral_places
+from deep_arch.backends.torch_weights import places_of
 from deep_arch.backends.torch_weights import set_weights as set_weights
 from deep_arch.backends.torch_wrapped import as_torch
 from deep_arch.backends.torch_wrapped import wrap as wrap
@@ -43,6 +43,9 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
 
     An operation of your own is lowered by its method `to_torch(emit, specs, *nodes)`, which is asked before the table
     in `torch_ops`: see `Lowering` and `Emitter`.
+
+    Neutral operations begin with the weights that every backend draws for them from the same seed, in the type of their
+    inputs; wrapped classes and operations of your own draw theirs as torch does. See `get_weights`, `set_weights`.
 
     Args:
         architecture: what to build.
@@ -69,14 +72,16 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     graph, root, names = fx.Graph(), nn.Module(), ModuleNames(_RESERVED)
     places = [graph.placeholder(name if name != "self" else "self_") for name in todo.inputs]
     nodes, weights = dict(enumerate(places)), dict[str, Place]()
-    with _seeded(number):
+    with seeded(number) as drawn_from:
         for step in todo.steps:
             emit = Emitter(graph, root, names.path(step.module_address), step.sizes_vary, _dtype(step))
             lower: Lowering = lowering(step, LOWERINGS, "to_torch", "torch_backend", _EXAMPLE)
-            result = lower(emit, step.specs, *(nodes[i] for i in step.inputs))
+            with contextlib.nullcontext() if is_native(step) else Undrawn():
+                result = lower(emit, step.specs, *(nodes[i] for i in step.inputs))
             results = result if isinstance(result, tuple) else (result,)
             nodes |= zip(step.outputs, results, strict=True)
-            weights |= neutral_places(step, root, emit.target, native=hasattr(step.module, "to_torch"))
+            weights |= places_of(step, root, emit.target, is_native(step))
+        initialise(root, todo, weights, drawn_from)
     outputs = tuple(nodes[i] for i in todo.outputs)
     graph.output(outputs[0] if len(outputs) == 1 else outputs)
     _erase_unused(graph)
@@ -88,17 +93,6 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
 def _dtype(step: Step) -> torch.dtype | None:
     """Return the type of a step's weights; what was wrapped keeps its own."""
     return None if isinstance(step.module, Wrapped) else getattr(torch, step.dtype)
-
-
-@contextlib.contextmanager
-def _seeded(number: int | None) -> Generator[None, None, None]:
-    """Draw from a seed, on the CPU so that each device gets the same weights."""
-    if number is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):  # pyright: ignore[reportUnknownMemberType]
-        torch.default_generator.manual_seed(number)
-        yield
 
 
 def _erase_unused(graph: fx.Graph) -> None:

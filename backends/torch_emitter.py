@@ -25,7 +25,7 @@ class Emitter:
         target: the path of the operation's submodule, such as `repeat_1.conv2d`.
         sizes_vary: whether the same module is also called on inputs of another shape, so that nothing which
             depends on their spatial sizes may be fixed in its submodule.
-        dtype: what the floats of its submodule become; None leaves them as they are made.
+        dtype: of the floats of its submodule, if it is not made in another than torch's default; None for any.
     """
 
     def __init__(
@@ -58,8 +58,10 @@ class Emitter:
                 container.add_module(parent, nn.Module())
             container = container.get_submodule(parent)
         if not hasattr(container, leaf):
-            made = factory()
-            container.add_module(leaf, made if self.dtype is None else made.to(self.dtype))
+            layer = factory()
+            container.add_module(
+                leaf, layer if self.dtype in (None, torch.get_default_dtype()) else layer.to(self.dtype)
+            )
         return self._graph.call_module(target, nodes)
 
     def function(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:

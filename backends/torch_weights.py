@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -68,12 +68,17 @@ def get_gradients(model: nn.Module) -> dict[str, Array]:
 
 def write(place: Place, tensors: list[Tensor], weight: Any) -> None:
     """Copy a neutral weight into a model's tensors."""
-    # A copy, for torch warns of arrays that cannot be written to; it reads no other type of NumPy's extensions.
-    array = np.array(weight, np.float64 if tensors[0].dtype == torch.float64 else np.float32)
+    # torch warns of arrays that cannot be written to, and reads no types of NumPy's extensions.
+    array = np.require(weight, np.float64 if tensors[0].dtype == torch.float64 else np.float32, ["C", "W"])
     place.copy_into(tensors, torch.from_numpy(array))
 
 
-def neutral_places(step: Step, root: nn.Module, target: str, native: bool) -> dict[str, Place]:
+def tensors_at(root: nn.Module, place: Place) -> list[Tensor]:
+    """Return the tensors that hold a weight."""
+    return [_tensor(root, path) for path in place.paths]
+
+
+def places_of(step: Step, root: nn.Module, target: str, native: bool) -> dict[str, Place]:
     """Return where a step's submodule, at the path `target` of `root`, holds its weights, by their whole neutral names.
 
     Args:
@@ -101,8 +106,7 @@ def _native(root: nn.Module, target: str) -> dict[str, Place]:
 
 def _held(model: nn.Module, asker: str) -> list[tuple[str, Place, list[Tensor]]]:
     """Return the name, the place and the tensors of each weight."""
-    read: Callable[[str], Tensor] = lambda path: _tensor(model, path)  # noqa: E731
-    return [(name, place, [*map(read, place.paths)]) for name, place in record_of(model, asker).places.items()]
+    return [(name, place, tensors_at(model, place)) for name, place in record_of(model, asker).places.items()]
 
 
 def _tensor(model: nn.Module, path: str) -> Tensor:

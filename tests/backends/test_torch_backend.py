@@ -160,10 +160,12 @@ def conv_net(x: Any) -> Any:
 
 
 def test_without_a_seed_weights_come_from_the_global_generator() -> None:
-    torch.manual_seed(3)
-    model = build(conv_net, seed=None)
-    torch.manual_seed(3)
-    torch.testing.assert_close(model.conv2d.state_dict(), nn.Conv2d(4, 4, 3).state_dict())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        first, second = build(conv_net, seed=None), build(conv_net, seed=None)
+        torch.manual_seed(3)
+        torch.testing.assert_close(build(conv_net, seed=None).state_dict(), first.state_dict())
+    assert not torch.equal(first.conv2d.weight, second.conv2d.weight)
 
 
 def test_a_seed_that_is_no_int_is_refused() -> None:
