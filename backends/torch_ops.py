@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from deep_arch import ops
 from deep_arch.backends import torch_layers, torch_windows
+from deep_arch.backends.torch_batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from deep_arch.backends.torch_emitter import Emitter, Lowering
 from deep_arch.backends.torch_layout import channels_first, channels_last, in_either_layout
 from deep_arch.backends.torch_windows import brief
@@ -112,10 +113,12 @@ def _affine(op: Any, layer: nn.Module) -> nn.Module:
     return layer
 
 
+_BATCH_NORMS: tuple[Any, ...] = (BatchNorm1d, BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNorm1d)  # by rank, from 1
+
+
 def _batch_normalization(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
     spec = specs[0]
-    layer: Any = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.BatchNorm1d)[min(spec.rank, 5) - 1]
-    affine = op.scale or op.center
+    layer, affine = _BATCH_NORMS[min(spec.rank, 5) - 1], op.scale or op.center
     if spec.rank > 4:
         x = emit.function(torch.flatten, x, 2)  # torch stops at three axes after the channels
     # Keras's momentum is the part that stays, torch's the part that is new.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import warnings
 from typing import Any
 
 import pytest
@@ -102,9 +104,23 @@ def test_batch_normalization_has_the_momentum_of_keras(lowered: Any) -> None:
     model = lowered(ops.BatchNormalization(momentum=0.9, epsilon=1e-3), Spec((3, 4, 4))).train()
     model(x)
     torch.testing.assert_close(model.layer.running_mean, 0.1 * x.mean((0, 2, 3)))
+    torch.testing.assert_close(model.layer.running_var, 0.9 + 0.1 * x.var((0, 2, 3), correction=0))
     model.eval()
     mean, variance = (s[:, None, None] for s in (model.layer.running_mean, model.layer.running_var))
     torch.testing.assert_close(model(x), (x - mean) / torch.sqrt(variance + 1e-3))
+
+
+def test_batch_normalization_may_be_called_twice_in_training_and_compiled(lowered: Any) -> None:
+    model = lowered(ops.BatchNormalization(), Spec((3, 4, 4))).train()
+    assert repr(model.layer).startswith("BatchNorm2d(3, eps=0.001, momentum=0.01")
+    other, x = copy.deepcopy(model), torch.randn(4, 3, 4, 4)
+    compiled = torch.compile(other, backend="eager", fullgraph=True)
+    for run, layer in ((model, model.layer), (compiled, other.layer)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tracing asks tensors of its own for gradients that they do not keep
+            run(run(x)).pow(3).sum().backward()
+        assert layer.weight.grad is not None and layer.num_batches_tracked == 2
+    torch.testing.assert_close(other.layer.state_dict(), model.layer.state_dict())
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3, 4, 5, 6])
