@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import deep_arch as da
 from deep_arch import ops
@@ -113,7 +112,7 @@ def test_a_trial_shows_its_state() -> None:
 # --- tell ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("score", [2, 2.0, True + 1, np.float32(2), np.array(2.0), torch.tensor(2.0), (2,), [2.0]])
+@pytest.mark.parametrize("score", [2, 2.0, True + 1, (2,), [2.0]])
 def test_tell_takes_any_number(score: Any) -> None:
     trial, searcher = one()
     trial.tell(score)
@@ -122,7 +121,18 @@ def test_tell_takes_any_number(score: Any) -> None:
     assert searcher.told == [FinishedTrial(0, {UNITS: 3}, (2.0,))]
 
 
-@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, None, "0.5", 1j, torch.tensor(math.nan), 10**400])
+@pytest.mark.parametrize(("library", "kind"), [("numpy", "float32"), ("numpy", "array"), ("torch", "tensor")])
+def test_tell_and_report_take_the_numbers_of_libraries(library: str, kind: str) -> None:
+    number = getattr(pytest.importorskip(library), kind)
+    trial, searcher = one()
+    trial.report(number(0.5), step=0)
+    trial.tell(number(2.0))
+    assert type(trial.score) is float and searcher.told == [FinishedTrial(0, {UNITS: 3}, (2.0,), {0: 0.5})]
+    with pytest.warns(SearchWarning, match="a score must be a finite number"):
+        one()[0].tell(number(math.nan))
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, None, "0.5", 1j, 10**400])
 def test_a_score_that_is_no_finite_number_is_a_failure_with_a_warning(score: Any) -> None:
     trial, searcher = one()
     with pytest.warns(
@@ -235,7 +245,7 @@ def test_reports_reach_the_searcher() -> None:
     trial, searcher = one()
     trial.report(0.5, step=0)
     assert not trial.should_stop()
-    trial.report(torch.tensor(0.75), step=1)
+    trial.report(0.75, step=1)
     assert trial.should_stop()
     trial.report(0.8, step=1)
     trial.tell(1)
