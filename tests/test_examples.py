@@ -60,3 +60,31 @@ def test_digits_searches_tests_and_draws(
         torch.set_num_threads(n_threads)
     assert "Test accuracy of trial" in capsys.readouterr().out
     assert {"space.svg", "best.svg", "accuracy.svg", "steps"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_pipelines_searches_tests_and_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = runpy.run_path(str(EXAMPLES / "pipelines.py"))["main"]
+    monkeypatch.setattr(
+        sys, "argv", ["pipelines.py", "--trials", "2", "--repeats", "1", "--seed", "5", "--output", str(tmp_path)]
+    )
+    main()
+    shown = capsys.readouterr().out
+    rows = [line.split() for line in shown.splitlines() if line.startswith(("deep_arch,", "scikit-learn,"))]
+    assert [row[0] for row in rows] == ["deep_arch,", "scikit-learn,"]
+    assert all(50 < float(row[3]) < 100 for row in rows), "accuracies on test images"
+    assert rows[0][-1] == "1", "a pipeline that cannot be fitted is a failed trial"
+    assert "Pipeline(steps=" in shown
+    assert {path.name for path in tmp_path.iterdir()} == {"space.svg", "best.svg", "accuracy.svg"}
+
+
+def test_pipelines_fit_what_each_searches() -> None:
+    example = runpy.run_path(str(EXAMPLES / "pipelines.py"))
+    space: da.SearchSpace = example["pipelines"]
+    for seed in range(100):
+        steps = [estimator.get_params() for _, estimator in example["resolve"](space.sample(seed=seed)).steps]
+        widths = [step["k"] for step in steps if "k" in step] or [64]
+        components = [step["n_components"] for step in steps if "svd_solver" in step]
+        assert all(1 <= n <= widths[0] for n in components), "no more components than features"
+    assert len(example["flat_space"]()) == 5 * 3 * 3 * 15
