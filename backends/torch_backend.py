@@ -18,9 +18,10 @@ from deep_arch.backends.names import ModuleNames, identifier
 from deep_arch.backends.torch_emitter import Emitter as Emitter
 from deep_arch.backends.torch_emitter import Lowering as Lowering
 from deep_arch.backends.torch_initial import Undrawn, initialise, is_native, seeded
-from deep_arch.backends.torch_layouts import Place
 from deep_arch.backends.torch_model import Model, Record
+from deep_arch.backends.torch_onnx import export_onnx as export_onnx
 from deep_arch.backends.torch_ops import LOWERINGS
+from deep_arch.backends.torch_places import Place
 from deep_arch.backends.torch_weights import get_weights as get_weights
 from deep_arch.backends.torch_weights import places_of
 from deep_arch.backends.torch_weights import set_weights as set_weights

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from deep_arch.backends.base import Step, check_weights
-from deep_arch.backends.torch_layouts import Place, places, plain
 from deep_arch.backends.torch_model import record_of
+from deep_arch.backends.torch_places import Place, places, plain
 
 Array = npt.NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""How torch arranges the numbers of each neutral weight.
+"""Where a model of torch holds each neutral weight, and how it arranges its numbers.
 
 A neutral weight is one tensor of torch, split into axes, with its parts in another order and its axes permuted; or a
 stack of several such.
