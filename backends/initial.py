@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from deep_arch.modules import Operation
 from deep_arch.weights import Weight
 
 Array = npt.NDArray[Any]
+
+_NUMPY_TYPES = {"bfloat16": "float32"}
+"""What stands for types that NumPy lacks."""
 
 
 def draw_weights(plan: Plan, seed: int) -> dict[str, Array]:
@@ -26,32 +30,30 @@ def draw_weights(plan: Plan, seed: int) -> dict[str, Array]:
         if isinstance(step.module, Operation) and not step.tied:
             for name, weight in step.module.weights(*step.specs).items():
                 path = f"{step.path}.{name}"
-                weights[path] = draw(weight, _generator(seed, path)).astype(step.dtype)
+                drawn = draw(weight, (seed % 2**64, zlib.crc32(path.encode())))
+                weights[path] = drawn.astype(_NUMPY_TYPES.get(step.dtype, step.dtype), copy=False)
     return weights
 
 
-def _generator(seed: int, name: str) -> np.random.Generator:
-    return np.random.default_rng([seed % 2**64, zlib.crc32(name.encode())])
-
-
-def draw(weight: Weight, rng: np.random.Generator) -> Array:
+def draw(weight: Weight, seed: Sequence[int]) -> Array:
     """Return numbers for one weight; see `deep_arch.weights.Initial` for what the distributions are."""
     initial = weight.initial
+    if initial == "unit_forget":
+        return np.repeat(np.array([0.0, 1.0, 0.0, 0.0], np.float32), weight.size // 4)
+    if not isinstance(initial, str):
+        return np.full(weight.shape, initial, np.float32)
+    rng = np.random.default_rng(seed)
     if initial == "glorot_uniform":
         limit = math.sqrt(6.0 / max(sum(weight.fans), 1))
         return _uniform(limit, weight.shape, rng)
-    if initial == "uniform":
-        return _uniform(0.05, weight.shape, rng)
-    if initial == "orthogonal":
-        return _orthogonal(weight.shape, rng)
-    if initial == "unit_forget":
-        quarter = weight.size // 4
-        return np.repeat(np.array([0.0, 1.0, 0.0, 0.0], np.float32), quarter)
-    return np.full(weight.shape, initial, np.float32)
+    return _uniform(0.05, weight.shape, rng) if initial == "uniform" else _orthogonal(weight.shape, rng)
 
 
 def _uniform(limit: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    return (2.0 * rng.random(shape, np.float32) - 1.0) * np.float32(limit)
+    numbers = rng.random(shape, np.float32)
+    numbers -= np.float32(0.5)
+    numbers *= np.float32(2.0 * limit)
+    return numbers
 
 
 def _orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
