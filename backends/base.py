@@ -101,7 +101,12 @@ def plan(architecture: Architecture, inputs: Inputs, backend: str, as_native: As
 
 
 def check_specified(architecture: Architecture, backend: str) -> None:
-    """Raise NotSpecified where hyperparameters are left without a value."""
+    """Raise NotSpecified where hyperparameters are left without a value, BadArgument where there is no architecture."""
+    if not isinstance(architecture, Architecture):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise BadArgument(
+            f"{backend}.build: expected an architecture.\n  Got {architecture!r} ({type(architecture).__name__}).\n"
+            "  Take one of a space, such as space.sample(seed=0) or space.at(values)."
+        )
     if architecture.is_specified:
         return
     # A sub-space made by `where` has nothing left to assign, while other hyperparameters may be open.

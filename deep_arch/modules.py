@@ -190,6 +190,11 @@ class Wrapped(Module):
     def __init__(
         self, factory: Callable[..., Any], arguments: Mapping[str, Any], name: str | None = None, outputs: int = 1
     ) -> None:
+        if type(outputs) is not int or outputs < 1:
+            raise BadArgument(
+                f"wrap: outputs must be a positive int.\n  Got {outputs!r} ({type(outputs).__name__}).\n"
+                "  Give how many values a call returns, such as outputs=2."
+            )
         self.factory = factory
         self._n_outputs = outputs
         super().__init__(arguments, name, snake_case(getattr(factory, "__name__", type(factory).__name__)))

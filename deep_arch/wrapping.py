@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deep_arch.errors import BadArgument, nearest
+from deep_arch.fragments import Value
 from deep_arch.modules import Wrapped
 
 
@@ -17,6 +18,13 @@ def bind(factory: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     Raises:
         BadArgument: the factory does not take them; positional arguments that it does not name.
     """
+    for given in (*args, *kwargs.values()):
+        if isinstance(given, Value):
+            raise BadArgument(
+                f"{getattr(factory, '__name__', factory)}: a module is made with its arguments, and then called on "
+                f"values.\n  Got {given!r} for an argument.\n"
+                "  Write wrapped(argument=...)(x); where a function of values is expected, `lambda: wrapped(...)`."
+            )
     try:
         signature = inspect.signature(factory)
     except (TypeError, ValueError):  # some builtins have no signature

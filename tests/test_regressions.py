@@ -268,3 +268,14 @@ def test_arrays_as_options() -> None:
     assert da.Architecture.from_json(architecture.to_json(), space) == architecture
     with pytest.raises(InvalidDomain, match="options must differ"):
         da.choice([numpy.arange(2), numpy.arange(2)])
+
+
+def test_wrapped_modules_refuse_values_as_arguments_and_wrong_numbers_of_outputs() -> None:
+    def scale(factor: Any) -> Any:
+        return lambda x: factor * x
+
+    with pytest.raises(BadArgument, match=r"scale: a module is made with its arguments(.|\n)*lambda: wrapped"):
+        da.space(lambda x: da.or_([da.wrap(scale)])(x)).sample(0)
+    for outputs in (0, "2", True):
+        with pytest.raises(BadArgument, match="outputs must be a positive int"):
+            da.wrap(scale, outputs=outputs)(factor=2)  # type: ignore[arg-type]

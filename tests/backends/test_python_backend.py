@@ -309,3 +309,8 @@ def test_exceptions_of_factories_say_where() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         program_of(lambda x: da.repeat(lambda: da.wrap(lambda n: 1 // n)(n=da.choice([0]), name="bad"), 1)(x))
     assert notes(caught.value) == ["while making repeat[0]/bad with n=0"]
+
+
+def test_a_space_is_no_architecture() -> None:
+    with pytest.raises(BadArgument, match=r"expected an architecture(.|\n)*sample"):
+        python_backend.build(da.space(lambda x: ops.Identity()(x)))  # type: ignore[arg-type]
