@@ -30,6 +30,19 @@ def test_first_search_runs() -> None:
     assert run.stdout.count("%") == 10 and "parameters" in run.stdout
 
 
+@pytest.mark.slow
+def test_training_goes_on_in_another_framework(tmp_path: Path) -> None:
+    for package in ("keras", "jax", "onnxruntime", "onnxscript"):
+        pytest.importorskip(package)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent), "KERAS_BACKEND": "jax"}
+    command = [sys.executable, str(EXAMPLES / "continue_training.py"), "--output", str(tmp_path / "network.onnx")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    first, moved, trained, back, exported = (float(line.split()[-2]) for line in run.stdout.splitlines()[1:])
+    assert moved == pytest.approx(first, rel=1e-4) and trained < moved
+    assert back == pytest.approx(trained, rel=1e-4) and exported == pytest.approx(trained, rel=1e-4)
+
+
 def test_every_digit_network_fits_its_images(digits: dict[str, Any]) -> None:
     space: da.SearchSpace = digits["digit_net"]
     for seed in range(50):
