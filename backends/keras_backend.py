@@ -1,0 +1,118 @@
+"""Keras: from an architecture to a functional keras.Model, on TensorFlow, PyTorch or JAX."""
+
+# Keras has no types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Generator
+from typing import Any
+
+from deep_arch.errors import MissingDependency
+from deep_arch.extras import missing
+
+try:
+    import keras
+except ImportError as error:
+    if (error.name or "").partition(".")[0] == "keras":
+        raise missing("keras") from error
+    raise MissingDependency(
+        f"keras: needs the framework that it runs on, {error.name}.\n  Got an environment without it.\n"
+        f"  Install it with: pip install {error.name}\n"
+        "  Or set KERAS_BACKEND to one that is installed, of tensorflow, torch and jax, before keras is imported."
+    ) from error
+
+from deep_arch.architecture import Architecture, Inputs
+from deep_arch.backends.base import Plan, lowering, plan, seed_number
+from deep_arch.backends.initial import draw_weights
+from deep_arch.backends.keras_emitter import Emitter as Emitter
+from deep_arch.backends.keras_emitter import Lowering as Lowering
+from deep_arch.backends.keras_emitter import Names
+from deep_arch.backends.keras_export import export_onnx as export_onnx
+from deep_arch.backends.keras_ops import LOWERINGS
+from deep_arch.backends.keras_specs import native_dtype, native_shape
+from deep_arch.backends.keras_weights import CALLS, named_variables
+from deep_arch.backends.keras_weights import get_weights as get_weights
+from deep_arch.backends.keras_weights import set_weights as set_weights
+from deep_arch.backends.keras_wrapped import as_keras
+from deep_arch.backends.keras_wrapped import wrap as wrap
+from deep_arch.backends.names import identifier
+
+_EXAMPLE = """Give the class a method `to_keras(self, emit, specs, *tensors)` that returns the tensor of its output,
+  such as `return emit.layer(keras.layers.ReLU, *tensors)`, or make the module with keras_backend.wrap(a_class)."""
+
+
+def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -> keras.Model:
+    """Return a specified architecture as a functional Keras model with new weights.
+
+    The model takes the array of the space's input, or of several inputs a list in their order or a dict by name, and
+    returns an array, or a list of several. Arrays are (batch, *spatial, channels), whatever Keras's own setting.
+    Layers are named after addresses: that of `repeat[1]/conv2d` is `repeat_1-conv2d`, on every machine. Modules that
+    were called several times share one layer. Models compile, train, save, load and draw as those written by hand.
+
+    An operation of your own is lowered by its method `to_keras(emit, specs, *tensors)`, which is asked before the table
+    in `keras_ops`: see `Lowering` and `Emitter`.
+
+    Args:
+        architecture: what to build.
+        inputs: one spec, or one for each of the space's inputs by name.
+        seed: what weights and dropout are drawn from, which leaves the global generators as they were. None takes a
+            seed from the generator that `keras.utils.set_random_seed` governs.
+
+    Raises:
+        NotSpecified: hyperparameters are left without a value.
+        ShapeMismatch: an operation that its inputs do not fit.
+        NotSupported: an operation without lowering, or a type that Keras's backend does not have.
+        BadArgument: `seed` is no int, an input has no spec, or an argument is of the wrong kind.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> net = da.space(lambda x: da.repeat(lambda: ops.Conv2D(da.choice([8, 16]), 3), 2)(x))
+        >>> model = build(net.sample(seed=0), da.image(channels=3, height=32, width=32), seed=0)
+        >>> model.output_shape[:3], [layer.name for layer in model.layers]
+        ((None, 32, 32), ['x', 'repeat_0-conv2d', 'repeat_1-conv2d'])
+    """
+    number = seed_number(seed, "keras_backend")
+    todo = plan(architecture, inputs, "keras_backend", as_keras)
+    names = Names(todo.inputs, random.getrandbits(63) if number is None else number, number is not None)
+    places = [
+        keras.Input(native_shape(spec), dtype=native_dtype(spec, name), name=name)
+        for name, spec in zip(todo.inputs, todo.specs, strict=False)
+    ]
+    with _state_kept():
+        outputs = _write(todo, names, places)
+    model = keras.Model(
+        places[0] if len(places) == 1 else places,
+        outputs[0] if len(outputs) == 1 else outputs,
+        name=identifier(architecture.space.name),
+    )
+    setattr(model, CALLS, tuple(names.layers))
+    variables = named_variables(model)
+    for name, array in draw_weights(todo, names.seed).items():
+        variables[name].assign(array.reshape(variables[name].shape))
+    return model
+
+
+def _write(todo: Plan, names: Names, places: list[Any]) -> list[Any]:
+    """Call the layers of every step, and return the outputs."""
+    tensors = dict(enumerate(places))
+    for step in todo.steps:
+        emit = Emitter(names, step)
+        lower: Lowering = lowering(step, LOWERINGS, "to_keras", "keras_backend", _EXAMPLE)
+        result = lower(emit, step.specs, *(tensors[i] for i in step.inputs))
+        results = result if isinstance(result, tuple) else (result,)
+        tensors |= zip(step.outputs, results, strict=True)
+    return [tensors[i] for i in todo.outputs]
+
+
+@contextlib.contextmanager
+def _state_kept() -> Generator[None, None, None]:
+    """Leave Python's generator, from which Keras draws, as it was."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
