@@ -22,6 +22,8 @@ bench: .venv/test .venv/bench  ## print speed as ratios to hand-written code and
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/torch_models.py
+	$(BIN)/python benchmarks/tensorflow_models.py
+	for backend in tensorflow torch jax; do KERAS_BACKEND=$$backend $(BIN)/python benchmarks/keras_models.py; done
 
 .venv/python: ; $(PYTHON) -m venv .venv && touch $@
 
@@ -37,4 +39,4 @@ graphviz:  ## the program `dot`, which draws the pictures
 	else echo "Install Graphviz first: https://graphviz.org/download/"; exit 1; fi; }
 
 clean:
-	rm -rf .venv build dist *.egg-info demo
+	rm -rf .venv build dist *.egg-info demo pipelines network.onnx
