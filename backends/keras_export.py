@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from typing import Any
 
 import keras
 
+from deep_arch.errors import NotSupported
 from deep_arch.extras import require
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -18,6 +23,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "torch": ("onnx", "onnxscript"),
     "jax": ("onnx", "jax2onnx"),
 }
+_BATCH = 2  # of the example that torch traces; 1 would be taken for a constant
 
 
 def export_onnx(model: keras.Model, path: str | os.PathLike[str]) -> None:
@@ -30,12 +36,61 @@ def export_onnx(model: keras.Model, path: str | os.PathLike[str]) -> None:
         path: where to write the file.
 
     Raises:
-        MissingDependency: a package that Keras exports with, on its backend, is not installed.
+        MissingDependency: a package that Keras's backend exports with is not installed.
+        NotSupported: that package cannot export a layer of the model.
     """
-    for package in _NEEDED.get(keras.config.backend(), ()):
+    backend = keras.config.backend()
+    for package in _NEEDED.get(backend, ()):
         require(package)
+    try:
+        with _quiet():
+            (_export_torch if backend == "torch" else _export)(model, os.fspath(path))
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # torch wraps what happened in several reports
+            cause = cause.__cause__
+        raise NotSupported(
+            f"{model.name}: expected layers that Keras on {backend} can export to ONNX.\n"
+            f"  Got {type(cause).__name__}: {cause}.\n"
+            "  Leave out the layer that it names, or build the architecture with another backend."
+        ) from error
+
+
+def _export(model: Any, path: str) -> None:
     inputs = [keras.InputSpec(dtype=x.dtype, shape=x.shape, name=x.name) for x in model.inputs]
     signature = inputs if len(inputs) == 1 else [inputs]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # exporters warn of how they work, and of what they will do in years to come
-        model.export(os.fspath(path), format="onnx", verbose=False, input_signature=signature)
+    model.export(path, format="onnx", verbose=False, input_signature=signature)
+
+
+def _export_torch(model: Any, path: str) -> None:
+    """Export by torch.export, which Keras does for a fixed batch only."""
+    import torch
+
+    class Inference(torch.nn.Module):
+        def forward(self, *arrays: Any) -> Any:
+            return model(arrays[0] if len(arrays) == 1 else list(arrays), training=False)
+
+    examples = [keras.ops.zeros((_BATCH, *x.shape[1:]), x.dtype) for x in model.inputs]
+    batch = torch.export.Dim("batch")
+    program: Any = torch.onnx.export(
+        Inference().eval(),
+        tuple(examples),
+        input_names=[x.name for x in model.inputs],
+        dynamic_shapes=(tuple({0: batch} for _ in examples),),
+        verbose=False,
+    )
+    program.save(path, external_data=False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Generator[None, None, None]:
+    """Exporters print and warn of how they work, and of what they will do in years to come."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

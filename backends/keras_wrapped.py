@@ -66,7 +66,7 @@ class KerasModule(Wrapped):
 
     def to_keras(self, emit: Emitter, specs: Sequence[Spec], *tensors: Tensor) -> Lowered:
         """Call the layer in a model."""
-        layer = emit.adopt(lambda: _made(self.base_name, self.factory, self.arguments, emit.dtype))
+        layer = emit.adopt(lambda: _made(self.base_name, self.factory, self.arguments, specs))
         outputs = _outputs(_called(layer, tensors))
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -120,13 +120,13 @@ def as_keras(module: Wrapped) -> KerasModule:
     return KerasModule(module.factory, module.arguments, module.base_name, module.n_outputs)
 
 
-def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any], dtype: str) -> Any:
-    with _default_dtype(dtype):
+def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any], inputs: Sequence[Spec]) -> Any:
+    with _default_dtype(inputs[0].dtype):
         made = factory(**arguments)
         if isinstance(made, keras.layers.Layer):
             return made
         if callable(made):
-            return keras.layers.Lambda(made)
+            return keras.layers.Lambda(made if len(inputs) == 1 else lambda tensors: made(*tensors))
     raise BadArgument(
         f"{name}: expected the factory to make a Keras layer or a function of arrays.\n"
         f"  Got {made!r} ({type(made).__name__}).\n  Wrap a Keras class, or a function that returns a function."
@@ -135,9 +135,9 @@ def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any], 
 
 @contextlib.contextmanager
 def _default_dtype(dtype: str) -> Generator[None, None, None]:
-    """Make layers of another type than float32, which is left to the user's own setting."""
+    """Make layers compute in the type of floats that they are given; float32 is left to the user's own setting."""
     before = keras.config.dtype_policy()
-    if dtype != "float32":
+    if "float" in dtype and dtype != "float32":
         keras.config.set_dtype_policy(dtype)
     try:
         yield
@@ -149,8 +149,7 @@ def _called(layer: Any, tensors: Sequence[Any]) -> Any:
     """Call a layer on its inputs: one by one, or in a list where its `call` has one place for them, as merges have."""
     if len(tensors) == 1:
         return layer(*tensors)
-    function = layer.function if isinstance(layer, keras.layers.Lambda) else layer.call
-    parameters = inspect.signature(function).parameters.values()
+    parameters = inspect.signature(layer.call).parameters.values()
     required = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
     several = len(required) > 1 or any(p.kind is p.VAR_POSITIONAL for p in required)
     return layer(*tensors) if several else layer(list(tensors))
@@ -173,10 +172,9 @@ def _remembered(
 def _measure(
     name: str, factory: Callable[..., Any], arguments: Mapping[str, Any], inputs: tuple[Spec, ...]
 ) -> Measured:
-    dtype = inputs[0].dtype if "float" in inputs[0].dtype else "float32"
     state = random.getstate()  # Keras draws from it, for weights that nothing will use
     try:
-        layer = _made(name, factory, arguments, dtype)
+        layer = _made(name, factory, arguments, inputs)
         tensors = [keras.KerasTensor((None, *native_shape(x)), native_dtype(x, name)) for x in inputs]
         outputs = _outputs(_called(layer, tensors))
     except BadArgument:

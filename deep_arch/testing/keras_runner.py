@@ -2,7 +2,7 @@
 
 # Keras and the frameworks below it are not typed throughout.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportMissingModuleSource=false
+# pyright: reportMissingModuleSource=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _in_order(model: Any, by_name: Mapping[str, Any]) -> Any:
     return given if len(given) > 1 else given[0]
 
 
-def _tensorflow(task: Task) -> tuple[list[Any], list[Any]]:
+def _tensorflow(task: Task) -> Sequence[Any]:
     import tensorflow as tf
 
     tensors = {name: tf.constant(x) for name, x in task.arrays.items()}
@@ -77,11 +77,11 @@ def _tensorflow(task: Task) -> tuple[list[Any], list[Any]]:
         tape.watch(by[0])
         outputs = _outputs(task.model, tensors, task.training)
         loss = [tf.reduce_sum(y * c) for y, c in zip(outputs, task.cotangents, strict=True)]
-    gradients = tape.gradient(loss, by, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    gradients: Any = tape.gradient(loss, by, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return tuple([tf.convert_to_tensor(g).numpy() for g in group] for group in gradients)
 
 
-def _torch(task: Task) -> tuple[list[Any], list[Any]]:
+def _torch(task: Task) -> Sequence[Any]:
     import torch
 
     tensors = {
@@ -101,7 +101,7 @@ def _torch(task: Task) -> tuple[list[Any], list[Any]]:
     return tuple([(zero(x) if x.grad is None else x.grad).detach().numpy() for x in group] for group in by)
 
 
-def _jax(task: Task) -> tuple[list[Any], list[Any]]:
+def _jax(task: Task) -> Sequence[Any]:
     import jax
 
     model = task.model
@@ -122,7 +122,7 @@ def _jax(task: Task) -> tuple[list[Any], list[Any]]:
     return by_input, [by_variable[id(v)] for v in task.variables]
 
 
-_GRADIENTS: Mapping[str, Callable[[Task], tuple[list[Any], list[Any]]]] = {
+_GRADIENTS: Mapping[str, Callable[[Task], Sequence[Any]]] = {
     "tensorflow": _tensorflow,
     "torch": _torch,
     "jax": _jax,

@@ -1,7 +1,8 @@
-"""Fixtures of the torch backend's tests: one operation as a model."""
+"""Fixtures of the torch backend's tests: one operation as a model. And which files are collected."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 
 from deep_arch.modules import Operation
 from deep_arch.specs import Spec
+
+# A process has one Keras backend: `test_keras_backends.py` runs the file on each.
+collect_ignore = [] if "KERAS_BACKEND" in os.environ else ["test_keras_backend.py"]
 
 
 def _lowered(op: Operation, *specs: Spec, sizes_vary: bool = False) -> Any:

@@ -1,0 +1,26 @@
+"""The tests of the Keras backend, on each backend of Keras: it takes one in a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+_FILE = Path(__file__).with_name("test_keras_backend.py")
+_ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+def test_the_keras_backend_on(backend: str) -> None:
+    for package in ("keras", backend):
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(_FILE)]
+    done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
