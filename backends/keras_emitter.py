@@ -80,18 +80,19 @@ class Emitter:
         self.seed = number if names.seeded else None
         random.seed(number)  # which Keras draws from where it is given no seed; `build` restores its state
 
-    def layer(self, factory: Callable[..., Any], *tensors: Any, name: str = "") -> Any:
+    def layer(self, factory: Callable[..., Any], *tensors: Any, name: str = "", **options: Any) -> Any:
         """Call a layer, which `factory` makes the first time that the operation's module is called.
 
         Args:
             factory: called as factory(name=..., dtype=...), such as a class of layers or a functools.partial of one.
             tensors: what the layer is called on.
             name: tells the layers of one operation apart; empty where there is only one.
+            options: other arguments of the layer's `call`.
         """
         path = f"{self.path}.{name}" if name else self.path
         if path not in self._names.layers:
             self._names.layers[path] = factory(name=self._names.claim(path), dtype=self.dtype)
-        return self._names.layers[path](*tensors)
+        return self._names.layers[path](*tensors, **options)
 
     def adopt(self, make: Callable[[], Any]) -> Any:
         """Return the layer of the operation's module, which `make` makes the first time without a name."""

@@ -74,7 +74,11 @@ def _prelu(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
 def _attention(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:
     query, value = xs[0], xs[min(1, len(xs) - 1)]
     make = partial(layers.MultiHeadAttention, op.num_heads, op.key_dim, op.value_dim, op.dropout, op.use_bias)
-    return emit.layer(partial(make, seed=emit.seed), query, value, *xs[2:])
+    make = partial(make, seed=emit.seed)
+    if op.value_dim in (None, op.key_dim):
+        return emit.layer(make, query, value, *xs[2:])
+    # JAX's fused attention has one size for keys and values, and Keras leaves it aside where scores are asked for.
+    return emit.layer(make, query, value, *xs[2:], return_attention_scores=True)[0]
 
 
 def _drop_path(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
