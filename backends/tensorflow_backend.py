@@ -1,0 +1,165 @@
+"""TensorFlow without Keras: from an architecture to a tf.Module."""
+
+# TensorFlow has few types.
+# pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import zlib
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
+
+from deep_arch.extras import missing
+
+try:
+    import tensorflow as tf
+except ImportError as error:
+    raise missing("tensorflow") from error
+
+from deep_arch.architecture import Architecture, Inputs
+from deep_arch.backends.base import Plan, Step, lowering, plan, seed_number
+from deep_arch.backends.initial import draw_weights
+from deep_arch.backends.names import identifier
+from deep_arch.backends.tensorflow_call import Call as Call
+from deep_arch.backends.tensorflow_call import Lowering as Lowering
+from deep_arch.backends.tensorflow_model import Model as Model
+from deep_arch.backends.tensorflow_model import Program, Run, known
+from deep_arch.backends.tensorflow_model import get_weights as get_weights
+from deep_arch.backends.tensorflow_model import set_weights as set_weights
+from deep_arch.backends.tensorflow_onnx import export_onnx as export_onnx
+from deep_arch.backends.tensorflow_ops import LOWERINGS
+from deep_arch.backends.tensorflow_wrapped import TensorFlowModule, as_tensorflow, calling, native_variables
+from deep_arch.backends.tensorflow_wrapped import wrap as wrap
+from deep_arch.modules import Operation
+from deep_arch.specs import Spec
+from deep_arch.weights import Weight
+
+_EXAMPLE = """Give the class a method `to_tensorflow(self, call, *tensors)` that returns its output, such as
+  `return tf.nn.relu(*tensors)`, or make the module with tensorflow_backend.wrap(a_tf_module_class)."""
+
+
+def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -> Model:
+    """Return a specified architecture as a TensorFlow model with new weights.
+
+    The model is called as model(x, training=False), or with the space's inputs by name, and returns a tensor, or a
+    tuple of several. Tensors are (batch, *spatial, channels). Variables are named after addresses: those of
+    `repeat[1]/conv2d` are `repeat_1/conv2d/kernel` and so on. Modules that were called several times share theirs.
+
+    tf.train.Checkpoint(model=model) saves and restores all state, and tf.saved_model.save(model, folder) saves the
+    model in inference, for any batch.
+
+    An operation of your own is lowered by its method `to_tensorflow(call, *tensors)`, which is asked before the table
+    in `tensorflow_ops`: see `Lowering` and `Call`. Its variables are those that its `weights` names.
+
+    Args:
+        architecture: what to build.
+        inputs: one spec, or one for each of the space's inputs by name.
+        seed: what weights, and dropout and noise in training, are drawn from; TensorFlow's global generator stays as it
+            was. None draws a seed from that generator.
+
+    Raises:
+        NotSpecified: hyperparameters are left without a value.
+        ShapeMismatch: an operation that its inputs do not fit.
+        NotSupported: an operation without lowering.
+        BadArgument: `seed` is no int, an input has no spec, or an argument is of the wrong kind.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> net = da.space(lambda x: da.repeat(lambda: ops.Conv2D(da.choice([8, 16]), 3), 2)(x))
+        >>> model = build(net.sample(seed=0), da.image(channels=3, height=32, width=32), seed=0)
+        >>> model(tf.zeros((4, 32, 32, 3))).shape[0], list(model.weights)[:2]
+        (4, ['repeat_0.conv2d.kernel', 'repeat_0.conv2d.bias'])
+    """
+    number = seed_number(seed, "tensorflow_backend")
+    todo = plan(architecture, inputs, "tensorflow_backend", as_tensorflow)
+    drawn_from = int(tf.random.uniform((), maxval=2**62, dtype=tf.int64)) if number is None else number % 2**62
+    natives = {step.path: _native(step, number) for step in todo.steps if _wraps(step) and not step.tied}
+    weights = _variables(todo, drawn_from, natives)
+    generator = tf.random.Generator.from_seed(drawn_from, alg="philox")  # the same on every device
+    runs = tuple([_run(todo, step, weights, natives, generator) for step in todo.steps])
+    specs = dict(zip(todo.inputs, todo.specs, strict=False))
+    program = Program(specs, runs, tuple(zip(todo.output_names, todo.outputs, strict=True)))
+    return Model(identifier(architecture.space.name), program, weights, natives, generator)
+
+
+def _wraps(step: Step) -> bool:
+    return isinstance(step.module, TensorFlowModule)
+
+
+def _native(step: Step, seed: int | None) -> Callable[..., Any]:
+    with contextlib.nullcontext() if seed is None else _seeded(zlib.crc32(f"{seed} {step.path}".encode())):
+        module: Any = step.module
+        return module.made(step.specs)  # type: ignore[no-any-return]
+
+
+@contextlib.contextmanager
+def _seeded(number: int) -> Generator[None, None, None]:
+    """Let a module draw its weights from a seed, and TensorFlow's global generator go on as though it had not."""
+    from tensorflow.python.eager import context  # there is no public way to read the state of that generator
+
+    state: Any = context.context()
+    seed, rng = state._seed, getattr(state, "_rng", None)  # which there is only once a seed was set
+    tf.random.set_seed(number)
+    try:
+        yield
+    finally:
+        state._seed, state._rng = seed, rng
+
+
+def _variables(todo: Plan, seed: int, natives: Mapping[str, Any]) -> dict[str, tf.Variable]:
+    """Return the variables by neutral name, in the order of the calls."""
+    drawn, variables = draw_weights(todo, seed), dict[str, Any]()
+    for step in todo.steps:
+        if step.tied:
+            continue
+        if _wraps(step):
+            variables.update(native_variables(natives[step.path], step.path))
+        for path, weight in _weights(step).items():
+            name = path.replace(".", "/")
+            initial: Any = drawn[path]
+            variables[path] = tf.Variable(initial, weight.trained, name=name, dtype=step.dtype)
+    return variables
+
+
+def _weights(step: Step) -> dict[str, Weight]:
+    """Return the weights of a neutral operation, by their whole names."""
+    module = step.module
+    held = module.weights(*step.specs) if isinstance(module, Operation) else {}
+    return {f"{step.path}.{name}": weight for name, weight in held.items()}
+
+
+def _run(
+    todo: Plan,
+    step: Step,
+    weights: Mapping[str, tf.Variable],
+    natives: Mapping[str, Any],
+    generator: tf.random.Generator,
+) -> Run:
+    """Return what runs a step."""
+    if _wraps(step):
+        lower = {flag: calling(natives[step.path], flag) for flag in (False, True)}
+    else:
+        function = lowering(step, LOWERINGS, "to_tensorflow", "tensorflow_backend", _EXAMPLE)
+        held = {path.removeprefix(f"{step.path}."): weights[path] for path in _weights(step)}
+        calls = {flag: Call(held, step.specs, flag, generator) for flag in (False, True)}
+        lower = {flag: functools.partial(function, call) for flag, call in calls.items()}
+        if not hasattr(step.module, "to_tensorflow"):  # a tf.function would rewrite each line of ours in vain
+            lower = {flag: tf.autograph.experimental.do_not_convert(ours) for flag, ours in lower.items()}
+            return Run(lower, step.inputs, step.outputs)
+    specs = [todo.specs[i] for i in step.outputs]
+    return Run({flag: _checked(theirs, specs) for flag, theirs in lower.items()}, step.inputs, step.outputs)
+
+
+def _checked(function: Callable[..., Any], specs: Sequence[Spec]) -> Callable[..., Any]:
+    """Return what calls a function of the user, and gives a tuple of tensors whose sizes a graph knows."""
+
+    def call(*tensors: Any) -> tuple[Any, ...]:
+        results = function(*tensors)
+        results = results if isinstance(results, (tuple, list)) else (results,)
+        return tuple([known(x, spec) for x, spec in zip(results, specs, strict=True)])
+
+    return call

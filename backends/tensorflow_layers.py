@@ -1,0 +1,202 @@
+"""Lowerings of layers that take more than a line: normalisation, recurrence, attention."""
+
+# TensorFlow has few types.
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from deep_arch.backends.tensorflow_call import Call, batch_of
+
+_UNROLLED = 64
+"""The most steps that a graph holds one by one: they run up to three times as fast as a loop, but are slow to trace."""
+
+
+def matmul(x: Any, kernel: Any) -> Any:
+    """Multiply the last axis by a matrix; one product for all cells is faster than one for each example."""
+    if len(x.shape) == 2:
+        return tf.matmul(x, kernel)
+    product = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), kernel)
+    return tf.reshape(product, (-1, *x.shape[1:-1], product.shape[-1]))
+
+
+def drop(x: Any, rate: float, call: Call, alike: Sequence[int] = ()) -> Any:
+    """Zero a random part of the numbers in training, and scale the others so that the mean stays.
+
+    Numbers that differ only in their places along the axes `alike` are kept or lost together.
+    """
+    if not call.training or rate == 0.0:
+        return x
+    shape = [1 if axis in alike else size for axis, size in enumerate((batch_of(x), *x.shape[1:]))]
+    kept = call.generator.uniform(shape, dtype=x.dtype) >= rate
+    return tf.where(kept, x / (1.0 - rate), tf.zeros((), x.dtype))
+
+
+# --- normalisation ---------------------------------------------------------------------------------------------------
+
+
+def batch_normalization(op: Any, call: Call, x: Any) -> Any:
+    """Map (batch, *spatial, channels) to the same shape, and in training move the running statistics."""
+    if x.dtype == tf.float32:
+        return _fused(op, call, x)
+    weights = call.weights
+    mean, variance = weights["moving_mean"], weights["moving_variance"]
+    if call.training:
+        mean, variance = tf.nn.moments(x, tuple(range(len(x.shape) - 1)))
+        _move(op, call, mean, variance)
+    return _normalized(op, x, mean, variance, weights.get("beta"), weights.get("gamma"))
+
+
+def _fused(op: Any, call: Call, x: Any) -> Any:
+    """Use the kernels for images, which are several times as fast, for any number of axes."""
+    weights, channels = call.weights, x.shape[-1]
+    image = x if len(x.shape) == 4 else tf.reshape(x, (-1, 1, 1, channels))
+    result = tf.raw_ops.FusedBatchNormV3(
+        x=image,
+        scale=weights["gamma"] if op.scale else tf.ones(channels),
+        offset=weights["beta"] if op.center else tf.zeros(channels),
+        mean=tf.zeros(0) if call.training else weights["moving_mean"],
+        variance=tf.zeros(0) if call.training else weights["moving_variance"],
+        epsilon=op.epsilon,
+        is_training=call.training,
+    )
+    if call.training:
+        count = tf.cast(tf.size(x) // channels, tf.float32)
+        # The kernel divides the sum of squares by one less than there are numbers.
+        _move(op, call, result.batch_mean, result.batch_variance * ((count - 1.0) / count))
+    return result.y if len(x.shape) == 4 else tf.reshape(result.y, (-1, *x.shape[1:]))
+
+
+def _move(op: Any, call: Call, mean: Any, variance: Any) -> None:
+    for name, new in (("moving_mean", mean), ("moving_variance", variance)):
+        moving = call.weights[name]
+        moving.assign_sub((moving - tf.stop_gradient(new)) * (1.0 - op.momentum))
+
+
+def layer_normalization(op: Any, call: Call, x: Any) -> Any:
+    """Map (batch, *spatial, channels) to the same shape."""
+    mean, variance = tf.nn.moments(x, -1, keepdims=True)
+    return _normalized(op, x, mean, variance, call.weights.get("beta"), call.weights.get("gamma"))
+
+
+def group_normalization(op: Any, call: Call, x: Any) -> Any:
+    """Map (batch, *spatial, channels) to the same shape."""
+    parted: Callable[[Any], Any] = lambda w: None if w is None else tf.reshape(w, (op.groups, -1))  # noqa: E731
+    beta, gamma = parted(call.weights.get("beta")), parted(call.weights.get("gamma"))
+    spec = call.specs[0]
+    cells = tf.reshape(x, (-1, math.prod(spec.spatial), op.groups, spec.channels // op.groups))
+    mean, variance = tf.nn.moments(cells, (1, 3), keepdims=True)
+    return tf.reshape(_normalized(op, cells, mean, variance, beta, gamma), (-1, *spec.spatial, spec.channels))
+
+
+def _normalized(op: Any, x: Any, mean: Any, variance: Any, beta: Any, gamma: Any) -> Any:
+    """Give `x` mean 0 and variance 1, then scale and shift it; `beta` and `gamma` may be None."""
+    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, op.epsilon)
+
+
+def rms_normalization(op: Any, call: Call, x: Any) -> Any:
+    """Map (batch, *spatial, channels) to the same shape."""
+    square = tf.reduce_mean(tf.square(x), -1, keepdims=True)
+    return x * tf.math.rsqrt(square + op.epsilon) * call.weights["scale"]
+
+
+# --- recurrence ------------------------------------------------------------------------------------------------------
+
+
+def lstm(op: Any, call: Call, x: Any) -> Any:
+    """Map (batch, length, features) to (batch, units), or (batch, length, units)."""
+    recurrent = tf.convert_to_tensor(call.weights["recurrent_kernel"])
+
+    def step(given: Any, state: Any, memory: Any) -> tuple[Any, Any]:
+        i, f, c, o = tf.split(given + tf.matmul(state, recurrent), 4, -1)
+        memory = tf.sigmoid(f) * memory + tf.sigmoid(i) * tf.tanh(c)
+        return tf.sigmoid(o) * tf.tanh(memory), memory
+
+    return _run(op, step, x, call, call.weights["bias"], n_states=2)
+
+
+def gru(op: Any, call: Call, x: Any) -> Any:
+    """Map (batch, length, features) to (batch, units), or (batch, length, units)."""
+    recurrent, bias = (tf.convert_to_tensor(call.weights[name]) for name in ("recurrent_kernel", "bias"))
+    sizes = (2 * op.units, op.units)
+
+    def reset_after(given: Any, state: Any) -> tuple[Any]:
+        gates, new = tf.split(given, sizes, -1)
+        state_gates, state_new = tf.split(tf.nn.bias_add(tf.matmul(state, recurrent), bias[1]), sizes, -1)
+        update, reset = tf.split(tf.sigmoid(gates + state_gates), 2, -1)
+        new = tf.tanh(new + reset * state_new)
+        return (new + update * (state - new),)
+
+    def reset_before(given: Any, state: Any) -> tuple[Any]:
+        gates, new = tf.split(given, sizes, -1)
+        update, reset = tf.split(tf.sigmoid(gates + tf.matmul(state, recurrent[:, : sizes[0]])), 2, -1)
+        new = tf.tanh(new + tf.matmul(reset * state, recurrent[:, sizes[0] :]))
+        return (new + update * (state - new),)
+
+    if op.reset_after:
+        return _run(op, reset_after, x, call, bias[0], n_states=1)
+    return _run(op, reset_before, x, call, bias, n_states=1)
+
+
+def _run(op: Any, step: Callable[..., tuple[Any, ...]], x: Any, call: Call, bias: Any, n_states: int) -> Any:
+    """Step through a sequence: `step` takes what the input gives and the states, and gives the states."""
+    if op.go_backwards:
+        x = tf.reverse(x, (1,))
+    given = tf.nn.bias_add(matmul(x, call.weights["kernel"]), bias)
+    states = (tf.zeros((batch_of(x), op.units), x.dtype),) * n_states
+    length = call.specs[0].shape[1]
+    if length > _UNROLLED and not tf.executing_eagerly():
+        return _loop(op, step, given, states, length)
+    outputs: list[Any] = []
+    for now in tf.unstack(given, length, axis=1):
+        states = step(now, *states)
+        outputs.append(states[0])
+    return tf.stack(outputs, 1) if op.return_sequences else states[0]
+
+
+def _loop(op: Any, step: Callable[..., tuple[Any, ...]], given: Any, states: tuple[Any, ...], length: int) -> Any:
+    source = tf.TensorArray(given.dtype, length).unstack(tf.transpose(given, (1, 0, 2)))
+    outputs = tf.TensorArray(given.dtype, length if op.return_sequences else 0, element_shape=states[0].shape)
+
+    def body(t: Any, outputs: Any, *states: Any) -> tuple[Any, ...]:
+        states = step(source.read(t), *states)
+        return t + 1, outputs.write(t, states[0]) if op.return_sequences else outputs, *states
+
+    before: Callable[..., Any] = lambda t, *_: t < length  # noqa: E731
+    _, outputs, last, *_ = tf.while_loop(before, body, (0, outputs, *states), maximum_iterations=length)
+    return tf.transpose(outputs.stack(), (1, 0, 2)) if op.return_sequences else last
+
+
+# --- attention -------------------------------------------------------------------------------------------------------
+
+
+def attention(op: Any, call: Call, query: Any, value: Any = None, key: Any = None) -> Any:
+    """Map (batch, queries, features) and two of (batch, keys, features) to (batch, queries, features)."""
+    value = query if value is None else value
+    key = value if key is None else key
+    scores = tf.matmul(_heads("query", call, query) * op.key_dim**-0.5, _heads("key", call, key), transpose_b=True)
+    parts = drop(tf.nn.softmax(scores), op.dropout, call)
+    attended = tf.transpose(tf.matmul(parts, _heads("value", call, value)), (0, 2, 1, 3))
+    heads, size, features = call.weights["attention_output.kernel"].shape
+    attended = tf.reshape(attended, (-1, attended.shape[1], heads * size))
+    kernel = tf.reshape(call.weights["attention_output.kernel"], (heads * size, features))
+    return _add(matmul(attended, kernel), call, "attention_output")
+
+
+def _heads(name: str, call: Call, x: Any) -> Any:
+    """Map (batch, length, features) to (batch, heads, length, size)."""
+    kernel = call.weights[f"{name}.kernel"]
+    features, heads, size = kernel.shape
+    projected = matmul(x, tf.reshape(kernel, (features, heads * size)))
+    return tf.transpose(_add(tf.reshape(projected, (-1, x.shape[1], heads, size)), call, name), (0, 2, 1, 3))
+
+
+def _add(x: Any, call: Call, name: str) -> Any:
+    bias = call.weights.get(f"{name}.bias")
+    return x if bias is None else x + bias
