@@ -20,14 +20,19 @@ _NUMPY_TYPES = {"bfloat16": "float32"}
 """What stands for types that NumPy lacks."""
 
 
-def draw_weights(plan: Plan, seed: int) -> dict[str, Array]:
-    """Return the initial weights of the neutral operations of a plan, by neutral name.
+def draw_weights(plan: Plan, seed: int, own: str = "") -> dict[str, Array]:
+    """Return the initial weights of the operations of a plan, by neutral name.
 
     Each is drawn from the seed and its own name, so that it does not depend on what else the model holds.
+
+    Args:
+        plan: what a model is built from.
+        seed: any int.
+        own: the name of a method; operations that have it draw their weights themselves.
     """
     weights: dict[str, Array] = {}
     for step in plan.steps:
-        if isinstance(step.module, Operation) and not step.tied:
+        if isinstance(step.module, Operation) and not step.tied and not (own and hasattr(step.module, own)):
             for name, weight in step.module.weights(*step.specs).items():
                 path = f"{step.path}.{name}"
                 drawn = draw(weight, (seed % 2**64, zlib.crc32(path.encode())))

@@ -91,7 +91,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     )
     setattr(model, CALLS, tuple(names.layers))
     variables = named_variables(model)
-    for name, array in draw_weights(todo, names.seed).items():
+    for name, array in draw_weights(todo, names.seed, own="to_keras").items():
         variables[name].assign(array.reshape(variables[name].shape))
     return model
 

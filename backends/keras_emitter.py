@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, TypeAlias
+
+import keras
 
 from deep_arch.backends.base import Step
 from deep_arch.errors import BadArgument
@@ -76,6 +79,7 @@ class Emitter:
         self.path = step.path
         self.dtype = step.dtype
         self.sizes_vary = step.sizes_vary
+        self._own = hasattr(step.module, "to_keras")
         number = zlib.crc32(f"{names.seed} {step.path}".encode()) >> 1  # which fits the int32 of some backends
         self.seed = number if names.seeded else None
         random.seed(number)  # which Keras draws from where it is given no seed; `build` restores its state
@@ -90,9 +94,11 @@ class Emitter:
             options: other arguments of the layer's `call`.
         """
         path = f"{self.path}.{name}" if name else self.path
-        if path not in self._names.layers:
-            self._names.layers[path] = factory(name=self._names.claim(path), dtype=self.dtype)
-        return self._names.layers[path](*tensors, **options)
+        if path in self._names.layers:
+            return self._names.layers[path](*tensors, **options)
+        layer = self._names.layers[path] = factory(name=self._names.claim(path), dtype=self.dtype)
+        with contextlib.nullcontext() if self._own else _undrawn(layer):
+            return layer(*tensors, **options)
 
     def adopt(self, make: Callable[[], Any]) -> Any:
         """Return the layer of the operation's module, which `make` makes the first time without a name."""
@@ -115,3 +121,17 @@ class Emitter:
         # Keras names functions by counting them in the whole process, which may be the name of an input or layer.
         first._keras_history.operation.name = self._names.claim(f"{self.path}.{function.__name__}")
         return result
+
+
+@contextlib.contextmanager
+def _undrawn(layer: Any) -> Generator[None]:
+    """Begin a layer with zeros, where other numbers take their place at once: JAX would compile each draw."""
+    holder = getattr(layer, "cell", layer)
+    kept = {name: value for name, value in vars(holder).items() if name.endswith("_initializer")}
+    try:
+        for name in kept:
+            setattr(holder, name, keras.initializers.Zeros())
+        yield
+    finally:
+        for name, initializer in kept.items():
+            setattr(holder, name, initializer)

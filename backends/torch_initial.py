@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -52,7 +51,6 @@ def seeded(number: int | None) -> Generator[int]:
 
 def initialise(root: nn.Module, plan: Plan, places: Mapping[str, Place], seed: int) -> None:
     """Give the neutral operations the weights that every backend draws for them from a seed."""
-    neutral = tuple(step for step in plan.steps if not is_native(step))
     with torch.no_grad():
-        for name, weight in draw_weights(replace(plan, steps=neutral), seed).items():
+        for name, weight in draw_weights(plan, seed, own="to_torch").items():
             write(places[name], tensors_at(root, places[name]), weight)

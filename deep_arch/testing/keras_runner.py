@@ -33,7 +33,8 @@ class KerasRunner(BackendRunner):
     module: ClassVar[str] = "deep_arch.backends.keras_backend"
 
     def run(self, model: Any, arrays: Arrays, training: bool = False) -> list[Array]:
-        outputs = _outputs(model, _last(arrays), training)
+        call = _in_jax if keras.config.backend() == "jax" else _outputs
+        outputs = call(model, _last(arrays), training)
         return [channels_first(np.array(keras.ops.convert_to_numpy(y))) for y in outputs]
 
     def gradients(
@@ -101,25 +102,41 @@ def _torch(task: Task) -> Sequence[Any]:
     return tuple([(zero(x) if x.grad is None else x.grad).detach().numpy() for x in group] for group in by)
 
 
+def _in_jax(model: Any, by_name: Mapping[str, Any], training: bool) -> list[Any]:
+    """Compile a whole model: one by one, JAX would compile each operation for each shape."""
+    import jax
+
+    call = jax.jit(lambda state, x: model.stateless_call(*state, x, training=training))
+    result, updated = call(_state(model), _in_order(model, by_name))
+    _update(model, updated)
+    return result if isinstance(result, list) else [result]
+
+
 def _jax(task: Task) -> Sequence[Any]:
     import jax
 
     model = task.model
-    frozen = [v.value for v in model.non_trainable_variables]
 
-    def loss(floats: list[Any], trained: list[Any]) -> Any:
+    def loss(floats: list[Any], trained: list[Any], frozen: list[Any]) -> Any:
         arrays = {**task.arrays, **dict(zip(task.floats, floats, strict=True))}
         result, updated = model.stateless_call(trained, frozen, _in_order(model, arrays), training=task.training)
         outputs = result if isinstance(result, list) else [result]
         return sum((y * c).sum() for y, c in zip(outputs, task.cotangents, strict=True)), updated
 
-    trained = [v.value for v in model.trainable_variables]
-    gradient: Any = jax.grad(loss, (0, 1), has_aux=True)
-    (by_input, by_weight), updated = gradient([task.arrays[name] for name in task.floats], trained)
-    for variable, value in zip(model.non_trainable_variables, updated, strict=True):
-        variable.assign(value)
+    gradient: Any = jax.jit(jax.grad(loss, (0, 1), has_aux=True))
+    (by_input, by_weight), updated = gradient([task.arrays[name] for name in task.floats], *_state(model))
+    _update(model, updated)
     by_variable = {id(v): g for v, g in zip(model.trainable_variables, by_weight, strict=True)}
     return by_input, [by_variable[id(v)] for v in task.variables]
+
+
+def _state(model: Any) -> tuple[list[Any], list[Any]]:
+    return [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
+
+
+def _update(model: Any, values: Sequence[Any]) -> None:
+    for variable, value in zip(model.non_trainable_variables, values, strict=True):
+        variable.assign(value)
 
 
 _GRADIENTS: Mapping[str, Callable[[Task], Sequence[Any]]] = {

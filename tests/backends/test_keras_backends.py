@@ -12,6 +12,7 @@ import pytest
 
 _FILE = Path(__file__).with_name("test_keras_backend.py")
 _ROOT = Path(__file__).parents[2]
+_QUICK_TO_COMPILE = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 
 
 @pytest.mark.slow
@@ -20,7 +21,7 @@ def test_the_keras_backend_on(backend: str) -> None:
     for package in ("keras", backend):
         if find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": _QUICK_TO_COMPILE}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(_FILE)]
     done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
