@@ -80,9 +80,14 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     natives = {step.path: _native(step, number) for step in todo.steps if _wraps(step) and not step.tied}
     weights = _variables(todo, drawn_from, natives)
     generator = tf.random.Generator.from_seed(drawn_from, alg="philox")  # the same on every device
-    runs = tuple([_run(todo, step, weights, natives, generator) for step in todo.steps])
+    lowered = [_lowered(todo, step, weights, natives, generator) for step in todo.steps]
+    runs = [
+        Run(lower, step.inputs, step.outputs, last)
+        for step, lower, last in zip(todo.steps, lowered, _last(todo), strict=True)
+    ]
     specs = dict(zip(todo.inputs, todo.specs, strict=False))
-    program = Program(specs, runs, tuple(zip(todo.output_names, todo.outputs, strict=True)))
+    outputs = tuple(zip(todo.output_names, todo.outputs, strict=True))
+    program = Program(specs, tuple(runs), outputs, functools.partial(build, architecture, inputs, drawn_from))
     return Model(identifier(architecture.space.name), program, weights, natives, generator)
 
 
@@ -132,26 +137,35 @@ def _weights(step: Step) -> dict[str, Weight]:
     return {f"{step.path}.{name}": weight for name, weight in held.items()}
 
 
-def _run(
+def _last(todo: Plan) -> list[tuple[int, ...]]:
+    """Return for each step the values that are not needed after it."""
+    needed, last = set(todo.outputs), list[tuple[int, ...]]()
+    for step in reversed(todo.steps):
+        ids = {*step.inputs, *step.outputs}
+        last.append(tuple(ids - needed))
+        needed |= ids
+    return last[::-1]
+
+
+def _lowered(
     todo: Plan,
     step: Step,
     weights: Mapping[str, tf.Variable],
     natives: Mapping[str, Any],
     generator: tf.random.Generator,
-) -> Run:
-    """Return what runs a step."""
-    if _wraps(step):
-        lower = {flag: calling(natives[step.path], flag) for flag in (False, True)}
-    else:
-        function = lowering(step, LOWERINGS, "to_tensorflow", "tensorflow_backend", _EXAMPLE)
-        held = {path.removeprefix(f"{step.path}."): weights[path] for path in _weights(step)}
-        calls = {flag: Call(held, step.specs, flag, generator) for flag in (False, True)}
-        lower = {flag: functools.partial(function, call) for flag, call in calls.items()}
-        if not hasattr(step.module, "to_tensorflow"):  # a tf.function would rewrite each line of ours in vain
-            lower = {flag: tf.autograph.experimental.do_not_convert(ours) for flag, ours in lower.items()}
-            return Run(lower, step.inputs, step.outputs)
+) -> dict[bool, Callable[..., Any]]:
+    """Return what runs a step in inference and in training."""
     specs = [todo.specs[i] for i in step.outputs]
-    return Run({flag: _checked(theirs, specs) for flag, theirs in lower.items()}, step.inputs, step.outputs)
+    if _wraps(step):
+        return {flag: _checked(calling(natives[step.path], flag), specs) for flag in (False, True)}
+    function = lowering(step, LOWERINGS, "to_tensorflow", "tensorflow_backend", _EXAMPLE)
+    held = {path.removeprefix(f"{step.path}."): weights[path] for path in _weights(step)}
+    calls = {flag: Call(held, step.specs, flag, generator) for flag in (False, True)}
+    lowered = {flag: functools.partial(function, call) for flag, call in calls.items()}
+    if hasattr(step.module, "to_tensorflow"):
+        return {flag: _checked(theirs, specs) for flag, theirs in lowered.items()}
+    # A tf.function would rewrite each line of ours, in vain.
+    return {flag: tf.autograph.experimental.do_not_convert(ours) for flag, ours in lowered.items()}
 
 
 def _checked(function: Callable[..., Any], specs: Sequence[Spec]) -> Callable[..., Any]:

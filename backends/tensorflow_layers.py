@@ -56,27 +56,29 @@ def batch_normalization(op: Any, call: Call, x: Any) -> Any:
 def _fused(op: Any, call: Call, x: Any) -> Any:
     """Use the kernels for images, which are several times as fast, for any number of axes."""
     weights, channels = call.weights, x.shape[-1]
-    image = x if len(x.shape) == 4 else tf.reshape(x, (-1, 1, 1, channels))
+    none = tf.constant([], tf.float32)  # in training the kernel asks for no statistics, it gives them
     result = tf.raw_ops.FusedBatchNormV3(
-        x=image,
+        x=x if len(x.shape) == 4 else tf.reshape(x, (-1, 1, 1, channels)),
         scale=weights["gamma"] if op.scale else tf.ones(channels),
         offset=weights["beta"] if op.center else tf.zeros(channels),
-        mean=tf.zeros(0) if call.training else weights["moving_mean"],
-        variance=tf.zeros(0) if call.training else weights["moving_variance"],
+        mean=none if call.training else weights["moving_mean"],
+        variance=none if call.training else weights["moving_variance"],
         epsilon=op.epsilon,
+        exponential_avg_factor=1.0,  # the default is an int, with which TensorFlow takes a slower way
         is_training=call.training,
     )
     if call.training:
-        count = tf.cast(tf.size(x) // channels, tf.float32)
+        count = batch_of(x) * math.prod(x.shape[1:-1])
         # The kernel divides the sum of squares by one less than there are numbers.
-        _move(op, call, result.batch_mean, result.batch_variance * ((count - 1.0) / count))
+        biased = 1.0 - 1.0 / (count if isinstance(count, int) else tf.cast(count, tf.float32))
+        _move(op, call, result.batch_mean, result.batch_variance * biased)
     return result.y if len(x.shape) == 4 else tf.reshape(result.y, (-1, *x.shape[1:]))
 
 
 def _move(op: Any, call: Call, mean: Any, variance: Any) -> None:
     for name, new in (("moving_mean", mean), ("moving_variance", variance)):
         moving = call.weights[name]
-        moving.assign_sub((moving - tf.stop_gradient(new)) * (1.0 - op.momentum))
+        moving.assign_sub((moving - new) * (1.0 - op.momentum))
 
 
 def layer_normalization(op: Any, call: Call, x: Any) -> Any:
@@ -162,15 +164,16 @@ def _run(op: Any, step: Callable[..., tuple[Any, ...]], x: Any, call: Call, bias
 
 def _loop(op: Any, step: Callable[..., tuple[Any, ...]], given: Any, states: tuple[Any, ...], length: int) -> Any:
     source = tf.TensorArray(given.dtype, length).unstack(tf.transpose(given, (1, 0, 2)))
-    outputs = tf.TensorArray(given.dtype, length if op.return_sequences else 0, element_shape=states[0].shape)
+    shape = states[0].shape
+    outputs = [tf.TensorArray(given.dtype, length, element_shape=shape)] if op.return_sequences else []
 
-    def body(t: Any, outputs: Any, *states: Any) -> tuple[Any, ...]:
+    def body(t: Any, outputs: list[Any], *states: Any) -> tuple[Any, ...]:
         states = step(source.read(t), *states)
-        return t + 1, outputs.write(t, states[0]) if op.return_sequences else outputs, *states
+        return t + 1, [array.write(t, states[0]) for array in outputs], *states
 
     before: Callable[..., Any] = lambda t, *_: t < length  # noqa: E731
     _, outputs, last, *_ = tf.while_loop(before, body, (0, outputs, *states), maximum_iterations=length)
-    return tf.transpose(outputs.stack(), (1, 0, 2)) if op.return_sequences else last
+    return tf.transpose(outputs[0].stack(), (1, 0, 2)) if op.return_sequences else last
 
 
 # --- attention -------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from deep_arch.backends.base import check_weights
+from deep_arch.backends.names import ModuleNames
 from deep_arch.backends.tensorflow_layout import native_shape
 from deep_arch.errors import BadArgument, ShapeMismatch, nearest
 from deep_arch.specs import Spec
@@ -29,11 +30,13 @@ class Run:
         lower: called on the tensors of `inputs`, in inference or in training.
         inputs: ids of the values that it takes.
         outputs: ids of the values that it gives.
+        last: ids of the values that nothing takes after it.
     """
 
     lower: Mapping[bool, Callable[..., Any]]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    last: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,13 @@ class Program:
         inputs: the spec of each input, by name.
         runs: the steps in topological order.
         outputs: the id of the value of each output, by name.
+        again: builds such a model once more.
     """
 
     inputs: Mapping[str, Spec]
     runs: tuple[Run, ...]
     outputs: tuple[tuple[str, int], ...]
+    again: Callable[[], Model]
 
 
 def known(x: Any, spec: Spec) -> Any:
@@ -82,12 +87,14 @@ class Model(tf.Module):  # type: ignore[misc]
         self.generator = generator
         self._program = program
         self.inputs, self.outputs = tuple(program.inputs), tuple(name for name, _ in program.outputs)
+        names = ModuleNames(frozenset(("self",)))  # TensorFlow takes ASCII names only, and no input called self
         signature = [
-            tf.TensorSpec((None, *native_shape(spec)), spec.dtype, name) for name, spec in program.inputs.items()
+            tf.TensorSpec((None, *native_shape(spec)), spec.dtype, names.path(name))
+            for name, spec in program.inputs.items()
         ]
         self.serve = tf.function(self._served, input_signature=signature)
 
-    def __call__(self, *inputs: Any, training: bool = False, **by_name: Any) -> Any:
+    def __call__(self, /, *inputs: Any, training: bool = False, **by_name: Any) -> Any:
         """Return the output, or a tuple of several, for tensors (batch, *spatial, channels).
 
         Raises:
@@ -97,6 +104,14 @@ class Model(tf.Module):  # type: ignore[misc]
         values = self._values(inputs, training, by_name)
         outputs = tuple([values[i] for _, i in self._program.outputs])
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def __deepcopy__(self, memo: Any) -> Model:
+        """Return a model with the same numbers in variables of its own."""
+        other = self._program.again()
+        for name, variable in other.weights.items():
+            variable.assign(self.weights[name])
+        other.generator.reset(self.generator.state)
+        return other
 
     def _served(self, *inputs: Any) -> dict[str, Any]:
         values = self._values(inputs, False, {})
@@ -112,6 +127,8 @@ class Model(tf.Module):  # type: ignore[misc]
         for run in self._program.runs:
             results = run.lower[training](*[values[i] for i in run.inputs])
             values.update(zip(run.outputs, results if isinstance(results, tuple) else (results,), strict=True))
+            for i in run.last:  # else all of them would fill the memory at once
+                del values[i]
         return values
 
     def _bound(self, inputs: tuple[Any, ...], by_name: Mapping[str, Any]) -> list[Any]:

@@ -50,6 +50,7 @@ def export_onnx(model: Model, path: str | Path) -> None:
     try:
         with _quiet():
             exported, _ = tf2onnx.convert.from_function(tf.function(infer, signature), signature, opset=_OPSET)
+        onnx.checker.check_model(exported)  # what tf2onnx does not know, it leaves in the graph as it is
     except Exception as error:
         raise NotSupported(
             f"{model.name}: tf2onnx cannot write this model as ONNX.\n  Got {type(error).__name__}: {error}\n"

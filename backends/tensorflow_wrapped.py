@@ -88,7 +88,7 @@ def wrap(module_class: Callable[..., Any], outputs: int = 1) -> Callable[..., Te
 
     It takes the arguments of `module_class`, which may be hyperparameters, and `name=`. Tensors come to the module as
     TensorFlow has them, (batch, *spatial, channels), and `training=` if its `__call__` takes it. Variables that it
-    makes in its first call are made when a model is built.
+    makes in its first call are made when a model is built. Other tensors that it uses must be made inside of it.
 
     Args:
         module_class: what makes the tf.Module or function.
@@ -175,11 +175,16 @@ def _trace(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any],
         variables.append(create(**kwargs))
         return variables[-1]
 
+    def call(*tensors: Any) -> Any:
+        with tf.variable_creator_scope(creator):
+            return calling(made, training=False)(*tensors)
+
     try:
-        with tf.Graph().as_default(), tf.variable_creator_scope(creator):
-            made = _made(name, factory, arguments)
-            tensors = [tf.compat.v1.placeholder(x.dtype, (_BATCH, *native_shape(x))) for x in inputs]
-            result = calling(made, training=False)(*tensors)
+        with tf.Graph().as_default():
+            with tf.variable_creator_scope(creator):
+                made = _made(name, factory, arguments)
+            graph_call = tf.function(call)  # which lets Python's `if` and `for` run on tensors
+            result = graph_call(*[tf.compat.v1.placeholder(x.dtype, (_BATCH, *native_shape(x))) for x in inputs])
     except BadArgument:
         raise
     except Exception as error:
@@ -187,7 +192,8 @@ def _trace(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any],
         raise ShapeMismatch(
             f"{name}: expected inputs and arguments that {getattr(factory, '__name__', factory)} takes.\n"
             f"  Got {_listed(inputs)} for ({given}), and {type(error).__name__}: {error}.\n"
-            "  Change the arguments, or what comes before; tensors are (batch, *spatial, channels)."
+            "  Change the arguments, or what comes before; tensors are (batch, *spatial, channels), and other tensors "
+            "that it uses must be made inside of it."
         ) from error
     if variables and not isinstance(made, tf.Module):
         raise BadArgument(

@@ -1,17 +1,15 @@
-"""The TensorFlow backend by its contract, and what only TensorFlow has: graphs, checkpoints, SavedModels."""
+"""The TensorFlow backend by its contract."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import pytest
 import tensorflow as tf
 
 import deep_arch as da
 from deep_arch.backends import tensorflow_backend
-from deep_arch.testing.backend_contract import IMAGE, BackendContract
+from deep_arch.testing.backend_contract import BackendContract
 from deep_arch.testing.parity import Array, Arrays, channels_first, channels_last
 from deep_arch.testing.torch_runner import TorchRunner
 
