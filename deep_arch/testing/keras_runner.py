@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -106,8 +107,8 @@ def _in_jax(model: Any, by_name: Mapping[str, Any], training: bool) -> list[Any]
     """Compile a whole model: one by one, JAX would compile each operation for each shape."""
     import jax
 
-    call = jax.jit(lambda state, x: model.stateless_call(*state, x, training=training))
-    result, updated = call(_state(model), _in_order(model, by_name))
+    call: Any = jax.jit(functools.partial(model.stateless_call, training=training))
+    result, updated = call(*_state(model), _in_order(model, by_name))
     _update(model, updated)
     return result if isinstance(result, list) else [result]
 

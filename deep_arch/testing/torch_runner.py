@@ -1,6 +1,6 @@
 """The PyTorch backend as tests use it: what every other backend is compared with."""
 
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TorchRunner(BackendRunner):
     @staticmethod
     def _outputs(model: Any, tensors: dict[str, torch.Tensor], training: bool) -> list[torch.Tensor]:
         model.train(training)
-        outputs = model(**tensors)
+        outputs: Any = model(**tensors)
         model.eval()
         return list(outputs) if isinstance(outputs, tuple) else [outputs]
 
