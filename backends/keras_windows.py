@@ -19,7 +19,7 @@ from keras import layers
 from deep_arch import ops
 from deep_arch.backends.keras_emitter import Emitter, Lowering, Tensor
 from deep_arch.backends.keras_layers import SameAveragePooling, TransposedConvolution
-from deep_arch.ops.windows import same_padding, tuple_of
+from deep_arch.ops.windows import leaves_cells, same_padding, tuple_of
 from deep_arch.specs import Spec
 
 Sizes: TypeAlias = tuple[int, ...]
@@ -41,15 +41,23 @@ def _sliding(layer: Make, refused: Callable[[Sizes, Sizes], bool]) -> Lowering:
     def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: Tensor) -> Tensor:
         kernel, strides, dilation = _windows(op)
         make = partial(layer, op, kernel_size=kernel, dilation_rate=dilation, use_bias=op.use_bias, **LAST)
-        if not refused(strides, dilation):
-            return emit.layer(partial(make, strides=strides, padding=op.padding), x)
-        if op.padding == "same":
+        every_cell, padding = refused(strides, dilation), op.padding
+        if padding == "same" and (every_cell or _misplaced(op, emit, specs[0])):
             cells = list(map(same_padding, specs[0].spatial, kernel, strides, dilation))
-            x = emit.function(keras.ops.pad, x, ((0, 0), *cells, (0, 0)))
+            x, padding = emit.function(keras.ops.pad, x, ((0, 0), *cells, (0, 0))), "valid"
+        if not every_cell:
+            return emit.layer(partial(make, strides=strides, padding=padding), x)
         x = emit.layer(partial(make, strides=1, padding="valid"), x)
         return emit.function(operator.getitem, x, (slice(None), *(slice(None, None, stride) for stride in strides)))
 
     return lower
+
+
+def _misplaced(op: Any, emit: Emitter, spec: Spec) -> bool:
+    """Return whether TensorFlow may begin the windows of a volume too late, where they leave some of its cells."""
+    kernel, strides, _ = _windows(op)
+    strided = op.ndim == 3 and max(strides) > 1
+    return strided and (emit.sizes_vary or any(map(leaves_cells, spec.spatial, kernel, strides)))
 
 
 def _convolution(layer: Make) -> Lowering:

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from deep_arch import ops
 from deep_arch.backends.tensorflow_call import Call, Lowering, batch_of
-from deep_arch.ops.windows import same_padding, span, transposed_crop, tuple_of
+from deep_arch.ops.windows import leaves_cells, same_padding, span, transposed_crop, tuple_of
 from deep_arch.specs import Spec
 
 Sizes: TypeAlias = tuple[int, ...]
@@ -65,10 +65,12 @@ def _padded(op: Any, spec: Spec, x: Any) -> Any:
 
 
 def _convolution(op: Any, call: Call, x: Any) -> Any:
-    kernel = call.weights["kernel"]
-    _, strides, dilation = _windows(op)
+    kernel, spec = call.weights["kernel"], call.specs[0]
+    taps, strides, dilation = _windows(op)
     if max(strides) > 1 and max(dilation) > 1:
-        x = every(_slide(_padded(op, call.specs[0], x), kernel, (1,) * op.ndim, dilation, "VALID"), strides)
+        x = every(_slide(_padded(op, spec, x), kernel, (1,) * op.ndim, dilation, "VALID"), strides)
+    elif op.ndim == 3 and any(map(leaves_cells, spec.spatial, taps, strides)):
+        x = _slide(_padded(op, spec, x), kernel, strides, dilation, "VALID")  # "SAME" may begin too late
     else:
         x = _slide(x, kernel, strides, dilation, op.padding.upper())
     return biased(x, call.weights)

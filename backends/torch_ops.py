@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from deep_arch import ops
 from deep_arch.backends import torch_layers, torch_windows
 from deep_arch.backends.torch_batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from deep_arch.backends.torch_emitter import Emitter, Lowering
+from deep_arch.backends.torch_emitter import Emitter, Lowered, Lowering
 from deep_arch.backends.torch_layout import channels_first, channels_last, in_either_layout
 from deep_arch.backends.torch_windows import brief
 from deep_arch.ops.resizing import sides_of
@@ -219,6 +219,13 @@ def _gelu(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
     return in_either_layout([x], emit, specs[0].rank, lambda xs, _: emit.function(F.gelu, *xs, **form))
 
 
+def _hard_sigmoid(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> Lowered:
+    if specs[0].dtype != "float64":
+        return _activation(F.hardsigmoid)(op, emit, specs, x)
+    clipped = emit.function(F.relu6, emit.function(operator.add, x, 3.0))
+    return emit.function(operator.truediv, clipped, 6.0)  # the gradient of torch's own rounds 1/6 to float32
+
+
 def _identity(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
     return x
 
@@ -261,7 +268,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Tanh: _activation(torch.tanh),
     ops.Softplus: _activation(F.softplus),
     ops.Softsign: _activation(F.softsign),
-    ops.HardSigmoid: _activation(F.hardsigmoid),
+    ops.HardSigmoid: _hard_sigmoid,
     ops.HardSwish: _activation(F.hardswish),
     ops.Mish: _activation(F.mish),
     ops.Exponential: _activation(torch.exp),

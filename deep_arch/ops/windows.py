@@ -50,6 +50,16 @@ def same_padding(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> 
     return total // 2, total - total // 2
 
 
+def leaves_cells(size: int, kernel: int, stride: int = 1) -> bool:
+    """Return whether the windows of "same" end before an axis of `size` cells does.
+
+    Example:
+        >>> leaves_cells(3, kernel=1, stride=3), leaves_cells(3, kernel=1, stride=2)
+        (True, False)
+    """
+    return (output_size(size, kernel, stride) - 1) * stride + kernel < size
+
+
 def transposed_crop(
     kernel: int, stride: int = 1, padding: str = "same", dilation: int = 1, output_padding: int | None = None
 ) -> tuple[int, int]:

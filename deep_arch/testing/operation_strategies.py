@@ -255,3 +255,16 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.Zero: st.integers(1, 3).flatmap(lambda n: _unary(ops.Zero, _image(n), strides=_sizes(n, 3))),
     ops.Scale: _unary(ops.Scale, initial=st.sampled_from([1e-6, 1.0])),
 }
+
+CORNERS: Mapping[str, Case] = {
+    "windows of a volume that leave cells": (ops.Conv3D(2, (1, 1, 3), strides=3), (Spec((1, 4, 3, 4)),)),
+    "windows of an image that leave cells": (ops.Conv2D(2, 1, strides=3), (Spec((2, 6, 7)),)),
+    "strides with dilation in groups": (ops.Conv2D(4, 3, strides=2, dilation_rate=2, groups=2), (Spec((4, 7, 8)),)),
+    "unequal strides of each channel": (ops.DepthwiseConv2D(3, (1, 2), depth_multiplier=2), (Spec((2, 5, 6)),)),
+    "less output than strides": (ops.Conv1DTranspose(2, 4, strides=3, output_padding=0), (Spec((3, 5)),)),
+    "a mean at an uneven edge": (ops.AveragePooling2D(2, strides=1), (Spec((2, 5, 4)),)),
+    "a window larger than its volume": (ops.AveragePooling3D(4, strides=2), (Spec((2, 3, 2, 5)),)),
+    "steps from the end": (ops.GRU(3, return_sequences=True, go_backwards=True), (Spec((2, 5)),)),
+    "heads of another size": (ops.MultiHeadAttention(2, 3, value_dim=4), (Spec((5, 4)), Spec((3, 6)), Spec((2, 6)))),
+}
+"""Uses of operations that frameworks do not agree on, or get wrong."""

@@ -110,16 +110,13 @@ class Mutant(TorchRunner, BackendContract):
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_lowering_fails_the_contract(name: str) -> None:
     cls, wrong = MUTANTS[name]
-    mutant = Mutant(cls, wrong)
     with pytest.raises(AssertionError):
-        for dtype in mutant.dtypes:
-            mutant.test_an_operation_gives_the_numbers_of_the_reference(cls, dtype)
+        Mutant(cls, wrong).test_an_operation_gives_the_numbers_of_the_reference(cls)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("cls", [cls for cls, _ in MUTANTS.values()])
-def test_the_right_lowering_does_not(cls: type[Operation], dtype: str) -> None:
-    Mutant(cls, LOWERINGS[cls]).test_an_operation_gives_the_numbers_of_the_reference(cls, dtype)
+def test_the_right_lowering_does_not(cls: type[Operation]) -> None:
+    Mutant(cls, LOWERINGS[cls]).test_an_operation_gives_the_numbers_of_the_reference(cls)
 
 
 @pytest.mark.parametrize("name", ["gelu", "epsilon"])
