@@ -35,7 +35,8 @@ def shown_values(code: str) -> list[tuple[str, Any]]:
 
 
 def test_the_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch")
+    for package in ("torch", "tensorflow", "keras", "onnxscript"):
+        pytest.importorskip(package)
     from deep_arch.backends import torch_backend
     from deep_arch.searchers import RandomSearch
 
