@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from deep_arch.architecture import Architecture, Inputs
 from deep_arch.backends.names import ModuleNames
 from deep_arch.costs import apply_rule, input_specs
@@ -34,6 +37,7 @@ class Step:
         outputs: ids of the values that it gives.
         specs: of its inputs.
         sizes_vary: whether the module is also called on inputs of another shape.
+        ranks_vary: whether the module is also called on inputs with another number of axes.
         tied: whether the module has been called before.
     """
 
@@ -45,6 +49,7 @@ class Step:
     outputs: tuple[int, ...]
     specs: tuple[Spec, ...]
     sizes_vary: bool
+    ranks_vary: bool
     tied: bool
 
     @property
@@ -86,16 +91,18 @@ def plan(architecture: Architecture, inputs: Inputs, backend: str, as_native: As
     specs, modules = _value_specs(architecture, inputs, as_native)
     calls, names = architecture.graph.calls, ModuleNames()
     varying = _sizes_vary(calls, modules, specs)
+    ranks: defaultdict[str, set[int]] = defaultdict(set)
+    for call in calls:
+        ranks[call.module_address] |= {specs[i].rank for i in call.inputs[:1]}
     seen: set[str] = set()
     steps: list[Step] = []
     for call, module in zip(calls, modules, strict=True):
         address = call.module_address
         given = tuple([specs[i] for i in call.inputs])
         path, tied = names.path(address), address in seen
+        vary = varying[address], len(ranks[address]) > 1
         seen.add(address)
-        steps.append(
-            Step(call.address, module, address, path, call.inputs, call.outputs, given, varying[address], tied)
-        )
+        steps.append(Step(call.address, module, address, path, call.inputs, call.outputs, given, *vary, tied))
     graph = architecture.graph
     return Plan(graph.inputs, tuple(graph.outputs), graph.output_names, tuple(steps), tuple(specs))
 
@@ -147,7 +154,7 @@ def _sizes_vary(calls: Sequence[GraphCall], modules: Sequence[Module], specs: Se
     """Return for each module whether it is called on inputs of several shapes.
 
     Raises:
-        ShapeMismatch: such shapes need parameters of different sizes.
+        ShapeMismatch: such shapes need parameters of different sizes or types.
     """
     by_module: defaultdict[str, list[tuple[GraphCall, Any]]] = defaultdict(list)
     for call, module in zip(calls, modules, strict=True):
@@ -163,6 +170,12 @@ def _sizes_vary(calls: Sequence[GraphCall], modules: Sequence[Module], specs: Se
 
 
 def _check_tied(group: Sequence[GraphCall], counts: Sequence[int], given: Sequence[tuple[Spec, ...]]) -> None:
+    floats = dict.fromkeys(specs[0].dtype for specs in given if "float" in specs[0].dtype)
+    if len(floats) > 1:
+        raise ShapeMismatch(
+            f"{group[0].address}: expected floats of one type in all calls of a module, since it is of that type.\n"
+            f"  Got {' and '.join(floats)}.\n  Give the inputs one type, or construct a module for each call."
+        )
     for call, n, specs in zip(group, counts, given, strict=True):
         if n != counts[0]:
             raise ShapeMismatch(
@@ -191,6 +204,23 @@ def lowering(step: Step, table: Mapping[type, Callable[..., Any]], method: str, 
     )
 
 
+def results(step: Step, lowered: Any, kind: type, method: str) -> tuple[Any, ...]:
+    """Return what a lowering gave as one value for each output.
+
+    Raises:
+        BadArgument: it gave another number of values, or something else than values of that kind.
+    """
+    given: tuple[Any, ...] = lowered if isinstance(lowered, tuple) else (lowered,)
+    if len(given) == len(step.outputs) and all(isinstance(value, kind) for value in given):
+        return given
+    kinds = ", ".join(type(value).__name__ for value in given)
+    raise BadArgument(
+        f"{step.address}: expected {method} of {type(step.module).__name__} to return a {kind.__name__} for each "
+        f"of its outputs: {len(step.outputs)}.\n  Got {len(given)}: {kinds or 'none'}.\n"
+        f"  Return a {kind.__name__}, or a tuple of several, as many as n_outputs says."
+    )
+
+
 def seed_number(seed: Any, backend: str) -> int | None:
     """Return a seed as an int, or None.
 
@@ -212,9 +242,14 @@ def check_weights(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, A
     """Check that weights are those of a model, by name and neutral shape.
 
     Raises:
-        BadArgument: a name is missing, or belongs to no weight.
+        BadArgument: a name is missing, or belongs to no weight, or has no array of numbers.
         ShapeMismatch: one has another shape.
     """
+    if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise BadArgument(
+            f"{backend}.set_weights: expected a mapping from names to arrays.\n"
+            f"  Got {given!r} ({type(given).__name__}).\n  Give what get_weights returned."
+        )
     for name in [*expected, *given]:
         if name not in given or name not in expected:
             known = name in expected
@@ -225,9 +260,29 @@ def check_weights(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, A
                 + nearest(name, given if known else expected)
             )
     for name, shape in expected.items():
-        if tuple(given[name].shape) != shape:
+        array = _numbers(name, given[name], backend)
+        if array.shape != shape:
             raise ShapeMismatch(
                 f"{name}: {backend}.set_weights needs an array of shape {shape}.\n"
-                f"  Got one of shape {tuple(given[name].shape)}.\n"
+                f"  Got one of shape {array.shape}.\n"
                 "  Give what get_weights returned for a model of the same architecture."
             )
+
+
+def _numbers(name: str, given: Any, backend: str) -> npt.NDArray[Any]:
+    """Return a weight as an array of real numbers.
+
+    Raises:
+        BadArgument: it is none.
+    """
+    try:
+        array = np.asarray(given)
+    except Exception:  # frameworks raise what they like
+        array = np.array(None)
+    if np.can_cast(array.dtype, np.float64):
+        return array
+    raise BadArgument(
+        f"{name}: {backend}.set_weights needs an array of real numbers.\n"
+        f"  Got {type(given).__name__} of {getattr(given, 'dtype', array.dtype)}.\n"
+        "  Give NumPy arrays: of a tensor that is trained, tensor.detach().cpu().numpy()."
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sys
 from collections.abc import Generator
 from typing import Any
 
@@ -25,7 +26,7 @@ except ImportError as error:
     ) from error
 
 from deep_arch.architecture import Architecture, Inputs
-from deep_arch.backends.base import Plan, lowering, plan, seed_number
+from deep_arch.backends.base import Plan, lowering, plan, results, seed_number
 from deep_arch.backends.initial import draw_weights
 from deep_arch.backends.keras_emitter import Emitter as Emitter
 from deep_arch.backends.keras_emitter import Lowering as Lowering
@@ -42,6 +43,8 @@ from deep_arch.backends.names import identifier
 
 _EXAMPLE = """Give the class a method `to_keras(self, emit, specs, *tensors)` that returns the tensor of its output,
   such as `return emit.layer(keras.layers.ReLU, *tensors)`, or make the module with keras_backend.wrap(a_class)."""
+
+_FRAMES = 8  # of Python for one call: a lowering writes fewer layers and functions than that, one after another
 
 
 def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -> keras.Model:
@@ -84,11 +87,12 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     ]
     with _state_kept():
         outputs = _write(todo, names, places)
-    model = keras.Model(
-        places[0] if len(places) == 1 else places,
-        outputs[0] if len(outputs) == 1 else outputs,
-        name=identifier(architecture.space.name),
-    )
+    with _deep(len(names.layers) + len(todo.steps)):
+        model = keras.Model(
+            places[0] if len(places) == 1 else places,
+            outputs[0] if len(outputs) == 1 else outputs,
+            name=identifier(architecture.space.name),
+        )
     setattr(model, CALLS, tuple(names.layers))
     variables = named_variables(model)
     for name, array in draw_weights(todo, names.seed, own="to_keras").items():
@@ -103,9 +107,19 @@ def _write(todo: Plan, names: Names, places: list[Any]) -> list[Any]:
         emit = Emitter(names, step)
         lower: Lowering = lowering(step, LOWERINGS, "to_keras", "keras_backend", _EXAMPLE)
         result = lower(emit, step.specs, *(tensors[i] for i in step.inputs))
-        results = result if isinstance(result, tuple) else (result,)
-        tensors |= zip(step.outputs, results, strict=True)
+        tensors |= zip(step.outputs, results(step, result, keras.KerasTensor, "to_keras"), strict=True)
     return [tensors[i] for i in todo.outputs]
+
+
+@contextlib.contextmanager
+def _deep(n_calls: int) -> Generator[None, None, None]:
+    """Let Keras, which follows a model from its outputs by recursion, do so for models of any depth."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + _FRAMES * n_calls)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 @contextlib.contextmanager

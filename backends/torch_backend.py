@@ -13,7 +13,7 @@ except ImportError as error:
     raise missing("torch") from error
 
 from deep_arch.architecture import Architecture, Inputs
-from deep_arch.backends.base import Step, lowering, plan, seed_number
+from deep_arch.backends.base import Step, lowering, plan, results, seed_number
 from deep_arch.backends.names import ModuleNames, identifier
 from deep_arch.backends.torch_emitter import Emitter as Emitter
 from deep_arch.backends.torch_emitter import Lowering as Lowering
@@ -79,8 +79,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
             lower: Lowering = lowering(step, LOWERINGS, "to_torch", "torch_backend", _EXAMPLE)
             with contextlib.nullcontext() if is_native(step) else Undrawn():
                 result = lower(emit, step.specs, *(nodes[i] for i in step.inputs))
-            results = result if isinstance(result, tuple) else (result,)
-            nodes |= zip(step.outputs, results, strict=True)
+            nodes |= zip(step.outputs, results(step, result, fx.Node, "to_torch"), strict=True)
             weights |= places_of(step, root, emit.target, is_native(step))
         initialise(root, todo, weights, drawn_from)
     outputs = tuple(nodes[i] for i in todo.outputs)

@@ -45,7 +45,7 @@ def seeded(number: int | None) -> Generator[int]:
         yield int(torch.randint(2**63 - 1, (), device="cpu"))
         return
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):  # pyright: ignore[reportUnknownMemberType]
-        torch.default_generator.manual_seed(number)
+        torch.default_generator.manual_seed(number % 2**64)  # which takes no other ints
         yield number
 
 

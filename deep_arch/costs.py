@@ -58,7 +58,7 @@ def input_specs(architecture: Architecture, inputs: Inputs) -> list[Spec]:
                 f"{architecture.space.name}: needs a spec for each of the inputs {', '.join(names) or '(none)'}.\n"
                 f"  Got {dict(given)!r}.\n  {name!r} is "
                 + ("missing, or no spec." if name in names else "no input of the space.")
-                + nearest(name, names if name in given else given)
+                + nearest(name, [other for other in (names if name in given else given) if other != name])
             )
     return [given[name] for name in names]
 

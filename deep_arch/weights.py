@@ -45,9 +45,11 @@ class Weight:
         """Numbers that feed one output, and that one input feeds, as Keras counts them.
 
         Example:
-            >>> Weight((3, 3, 16, 32)).fans, Weight((8, 4)).fans
-            ((144, 288), (8, 4))
+            >>> Weight((3, 3, 16, 32)).fans, Weight((8, 4)).fans, Weight((8,)).fans
+            ((144, 288), (8, 4), (8, 8))
         """
+        if len(self.shape) < 2:
+            return self.size, self.size
         field = math.prod(self.shape[:-2])
         return field * self.shape[-2], field * self.shape[-1]
 
