@@ -70,6 +70,7 @@ class Emitter:
         dtype: the type of its weights and of what it computes with.
         sizes_vary: whether the same module is also called on inputs of another shape, so that nothing which
             depends on their spatial sizes may be fixed in its layers.
+        ranks_vary: whether it is also called on inputs with another number of axes, which most layers of Keras refuse.
         seed: what its layers draw from; None leaves it to Keras.
     """
 
@@ -79,6 +80,7 @@ class Emitter:
         self.path = step.path
         self.dtype = step.dtype
         self.sizes_vary = step.sizes_vary
+        self.ranks_vary = step.ranks_vary
         self._own = hasattr(step.module, "to_keras")
         number = zlib.crc32(f"{names.seed} {step.path}".encode()) >> 1  # which fits the int32 of some backends
         self.seed = number if names.seeded else None

@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 
+from deep_arch.backends.keras_weights import check_model
 from deep_arch.errors import NotSupported
 from deep_arch.extras import require
 
@@ -38,13 +39,18 @@ def export_onnx(model: keras.Model, path: str | os.PathLike[str]) -> None:
     Raises:
         MissingDependency: a package that Keras's backend exports with is not installed.
         NotSupported: that package cannot export a layer of the model.
+        BadArgument: it is no Keras model.
     """
+    check_model(model, "export_onnx")
+    target = os.fspath(path)
     backend = keras.config.backend()
     for package in _NEEDED.get(backend, ()):
         require(package)
     try:
         with _quiet():
-            (_export_torch if backend == "torch" else _export)(model, os.fspath(path))
+            (_export_torch if backend == "torch" else _export)(model, target)
+    except OSError:
+        raise
     except Exception as error:
         cause: BaseException = error
         while cause.__cause__ is not None:  # torch wraps what happened in several reports

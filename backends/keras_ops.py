@@ -22,6 +22,7 @@ from deep_arch import ops
 from deep_arch.backends import keras_windows
 from deep_arch.backends.keras_emitter import Emitter, Lowering, Tensor
 from deep_arch.backends.keras_layers import Scale
+from deep_arch.backends.keras_specs import native_shape
 from deep_arch.backends.keras_windows import LAST
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of
@@ -58,6 +59,19 @@ def _merge(layer: Make) -> Lowering:
     return lower
 
 
+def _on_cells(lower: Lowering) -> Lowering:
+    """Lower what treats all cells alike to one layer for inputs of all ranks, as (batch, cells, channels)."""
+
+    def lower_on_cells(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
+        if not emit.ranks_vary:
+            return lower(op, emit, specs, x)
+        cells = Spec((specs[0].channels, math.prod(specs[0].spatial)), specs[0].dtype)
+        x = emit.function(keras.ops.reshape, x, (-1, *native_shape(cells)))
+        return emit.function(keras.ops.reshape, lower(op, emit, [cells], x), (-1, *native_shape(specs[0])))
+
+    return lower_on_cells
+
+
 # --- layers with weights ---------------------------------------------------------------------------------------------
 
 
@@ -83,7 +97,8 @@ def _attention(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:
 
 def _drop_path(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     one_an_example = (None, *(1,) * specs[0].rank)
-    return emit.layer(partial(layers.Dropout, op.rate, noise_shape=one_an_example, seed=emit.seed), x)
+    make = partial(layers.Dropout, op.rate, noise_shape=one_an_example, seed=emit.seed)
+    return emit.layer(make, x, name=_by_rank(emit, specs[0].rank))
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------
@@ -91,11 +106,17 @@ def _drop_path(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
 
 def _channels_first(x: Tensor, emit: Emitter, spec: Spec) -> Tensor:
     """Return a value with its channels as the first axis after the batch, which is the order of the neutral shapes."""
-    return x if spec.rank < 2 else _permuted(x, emit, (spec.rank, *range(1, spec.rank)), "channels_first")
+    name = "_".join(["channels_first", _by_rank(emit, spec.rank)]).rstrip("_")
+    return x if spec.rank < 2 else _permuted(x, emit, (spec.rank, *range(1, spec.rank)), name)
 
 
 def _channels_last(x: Tensor, emit: Emitter, rank: int) -> Tensor:
     return x if rank < 2 else _permuted(x, emit, (*range(2, rank + 1), 1), "channels_last")
+
+
+def _by_rank(emit: Emitter, rank: int) -> str:
+    """Return what tells a layer that suits one rank from those of other calls."""
+    return f"rank_{rank}" if emit.ranks_vary else ""
 
 
 def _permuted(x: Tensor, emit: Emitter, order: Sequence[int], name: str = "") -> Tensor:
@@ -199,9 +220,9 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Dense: _layer(layers.Dense, "units", "use_bias"),
     ops.Embedding: _embedding,
     ops.MatMul: _matmul,
-    ops.BatchNormalization: _layer(layers.BatchNormalization, "momentum", "epsilon", "center", "scale"),
+    ops.BatchNormalization: _on_cells(_layer(layers.BatchNormalization, "momentum", "epsilon", "center", "scale")),
     ops.LayerNormalization: _layer(layers.LayerNormalization, "epsilon", "center", "scale"),
-    ops.GroupNormalization: _layer(layers.GroupNormalization, "groups", "epsilon", "center", "scale"),
+    ops.GroupNormalization: _on_cells(_layer(layers.GroupNormalization, "groups", "epsilon", "center", "scale")),
     ops.RMSNormalization: _layer(layers.RMSNormalization, "epsilon"),
     ops.LSTM: _layer(layers.LSTM, "units", "return_sequences", "go_backwards"),
     ops.GRU: _layer(layers.GRU, "units", "return_sequences", "go_backwards", "reset_after"),
@@ -212,7 +233,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.DropPath: _drop_path,
     ops.GaussianNoise: _random(layers.GaussianNoise, "stddev"),
     ops.Scale: _layer(Scale, "initial"),
-    ops.PReLU: _prelu,
+    ops.PReLU: _on_cells(_prelu),
     ops.ReLU: _layer(layers.ReLU),
     ops.ReLU6: _activation("relu6"),
     ops.LeakyReLU: _layer(layers.LeakyReLU, "negative_slope"),

@@ -11,8 +11,8 @@ import pytest
 from deep_arch.modules import Operation
 from deep_arch.specs import Spec
 
-# A process has one Keras backend: `test_keras_backends.py` runs the file on each.
-collect_ignore = [] if "KERAS_BACKEND" in os.environ else ["test_keras_backend.py"]
+# A process has one Keras backend: `test_keras_backends.py` runs the files on each.
+collect_ignore = [] if "KERAS_BACKEND" in os.environ else ["test_keras_backend.py", "test_keras_shared.py"]
 
 
 def _lowered(op: Operation, *specs: Spec, sizes_vary: bool = False) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-_FILE = Path(__file__).with_name("test_keras_backend.py")
+_FILES = [Path(__file__).with_name(name) for name in ("test_keras_backend.py", "test_keras_shared.py")]
 _ROOT = Path(__file__).parents[2]
 _QUICK_TO_COMPILE = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 
@@ -22,6 +22,6 @@ def test_the_keras_backend_on(backend: str) -> None:
         if find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": _QUICK_TO_COMPILE}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(_FILE)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *map(str, _FILES)]
     done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
