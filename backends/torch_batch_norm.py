@@ -33,6 +33,9 @@ class BatchNorm1d(nn.BatchNorm1d):
         """Return what torch does, and move the statistics as Keras does."""
         return _in_training(self, input) if self.training and self.track_running_stats else super().forward(input)
 
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Take any rank, as a shared module may be called on several, and none is looked at while torch traces."""
+
 
 class BatchNorm2d(nn.BatchNorm2d):
     """Normalise (batch, channels, height, width)."""
@@ -41,6 +44,9 @@ class BatchNorm2d(nn.BatchNorm2d):
         """Return what torch does, and move the statistics as Keras does."""
         return _in_training(self, input) if self.training and self.track_running_stats else super().forward(input)
 
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Take any rank, as a shared module may be called on several, and none is looked at while torch traces."""
+
 
 class BatchNorm3d(nn.BatchNorm3d):
     """Normalise (batch, channels, depth, height, width)."""
@@ -48,3 +54,6 @@ class BatchNorm3d(nn.BatchNorm3d):
     def forward(self, input: Tensor) -> Tensor:
         """Return what torch does, and move the statistics as Keras does."""
         return _in_training(self, input) if self.training and self.track_running_stats else super().forward(input)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Take any rank, as a shared module may be called on several, and none is looked at while torch traces."""

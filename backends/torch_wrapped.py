@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.parameter import is_lazy
 
 from deep_arch.backends.torch_emitter import Emitter, Lowered, unpacked
 from deep_arch.backends.torch_layers import Function
@@ -63,7 +66,9 @@ class TorchModule(Wrapped):
 
     def to_torch(self, emit: Emitter, specs: Sequence[Spec], *nodes: fx.Node) -> Lowered:
         """Write the module into a model."""
-        node = emit.module(lambda: _made(self.base_name, self.factory, self.arguments), *nodes)
+        node = emit.module(
+            lambda: _initialised(_made(self.base_name, self.factory, self.arguments, specs), specs), *nodes
+        )
         return unpacked(node, emit, self.n_outputs)
 
     def _measured(self, inputs: tuple[Spec, ...]) -> Measured:
@@ -118,8 +123,9 @@ def as_torch(module: Wrapped) -> TorchModule:
     return TorchModule(module.factory, module.arguments, module.base_name, module.n_outputs)
 
 
-def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:
-    made = factory(**arguments)
+def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any], inputs: Sequence[Spec]) -> nn.Module:
+    with _default_dtype(inputs[0].dtype):
+        made = factory(**arguments)
     if isinstance(made, nn.Module):
         return made
     if callable(made):
@@ -128,6 +134,27 @@ def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any]) 
         f"{name}: expected the factory to make an nn.Module or a function of tensors.\n"
         f"  Got {made!r} ({type(made).__name__}).\n  Wrap a torch class, or a function that returns a function."
     )
+
+
+@contextlib.contextmanager
+def _default_dtype(dtype: str) -> Generator[None]:
+    """Make modules in the type of floats that they are given; float32 is left to the user's own setting."""
+    before = torch.get_default_dtype()
+    if "float" in dtype and dtype != "float32":
+        torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _initialised(module: nn.Module, inputs: Sequence[Spec]) -> nn.Module:
+    """Give a lazy module its parameters, which torch makes at the first call."""
+    if any(map(is_lazy, itertools.chain(module.parameters(), module.buffers()))):
+        with torch.no_grad():
+            module.eval()(*(torch.zeros((_BATCH, *x.shape), dtype=getattr(torch, x.dtype)) for x in inputs))
+        module.train()
+    return module
 
 
 @functools.lru_cache(maxsize=4096)
@@ -149,7 +176,7 @@ def _measure(
     counter = FlopCounterMode(display=False)
     try:
         with torch.no_grad(), torch.device("meta"):
-            module = _made(name, factory, arguments).eval()
+            module = _made(name, factory, arguments, inputs).eval()
             tensors = [torch.empty((_BATCH, *x.shape), dtype=getattr(torch, x.dtype)) for x in inputs]
             with sdpa_kernel(SDPBackend.MATH), counter:  # fused kernels of attention are not all counted
                 result = module(*tensors)

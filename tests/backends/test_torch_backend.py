@@ -326,3 +326,30 @@ def test_parameters_that_the_outputs_do_not_need_are_left_out() -> None:
 def test_arrays_of_the_contract_are_what_torch_has() -> None:
     x = np.arange(6, dtype="float32").reshape(1, 2, 3)
     assert TestTorchBackend().run(nn.Identity(), {"input": x})[0].tolist() == x.tolist()
+
+
+def test_a_wrapped_class_is_of_the_type_of_its_inputs() -> None:
+    space = da.space(lambda x: torch_backend.wrap(nn.Linear)(4, 3)(x))
+    x = torch.ones(2, 4, dtype=torch.float64)
+    assert torch_backend.build(space.at({}), Spec((4,), "float64"), 0)(x).dtype == torch.float64
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_a_lazy_class_learns_the_sizes_of_its_inputs() -> None:
+    space = da.space(lambda x: torch_backend.wrap(nn.LazyBatchNorm2d)()(torch_backend.wrap(nn.LazyConv2d)(3, 1)(x)))
+    model = torch_backend.build(space.at({}), IMAGE, 0)
+    weights = torch_backend.get_weights(model)
+    assert weights["lazy_conv2d.weight"].shape == (3, 4, 1, 1) and model.lazy_batch_norm2d.training
+    np.testing.assert_array_equal(weights["lazy_batch_norm2d.running_var"], np.ones(3))
+    assert space.at({}).cost(IMAGE).parameters == sum(p.numel() for p in model.parameters())
+
+
+def test_a_shared_batch_normalization_takes_inputs_of_several_ranks() -> None:
+    def tied(a: Any, b: Any) -> Any:
+        shared = ops.BatchNormalization()
+        return shared(a), shared(b)
+
+    model = torch_backend.build(da.space(tied).at({}), {"a": da.vector(4), "b": IMAGE}, 0)
+    vectors, images = torch.randn(8, 4), torch.randn(8, 4, 8, 8)
+    for x in (*model(vectors, images), *fx.symbolic_trace(model.eval())(vectors, images)):
+        assert x.shape in (vectors.shape, images.shape)
