@@ -25,12 +25,14 @@ from deep_arch.backends.torch_places import Place
 from deep_arch.backends.torch_weights import get_weights as get_weights
 from deep_arch.backends.torch_weights import places_of
 from deep_arch.backends.torch_weights import set_weights as set_weights
-from deep_arch.backends.torch_wrapped import as_torch
+from deep_arch.backends.torch_wrapped import TorchModule
 from deep_arch.backends.torch_wrapped import wrap as wrap
 from deep_arch.modules import Wrapped
 
 # A submodule named `forward` would take the place of the method.
 _RESERVED = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph()))) | {"self"}
+_READ_BY_CODE = frozenset({"self", "torch", "device", "inf", "nan"})
+"""What the code that torch.fx generates reads, so that no input of its function may have such a name."""
 _EXAMPLE = """Give the class a method `to_torch(self, emit, specs, *nodes)` that returns the node of its output, such as
   `return emit.function(torch.relu, *nodes)`, or make the module with torch_backend.wrap(a_torch_class)."""
 
@@ -38,9 +40,10 @@ _EXAMPLE = """Give the class a method `to_torch(self, emit, specs, *nodes)` that
 def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -> fx.GraphModule:
     """Return a specified architecture as a torch model with new weights.
 
-    The model takes the space's inputs in their order or by name, and returns a tensor, or a tuple of several. Tensors
-    are (batch, channels, *spatial). Submodules are named after addresses: the weights of `repeat[1]/conv2d` are
-    `repeat_1.conv2d.weight` and so on, on every machine. Modules that were called several times share one submodule.
+    The model takes the space's inputs in their order or by name (`self_` for `self`, `torch_` for `torch`), and returns
+    a tensor, or a tuple of several. Tensors are (batch, channels, *spatial). Submodules are named after addresses: the
+    weights of `repeat[1]/conv2d` are `repeat_1.conv2d.weight` and so on, on every machine. Modules that were called
+    several times share one submodule.
 
     An operation of your own is lowered by its method `to_torch(emit, specs, *nodes)`, which is asked before the table
     in `torch_ops`: see `Lowering` and `Emitter`.
@@ -69,9 +72,9 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
         (4, ['repeat_0', 'repeat_1'])
     """
     number = seed_number(seed, "torch_backend")
-    todo = plan(architecture, inputs, "torch_backend", as_torch)
+    todo = plan(architecture, inputs, "torch_backend", TorchModule.of)
     graph, root, names = fx.Graph(), nn.Module(), ModuleNames(_RESERVED)
-    places = [graph.placeholder(name if name != "self" else "self_") for name in todo.inputs]
+    places = [graph.placeholder(f"{name}_" if name in _READ_BY_CODE else name) for name in todo.inputs]
     nodes, weights = dict(enumerate(places)), dict[str, Place]()
     with seeded(number) as drawn_from:
         for step in todo.steps:

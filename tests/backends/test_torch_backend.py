@@ -353,3 +353,13 @@ def test_a_shared_batch_normalization_takes_inputs_of_several_ranks() -> None:
     vectors, images = torch.randn(8, 4), torch.randn(8, 4, 8, 8)
     for x in (*model(vectors, images), *fx.symbolic_trace(model.eval())(vectors, images)):
         assert x.shape in (vectors.shape, images.shape)
+
+
+def test_inputs_may_be_named_like_what_generated_code_reads() -> None:
+    def net(self: Any, torch: Any, inf: Any) -> Any:
+        return ops.ReLU()(ops.Add()(self, torch, inf))
+
+    space = da.space(net)
+    model = torch_backend.build(space.at({}), dict.fromkeys(space.inputs, da.vector(3)), 0)
+    ones = torch.ones(2, 3)
+    torch.testing.assert_close(model(ones, torch_=ones, inf_=ones), 3.0 * ones)
