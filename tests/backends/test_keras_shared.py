@@ -102,8 +102,8 @@ def test_weights_of_a_wrapped_layer_have_the_same_names_each_time(case: str) -> 
 
 
 def test_weights_that_a_layer_gives_one_name_are_told_apart() -> None:
-    class Twice(layers.Layer):  # type: ignore[misc]
-        def build(self, shape: Any) -> None:
+    class Twice(keras.layers.Layer):  # type: ignore[misc]
+        def build(self, input_shape: Any) -> None:
             self.parts = [self.add_weight(shape=(n,), name="part") for n in (2, 3)]
 
         def call(self, x: Any) -> Any:

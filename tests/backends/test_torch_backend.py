@@ -339,7 +339,7 @@ def test_a_lazy_class_learns_the_sizes_of_its_inputs() -> None:
     space = da.space(lambda x: torch_backend.wrap(nn.LazyBatchNorm2d)()(torch_backend.wrap(nn.LazyConv2d)(3, 1)(x)))
     model = torch_backend.build(space.at({}), IMAGE, 0)
     weights = torch_backend.get_weights(model)
-    assert weights["lazy_conv2d.weight"].shape == (3, 4, 1, 1) and model.lazy_batch_norm2d.training
+    assert weights["lazy_conv2d.weight"].shape == (3, 4, 1, 1) and model.get_submodule("lazy_batch_norm2d").training
     np.testing.assert_array_equal(weights["lazy_batch_norm2d.running_var"], np.ones(3))
     assert space.at({}).cost(IMAGE).parameters == sum(p.numel() for p in model.parameters())
 
