@@ -37,7 +37,7 @@ from deep_arch.backends.keras_specs import native_dtype, native_shape
 from deep_arch.backends.keras_weights import CALLS, named_variables
 from deep_arch.backends.keras_weights import get_weights as get_weights
 from deep_arch.backends.keras_weights import set_weights as set_weights
-from deep_arch.backends.keras_wrapped import as_keras
+from deep_arch.backends.keras_wrapped import KerasModule
 from deep_arch.backends.keras_wrapped import wrap as wrap
 from deep_arch.backends.names import identifier
 
@@ -79,7 +79,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
         ((None, 32, 32), ['x', 'repeat_0-conv2d', 'repeat_1-conv2d'])
     """
     number = seed_number(seed, "keras_backend")
-    todo = plan(architecture, inputs, "keras_backend", as_keras)
+    todo = plan(architecture, inputs, "keras_backend", KerasModule.of)
     names = Names(todo.inputs, random.getrandbits(63) if number is None else number, number is not None)
     places = [
         keras.Input(native_shape(spec), dtype=native_dtype(spec, name), name=name)

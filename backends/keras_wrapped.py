@@ -6,78 +6,52 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
 import math
 import random
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import keras
 
 from deep_arch.backends.keras_emitter import Emitter, Lowered, Tensor
 from deep_arch.backends.keras_specs import native_dtype, native_shape, neutral_spec
+from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.modules import Wrapped
 from deep_arch.specs import Spec
-from deep_arch.wrapping import bind
 
 
-class Measured(NamedTuple):
-    """What one symbolic call told of a layer."""
-
-    outputs: tuple[Spec, ...]
-    parameters: int
-    non_trainable: int
-
-
-class KerasModule(Wrapped):
+class KerasModule(NativeModule):
     """A Keras layer whose arguments may be hyperparameters.
 
     Its shape and cost rules make the real layer and call it on symbolic arrays. Multiply-accumulates are not known.
     """
 
-    def shape(self, *inputs: Spec) -> Spec | tuple[Spec, ...]:
-        """Return the output's spec, or one for each output.
+    arrays: ClassVar[str] = "(batch, *spatial, channels)"
 
-        Raises:
-            ShapeMismatch: the layer cannot be made, does not take the inputs, or gives something else.
-            BadArgument: what was wrapped makes neither a layer nor a function.
-        """
-        outputs = self._measured(inputs).outputs
-        if len(outputs) != self.n_outputs:
-            raise ShapeMismatch(
-                f"{self.base_name}: expected as many outputs as wrap was told, {self.n_outputs}.\n"
-                f"  Got {len(outputs)} from {_listed(inputs)}.\n  Write wrap(..., outputs={len(outputs)})."
-            )
-        return outputs[0] if len(outputs) == 1 else outputs
-
-    def parameters(self, *inputs: Spec) -> int:
-        """Return the number of trained parameters."""
-        return self._measured(inputs).parameters
-
-    def non_trainable(self, *inputs: Spec) -> int:
-        """Return the number of other parameters, such as running means."""
-        return self._measured(inputs).non_trainable
-
-    def macs(self, *inputs: Spec) -> int:
-        """Return 0: Keras does not count multiply-accumulates."""
-        return 0
+    @classmethod
+    def measure(
+        cls, name: str, factory: Callable[..., Any], arguments: Mapping[str, Any], inputs: tuple[Spec, ...]
+    ) -> Measured:
+        """Call the layer on symbolic arrays."""
+        state = random.getstate()  # Keras draws from it, for weights that nothing will use
+        try:
+            layer = _made(name, factory, arguments, inputs)
+            tensors = [keras.KerasTensor((None, *native_shape(x)), native_dtype(x, name)) for x in inputs]
+            outputs = _outputs(_called(layer, tensors))
+        finally:
+            random.setstate(state)
+        trained, others = (
+            sum(math.prod(v.shape) for v in weights)
+            for weights in (layer.trainable_weights, layer.non_trainable_weights)
+        )
+        return Measured(_specs_of(name, outputs), trained, others)
 
     def to_keras(self, emit: Emitter, specs: Sequence[Spec], *tensors: Tensor) -> Lowered:
         """Call the layer in a model."""
         layer = emit.adopt(lambda: _made(self.base_name, self.factory, self.arguments, specs))
         outputs = _outputs(_called(layer, tensors))
         return outputs[0] if len(outputs) == 1 else outputs
-
-    def _measured(self, inputs: tuple[Spec, ...]) -> Measured:
-        # 1, 1.0 and True are equal, and another argument each.
-        items = tuple([(key, type(value), value) for key, value in self.arguments.items()])
-        try:
-            hash(items)
-        except TypeError:
-            return _measure(self.base_name, self.factory, self.arguments, inputs)
-        return _remembered(self.base_name, self.factory, items, inputs)
 
 
 def wrap(layer_class: Callable[..., Any], outputs: int = 1) -> Callable[..., KerasModule]:
@@ -101,23 +75,8 @@ def wrap(layer_class: Callable[..., Any], outputs: int = 1) -> Callable[..., Ker
         >>> str(conv(8, kernel_size=3, data_format="channels_last").shape(image(3, 8, 8)))
         '(8, 6, 6)'
     """
-    if not callable(layer_class) or isinstance(layer_class, keras.layers.Layer):
-        raise BadArgument(
-            "wrap: expected a class of Keras layers, or a function that returns one.\n"
-            f"  Got {layer_class!r} ({type(layer_class).__name__}).\n"
-            "  Write wrap(keras.layers.Conv2D), without a call."
-        )
-
-    @functools.wraps(layer_class, updated=())
-    def make(*args: Any, name: str | None = None, **kwargs: Any) -> KerasModule:
-        return KerasModule(layer_class, bind(layer_class, args, kwargs), name, outputs)
-
-    return make
-
-
-def as_keras(module: Wrapped) -> KerasModule:
-    """Return what `da.wrap` gave as what `wrap` gives: the result of its factory must work on arrays of Keras."""
-    return KerasModule(module.factory, module.arguments, module.base_name, module.n_outputs)
+    expected = "a class of Keras layers, or a function that returns one"
+    return maker(KerasModule, layer_class, outputs, keras.layers.Layer, expected, "wrap(keras.layers.Conv2D)")
 
 
 def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any], inputs: Sequence[Spec]) -> Any:
@@ -159,41 +118,6 @@ def _outputs(result: Any) -> tuple[Any, ...]:
     return tuple(result) if isinstance(result, tuple | list) else (result,)
 
 
-@functools.lru_cache(maxsize=4096)
-def _remembered(
-    name: str,
-    factory: Callable[..., Any],
-    items: tuple[tuple[str, type[object], object], ...],
-    inputs: tuple[Spec, ...],
-) -> Measured:
-    return _measure(name, factory, {key: value for key, _, value in items}, inputs)
-
-
-def _measure(
-    name: str, factory: Callable[..., Any], arguments: Mapping[str, Any], inputs: tuple[Spec, ...]
-) -> Measured:
-    state = random.getstate()  # Keras draws from it, for weights that nothing will use
-    try:
-        layer = _made(name, factory, arguments, inputs)
-        tensors = [keras.KerasTensor((None, *native_shape(x)), native_dtype(x, name)) for x in inputs]
-        outputs = _outputs(_called(layer, tensors))
-    except BadArgument:
-        raise
-    except Exception as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-        raise ShapeMismatch(
-            f"{name}: expected inputs and arguments that {getattr(factory, '__name__', factory)} takes.\n"
-            f"  Got {_listed(inputs)} for ({given}), and {type(error).__name__}: {error}.\n"
-            "  Change the arguments, or what comes before; arrays are (batch, *spatial, channels)."
-        ) from error
-    finally:
-        random.setstate(state)
-    trained, others = (
-        sum(math.prod(v.shape) for v in weights) for weights in (layer.trainable_weights, layer.non_trainable_weights)
-    )
-    return Measured(_specs_of(name, outputs), trained, others)
-
-
 def _specs_of(name: str, outputs: tuple[Any, ...]) -> tuple[Spec, ...]:
     if not all(isinstance(x, keras.KerasTensor) and _only_batch_open(x.shape) for x in outputs):
         got = [x.shape if isinstance(x, keras.KerasTensor) else type(x).__name__ for x in outputs]
@@ -206,7 +130,3 @@ def _specs_of(name: str, outputs: tuple[Any, ...]) -> tuple[Spec, ...]:
 
 def _only_batch_open(shape: Sequence[int | None]) -> bool:
     return len(shape) > 0 and shape[0] is None and None not in shape[1:]
-
-
-def _listed(inputs: Sequence[Spec]) -> str:
-    return ", ".join(map(str, inputs))

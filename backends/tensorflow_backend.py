@@ -31,7 +31,7 @@ from deep_arch.backends.tensorflow_model import get_weights as get_weights
 from deep_arch.backends.tensorflow_model import set_weights as set_weights
 from deep_arch.backends.tensorflow_onnx import export_onnx as export_onnx
 from deep_arch.backends.tensorflow_ops import LOWERINGS
-from deep_arch.backends.tensorflow_wrapped import TensorFlowModule, as_tensorflow, calling, native_variables
+from deep_arch.backends.tensorflow_wrapped import TensorFlowModule, calling, native_variables
 from deep_arch.backends.tensorflow_wrapped import wrap as wrap
 from deep_arch.modules import Operation
 from deep_arch.specs import Spec
@@ -75,7 +75,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
         (4, ['repeat_0.conv2d.kernel', 'repeat_0.conv2d.bias'])
     """
     number = seed_number(seed, "tensorflow_backend")
-    todo = plan(architecture, inputs, "tensorflow_backend", as_tensorflow)
+    todo = plan(architecture, inputs, "tensorflow_backend", TensorFlowModule.of)
     drawn_from = int(tf.random.uniform((), maxval=2**62, dtype=tf.int64)) if number is None else number % 2**62
     natives = {step.path: _native(step, number) for step in todo.steps if _wraps(step) and not step.tied}
     weights = _variables(todo, drawn_from, natives)
