@@ -86,7 +86,9 @@ def _transposed(layer: Make) -> Lowering:
         kernel, strides, dilation = _windows(op)
         extra = None if op.output_padding is None else tuple_of(op.output_padding, op.ndim)
         short = extra is not None and any(n % 2 + more < 1 for n, more in zip(kernel, extra, strict=True))
-        if max(dilation) > 1 or (op.padding == "same" and short):
+        # Of volumes, TensorFlow may begin the windows of the gradient too late where strides leave cells between them.
+        apart = op.ndim == 3 and any(map(operator.lt, kernel, strides))
+        if max(dilation) > 1 or (op.padding == "same" and (short or apart)):
             arguments = (op.filters, kernel, strides, op.padding, extra, dilation, op.use_bias)
             return emit.layer(partial(TransposedConvolution, *arguments), x)
         make = partial(layer, op.filters, kernel, strides, op.padding, output_padding=extra)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -127,7 +128,9 @@ def _each_channel(op: Any, spec: Spec, x: Any, kernel: Any) -> Any:
 def _transposed(op: Any, call: Call, x: Any) -> Any:
     taps, strides, dilation = _windows(op)
     spec, kernel = call.specs[0], _spread(call.weights["kernel"], dilation)
-    if op.output_padding is None:
+    # Of volumes, the gradient of "SAME" may begin its windows too late where strides leave cells between them.
+    apart = op.ndim == 3 and any(map(operator.lt, taps, strides))
+    if op.output_padding is None and not apart:
         shape: Any = (batch_of(x), *op.shape(spec).spatial, op.filters)
         x = tf.nn.conv_transpose(x, kernel, shape, strides, op.padding.upper())
     else:
@@ -139,7 +142,8 @@ def _transposed(op: Any, call: Call, x: Any) -> Any:
 
 
 def _cropped(op: Any, x: Any) -> Any:
-    windows = zip(*_windows(op), tuple_of(op.output_padding, op.ndim), strict=True)
+    extra = (None,) * op.ndim if op.output_padding is None else tuple_of(op.output_padding, op.ndim)
+    windows = zip(*_windows(op), extra, strict=True)
     cuts = [transposed_crop(taps, stride, op.padding, gap, more) for taps, stride, gap, more in windows]
     before, after = zip(*cuts, strict=True)
     x = cut(x, before, [max(cells, 0) for cells in after])

@@ -258,6 +258,7 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
 
 CORNERS: Mapping[str, Case] = {
     "windows of a volume that leave cells": (ops.Conv3D(2, (1, 1, 3), strides=3), (Spec((1, 4, 3, 4)),)),
+    "windows apart in a volume": (ops.Conv3DTranspose(1, 1, strides=(3, 1, 2)), (Spec((1, 2, 1, 1)),)),
     "windows of an image that leave cells": (ops.Conv2D(2, 1, strides=3), (Spec((2, 6, 7)),)),
     "strides with dilation in groups": (ops.Conv2D(4, 3, strides=2, dilation_rate=2, groups=2), (Spec((4, 7, 8)),)),
     "unequal strides of each channel": (ops.DepthwiseConv2D(3, (1, 2), depth_multiplier=2), (Spec((2, 5, 6)),)),
