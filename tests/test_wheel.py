@@ -41,7 +41,7 @@ def refuses(use, package):
 """
 
 WITHOUT = f"""{START}
-backends = ("torch", "tensorflow", "keras", "initial")
+backends = ("torch", "tensorflow", "keras", "initial", "weights")
 needs_an_extra = (*(f"deep_arch.backends.{{name}}" for name in backends), "deep_arch.testing")
 names = [m.name for m in pkgutil.walk_packages(deep_arch.__path__, "deep_arch.")]
 some = {{"ops.dense", "searchers.random_search", "visualization.dot", "backends.torch_backend"}}
