@@ -49,13 +49,11 @@ from deep_arch.testing.parity import (
     BATCH,
     TOLERANCES,
     Array,
-    Arrays,
     BackendRunner,
+    assert_agreement,
     assert_close,
     assert_named_close,
     draw,
-    draw_weights,
-    is_deterministic,
 )
 from deep_arch.testing.substitution_pairs import PAIRS, both, conv, tied_twice
 
@@ -151,33 +149,8 @@ class BackendContract(BackendRunner):
         """Fail where this backend and the reference differ on an architecture."""
         if self.reference is None:
             pytest.skip("this backend is the reference")
-        runners = (self.reference, self)
-        models = [runner.build(architecture, inputs, 0) for runner in runners]
-        expected, got = (runner.weights(model) for runner, model in zip(runners, models, strict=True))
-        assert_named_close(got, expected, 0.0)
-        weights = draw_weights(expected)
-        for runner, model in zip(runners, models, strict=True):
-            runner.set_weights(model, weights)
-        arrays = {name: draw(spec, seed) for seed, (name, spec) in enumerate(inputs.items())}
         rounded = any(isinstance(call.module, self.rounded) for call in architecture.graph.calls)
-        modes = [False, True] if is_deterministic(architecture) else [False]
-        for training in modes:
-            self._agree_on(models, arrays, training, rounded, with_gradients=training == modes[-1])
-
-    def _agree_on(self, models: list[Any], arrays: Arrays, training: bool, rounded: bool, with_gradients: bool) -> None:
-        assert self.reference is not None, "the reference is not compared with itself"
-        other, mine = models
-        expected = self.reference.run(other, arrays, training)
-        exact = not rounded and all(x.dtype == np.float64 for x in expected)
-        tolerance = TOLERANCES["float64" if exact else "float32"]
-        assert_close(self.run(mine, arrays, training), expected, tolerance)
-        if with_gradients:
-            rng = np.random.default_rng(0)
-            cotangents = [np.asarray(rng.standard_normal(x.shape), x.dtype) for x in expected]
-            theirs = self.reference.gradients(other, arrays, cotangents, training)
-            for got, gradients in zip(self.gradients(mine, arrays, cotangents, training), theirs, strict=True):
-                assert_named_close(got, gradients, tolerance)
-        assert_named_close(self.weights(mine), self.reference.weights(other), tolerance)  # statistics have moved
+        assert_agreement(self, self.reference, architecture, inputs, rounded)
 
     # --- operations and architectures --------------------------------------------------------------------------
 

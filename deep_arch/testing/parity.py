@@ -136,3 +136,47 @@ def assert_named_close(got: Arrays, expected: Arrays, tolerance: float) -> None:
             assert_close([array], [expected[name]], tolerance)
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from None
+
+
+def assert_agreement(
+    mine: BackendRunner,
+    reference: BackendRunner,
+    architecture: da.Architecture,
+    inputs: Mapping[str, Spec],
+    rounded: bool = False,
+) -> None:
+    """Fail where two backends differ on an architecture.
+
+    With one seed they begin with the same weights. With other weights they give the same outputs and gradients, in
+    inference and, where nothing is random, in training, after which the moving statistics are the same.
+
+    Args:
+        mine: what is tested.
+        reference: what it is compared with.
+        architecture: what both build.
+        inputs: the spec of each input, by name.
+        rounded: whether to compare what is of float64 as if it were of float32.
+    """
+    runners = (mine, reference)
+    models = [runner.build(architecture, inputs, 0) for runner in runners]
+    pairs = list(zip(runners, models, strict=True))
+    got, expected = (runner.weights(model) for runner, model in pairs)
+    assert_named_close(got, expected, 0.0)
+    weights = draw_weights(expected)
+    for runner, model in pairs:
+        runner.set_weights(model, weights)
+    arrays = {name: draw(spec, seed) for seed, (name, spec) in enumerate(inputs.items())}
+    modes = [False, True] if is_deterministic(architecture) else [False]
+    for training in modes:
+        outputs = [runner.run(model, arrays, training) for runner, model in pairs]
+        exact = not rounded and all(x.dtype == np.float64 for x in outputs[1])
+        tolerance = TOLERANCES["float64" if exact else "float32"]
+        assert_close(outputs[0], outputs[1], tolerance)
+        if training == modes[-1]:
+            rng = np.random.default_rng(0)
+            cotangents = [np.asarray(rng.standard_normal(x.shape), x.dtype) for x in outputs[1]]
+            gradients = [runner.gradients(model, arrays, cotangents, training) for runner, model in pairs]
+            for ours, theirs in zip(*gradients, strict=True):
+                assert_named_close(ours, theirs, tolerance)
+        got, expected = (runner.weights(model) for runner, model in pairs)
+        assert_named_close(got, expected, tolerance)  # moving statistics have moved alike
