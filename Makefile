@@ -10,7 +10,7 @@ demo: .venv/demo graphviz  ## search networks for real data, about two minutes, 
 	$(BIN)/python examples/digits.py --output demo
 
 test: .venv/test graphviz  ## run the whole suite, with doctests and examples
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/test  ## formatting, lint and strict types
 	$(BIN)/ruff format --check .
