@@ -5,6 +5,7 @@ Run with `make bench`, which runs it with KERAS_BACKEND of tensorflow, torch and
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -51,15 +52,24 @@ def step(model: Any, x: Any) -> Callable[[], object]:
     return lambda: model.train_on_batch(x, y)
 
 
+def by_hand(name: str, shape: tuple[int, ...]) -> Any:
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, BY_HAND[name](inputs))
+
+
 def main() -> None:
     print_header()
     for name, (space, spec) in SPACES.items():
-        built = keras_backend.build(space.sample(0), spec, seed=0)
-        inputs = keras.Input(built.input_shape[1:])
-        hand = keras.Model(inputs, BY_HAND[name](inputs))
-        assert built.count_params() == hand.count_params()
-        x = np.random.default_rng(0).standard_normal((BATCH, *built.input_shape[1:]), "float32")
-        compare(f"Keras/{keras.backend.backend()} {name}", step(built, x), step(hand, x), at_most=1.05)
+        shape = (*spec.spatial, spec.channels)
+        x = np.random.default_rng(0).standard_normal((BATCH, *shape), "float32")
+        makes = functools.partial(keras_backend.build, space.sample(0), spec), functools.partial(by_hand, name, shape)
+        assert makes[0]().count_params() == makes[1]().count_params(), "both are the same model"
+        ours, theirs = (functools.partial(_made, make, x) for make in makes)
+        compare(f"Keras on {keras.config.backend()} {name}", ours, theirs, at_most=1.05)
+
+
+def _made(make: Callable[[], Any], x: Any) -> Callable[[], object]:
+    return step(make(), x)
 
 
 if __name__ == "__main__":
