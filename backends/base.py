@@ -187,18 +187,36 @@ def lowering(step: Step, table: Mapping[type, Callable[..., Any]], method: str, 
     """Return what lowers a step's module, called without it: its own method of that name, or an entry of the table.
 
     Raises:
-        NotSupported: there is neither; the message shows the `example`.
+        NotSupported: there is neither, and the message shows the `example`; or the entry is that of a base class with
+            other weights.
     """
     own = getattr(step.module, method, None)
     if own is not None:
         return own
     for cls in type(step.module).__mro__:
         if cls in table:
+            _check_inherited(step, cls, method, backend)
             return functools.partial(table[cls], step.module)
     raise NotSupported(
         f"{step.address}: {backend} has no lowering of {type(step.module).__name__}.\n"
         f"  Got {step.module!r}.\n  {example}"
     )
+
+
+def _check_inherited(step: Step, cls: Any, method: str, backend: str) -> None:
+    """Raise NotSupported where an operation has other weights than the one whose lowering it inherits."""
+    module: Any = step.module
+    if type(module) is cls or type(module).weights is cls.weights:
+        return
+    own, inherited = (
+        {name: weight.shape for name, weight in weights.items()}
+        for weights in (module.weights(*step.specs), cls.weights(module, *step.specs))
+    )
+    if own != inherited:
+        raise NotSupported(
+            f"{step.address}: {backend} lowers {type(module).__name__} as {cls.__name__}, which holds {inherited}.\n"
+            f"  Got weights {own}.\n  Leave `weights` as it is, or give the class a method `{method}` of its own."
+        )
 
 
 def results(step: Step, lowered: Any, kind: type, method: str) -> tuple[Any, ...]:

@@ -56,6 +56,7 @@ from deep_arch.testing.parity import (
     draw,
 )
 from deep_arch.testing.substitution_pairs import PAIRS, both, conv, tied_twice
+from deep_arch.weights import Weight
 
 Function = Callable[..., Any]
 
@@ -76,6 +77,13 @@ def space_of(op: Operation, n_inputs: int) -> da.SearchSpace:
 
 def _in(dtype: str, spec: Spec) -> Spec:
     return Spec(spec.shape, dtype) if spec.dtype == "float32" else spec
+
+
+class _Other(ops.Dense):
+    """An operation with other weights than the one that it is lowered as."""
+
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        return {"other": Weight((2, 2))}
 
 
 class _Unknown(Operation):
@@ -383,3 +391,7 @@ class BackendContract(BackendRunner):
     def test_an_unknown_operation_is_refused_with_the_address(self) -> None:
         with pytest.raises(NotSupported, match=r"optional/_?unknown"):
             self.model(lambda x: da.optional(_Unknown, use=True)(x))
+
+    def test_an_operation_with_other_weights_than_it_is_lowered_with_is_refused_with_the_address(self) -> None:
+        with pytest.raises(NotSupported, match=r"optional/_?other: (.|\n)*Dense(.|\n)*other(.|\n)*method `to_"):
+            self.model(lambda x: da.optional(lambda: _Other(3), use=True)(x))
