@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from deep_arch.domains import Integer, Real
+from deep_arch.domains import Domain, Integer, Real
 from deep_arch.errors import DeepArchError, DependentFailed, NotCountable
 from deep_arch.fragments import Call, Fragment
 from deep_arch.hyperparameters import Dependent, Hyperparameter, Independent
@@ -43,19 +44,22 @@ def call_roots(call: Call) -> list[Independent]:
 
 
 def bindings(
-    decisive: list[Independent], where: str, settled: Mapping[Independent, Any] = MappingProxyType({})
+    decisive: list[Independent],
+    where: str,
+    settled: Mapping[Independent, Any] = MappingProxyType({}),
+    domain: Callable[[Independent], Domain] = operator.attrgetter("domain"),
 ) -> Iterator[Binding]:
     """Yield every combination of values, with only the one value of what is settled.
 
     Raises:
         NotCountable: there are too many, or infinitely many.
     """
-    if math.prod([h.domain.size for h in decisive if h not in settled]) > _MANY:
+    if math.prod([domain(h).size for h in decisive if h not in settled]) > _MANY:
         raise NotCountable(
             f"{where}: too many values decide what this unfolds to.\n  Got {decisive!r}.\n"
             "  Use a smaller domain for what decides structure, or fix it with space.fix."
         )
-    choices = [(settled[h],) if h in settled else tuple(h.domain.values()) for h in decisive]
+    choices = [(settled[h],) if h in settled else tuple(domain(h).values()) for h in decisive]
     for values in itertools.product(*choices):
         yield dict(zip(decisive, values, strict=True))
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deep_arch.alternatives import bindings, call_roots, expand, roots
 from deep_arch.depths import ENDLESS, can_end
-from deep_arch.domains import Integer, same
+from deep_arch.domains import Domain, same
 from deep_arch.errors import NotCountable
 from deep_arch.fragments import Call, Fragment, Reference
 from deep_arch.hyperparameters import Hyperparameter, Independent
@@ -145,39 +145,49 @@ class Counter:
         Raises:
             NotCountable: there are infinitely many, or none.
         """
-        total = self.size()
-        if total == math.inf or total == 0:
+        if (total := self.size()) in (0, math.inf):
             raise NotCountable(
                 f"{self.space.name}: drawing uniformly over the architectures needs a finite space that is not empty.\n"
                 f"  Got a space of {total} architectures.\n"
-                "  Limit recursion with space.limit(max_depth=...), fix real numbers with space.fix, or draw uniformly "
-                "over the choices."
+                "  Limit recursion with space.limit(max_depth=...), turn real numbers into a grid with "
+                "space.discretize(levels=...), or draw uniformly over the choices."
             )
+        return self._walk(_Draw(rng))
+
+    def at(self, index: int) -> dict[str, Any]:
+        """Return the values of the architecture number `index`, from 0 to `size()` - 1."""
+        self.size()
+        return self._walk(_Ticket(index))
+
+    def _walk(self, ticket: _Draw) -> dict[str, Any]:
+        """Return the values of the architecture that the ticket leads to, going back through the tables."""
         values: dict[str, Any] = {}
         top = self._root()
-        todo = [(top, _pick(list(top.table.items()), rng), "")]
+        todo = [(top, ticket.pick(list(top.table.items())), "")]
         while todo:
             place, row, prefix = todo.pop()
             for stage, call in zip(reversed(place.stages), reversed(place.calls), strict=True):
                 origins = stage[row]
-                row, part, summed, _ = _pick([(origin, origin[3]) for origin in origins], rng)
+                row, part, summed, _ = ticket.pick([(origin, origin[3]) for origin in origins])
                 for variable, value in summed:
                     address = prefix + variable.path
-                    values[address] = self._value(variable, value, address, rng)
+                    values[address] = self._value(variable, value, address, ticket)
                 if part is not None and part.run is not None and part.row is not None and call is not None:
                     above = prefix if call.home == 0 else None
                     if above is not None:
                         todo.append((part.run, part.row, above + call.name + part.run.fragment.ending))
         return values
 
-    def _value(self, variable: Variable, value: int, address: str, rng: random.Random) -> Any:
-        domain = variable.hyperparameter.domain
+    def _value(self, variable: Variable, value: int, address: str, ticket: _Draw) -> Any:
+        domain = self._domain(variable.hyperparameter)
         if address in self.space.fixed:
             return self.space.fixed[address]
         if value == _ANY:
-            # On a log scale `draw` prefers small integers, but here each counts the same.
-            return domain.draw(rng) if not isinstance(domain, Integer) else domain.at(rng.randrange(domain.size))
+            return domain.at(ticket.below(int(domain.size)))  # each counts the same, also on a log scale
         return next(v for i, v in enumerate(domain.values()) if i == value)
+
+    def _domain(self, hyperparameter: Independent) -> Domain:
+        return self.space.narrowed(hyperparameter.domain)
 
     # --- exploring: which hyperparameters does what stands behind a call use? --------------------------------
 
@@ -247,12 +257,12 @@ class Counter:
         decisive, settled = call_roots(call), self.settled
         if any(h in self.left_out for h in decisive):
             return
-        if any(h.domain.size == math.inf for h in decisive if h not in settled):
+        if any(self._domain(h).size == math.inf for h in decisive if h not in settled):
             raise _Endless
         if call.module.order_immaterial:
-            yield expand(fragment, call, {h: settled.get(h) or next(h.domain.values()) for h in decisive})
+            yield expand(fragment, call, {h: settled.get(h) or next(self._domain(h).values()) for h in decisive})
             return
-        for binding in bindings(decisive, fragment.where(call.module), settled):
+        for binding in bindings(decisive, fragment.where(call.module), settled, self._domain):
             yield expand(fragment, call, binding)
 
     # --- tables ----------------------------------------------------------------------------------------------
@@ -403,7 +413,7 @@ class Counter:
             return []
         left = depth if depth is None else depth - module.deepens
         if module.order_immaterial:
-            binding = {h: self.settled.get(h) or next(h.domain.values()) for h in used}
+            binding = {h: self.settled.get(h) or next(self._domain(h).values()) for h in used}
             positions = dict.fromkeys(used, _ANY)
             parts: list[Part] = yield self._alternative(this, call, ports, left, exposed, binding, positions)
             row = parts[0].row if len(parts) == 1 else None
@@ -411,10 +421,10 @@ class Counter:
                 return parts  # every part always uses its input, so the order makes no difference
         all_parts: list[Part] = []
         places: dict[Independent, list[Any]] = {}
-        for binding in bindings(used, fragment.where(module), self.settled):
+        for binding in bindings(used, fragment.where(module), self.settled, self._domain):
             if self._excluded(this, binding):
                 continue
-            places = places or {h: list(h.domain.values()) for h in used if h not in self.settled}
+            places = places or {h: list(self._domain(h).values()) for h in used if h not in self.settled}
             positions = {h: _position(places[h], v) if h in places else _ANY for h, v in binding.items()}
             all_parts += yield self._alternative(this, call, ports, left, exposed, binding, positions)
         return all_parts
@@ -475,7 +485,7 @@ class Counter:
 
     def _ways(self, this: Run, variable: Variable, value: int) -> Count:
         """Return how many values a hyperparameter stands for that is summed over."""
-        domain = variable.hyperparameter.domain
+        domain = self._domain(variable.hyperparameter)
         address = (this.prefix or "") + variable.path
         if this.prefix is None or address not in self.space.fixed:
             return domain.size if value == _ANY else 1
@@ -523,15 +533,44 @@ def sum_counts(counts: Iterable[Count]) -> Count:
     return total
 
 
-def _pick(options: list[tuple[Any, Count]], rng: random.Random) -> Any:
-    if len(options) == 1:
-        return options[0][0]
-    ticket = rng.randrange(int(sum_counts(weight for _, weight in options)))
-    for option, weight in options:
-        ticket -= int(weight)
-        if ticket < 0:
-            return option
-    raise AssertionError("a ticket is below the sum of the weights")
+class _Draw:
+    """Leads to an architecture drawn at random: each pick is drawn anew."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+
+    def below(self, total: int) -> int:
+        """Return a number below `total`."""
+        return self._rng.randrange(total)
+
+    def give_back(self, rest: int, weight: int) -> None:
+        """Take back what is left of a number after a pick: `rest`, below `weight`, tells apart what follows from it."""
+
+    def pick(self, options: list[tuple[Any, Count]]) -> Any:
+        """Return one of some weighted options."""
+        if len(options) == 1:
+            return options[0][0]
+        place = self.below(int(sum_counts(weight for _, weight in options)))
+        for option, weight in options:
+            if place < weight:
+                self.give_back(place, int(weight))
+                return option
+            place -= int(weight)
+        raise AssertionError("a ticket is below the sum of the weights")
+
+
+class _Ticket(_Draw):
+    """Leads to the architecture with a number, which the picks use up: no two numbers lead to the same one."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+
+    def below(self, total: int) -> int:
+        self._index, place = divmod(self._index, total)
+        return place
+
+    def give_back(self, rest: int, weight: int) -> None:
+        self._index = self._index * weight + rest
 
 
 def _port_order(port: int | None) -> int:

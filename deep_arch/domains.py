@@ -31,6 +31,7 @@ class Domain(ABC):
     Laws:
         accepts_its_own: `accept(draw(rng))` is that value, and so is each of `values()`.
         counts_its_own: `size` is the number of `values()`.
+        finds_its_own: `at(i)` is the value number i of `values()`.
         json_round_trips: `decode(encode(value))` is `value`, through JSON text.
     """
 
@@ -52,6 +53,14 @@ class Domain(ABC):
     @abstractmethod
     def values(self) -> Iterator[Any]:
         """Yield every value in the domain's order.
+
+        Raises:
+            InvalidDomain: the domain is an interval.
+        """
+
+    @abstractmethod
+    def at(self, position: int) -> Any:
+        """Return the value at a position of `values()`, counted from 0, without listing those before it.
 
         Raises:
             InvalidDomain: the domain is an interval.
@@ -184,6 +193,13 @@ class Choice(Domain):
     def values(self) -> Iterator[Any]:
         return iter(self.options)
 
+    def at(self, position: int) -> Any:
+        return self.options[position]
+
+    def position(self, value: Any) -> int | None:
+        """Return the position of an option, or None for what is none."""
+        return self._options.find(value)
+
     def neighbours(self, value: Any) -> Iterator[Any]:
         here = self._options.find(value)
         return (option for i, option in enumerate(self.options) if i != here)
@@ -200,11 +216,29 @@ class Choice(Domain):
         return f"one of {_listed(self.options)}"
 
 
+class Numeric(Domain):
+    """Numbers from `low` to `high`, with a scale of their own on which they are drawn: linear, or logarithmic.
+
+    Laws:
+        unit_round_trips: `at_unit(unit(value))` is that value, up to rounding in an interval.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def unit(self, value: Any) -> float:
+        """Return where a number stands on its scale, from 0 to 1; an integer stands in the middle of its share."""
+
+    @abstractmethod
+    def at_unit(self, unit: float) -> Any:
+        """Return the number at a place of the scale from 0 to 1; what lies outside counts as the end."""
+
+
 _EXACT = 2**53
 """Below this a float tells all integers apart."""
 
 
-class Integer(Domain):
+class Integer(Numeric):
     """The integers from `low` to `high`, both included, `step` apart; drawn on a log scale if asked."""
 
     __slots__ = ("high", "log", "low", "step")
@@ -228,16 +262,29 @@ class Integer(Domain):
         return (self.high - self.low) // self.step + 1
 
     def at(self, position: int) -> int:
-        """Return the integer at a position, counted from 0."""
         return self.low + self.step * position
 
     def draw(self, rng: random.Random) -> int:
+        if not self.log and self.size >= _EXACT:
+            return self.at(rng.randrange(self.size))
+        return self.at_unit(rng.random())
+
+    def unit(self, value: int) -> float:
         if not self.log:
-            size = self.size
-            return self.at(int(rng.random() * size) if size < _EXACT else rng.randrange(size))
-        # Each integer k owns the interval [k - 1/2, k + 1/2] of the log scale.
-        low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
-        return min(max(round(math.exp(low + rng.random() * (high - low))), self.low), self.high)
+            return ((value - self.low) // self.step + 0.5) / self.size
+        low, high = self._logs()
+        return (math.log(value) - low) / (high - low)
+
+    def at_unit(self, unit: float) -> int:
+        unit = min(max(unit, 0.0), 1.0)
+        if not self.log:
+            return self.at(min(int(unit * self.size), self.size - 1))
+        low, high = self._logs()
+        return min(max(round(math.exp(low + unit * (high - low))), self.low), self.high)
+
+    def _logs(self) -> tuple[float, float]:
+        """Return the ends of the log scale, on which each integer k owns the interval [k - 1/2, k + 1/2]."""
+        return math.log(self.low - 0.5), math.log(self.high + 0.5)
 
     def accept(self, value: Any) -> Any:
         value = _plain(value)
@@ -258,7 +305,7 @@ class Integer(Domain):
         return f"an integer from {self.low} to {self.high}{step}{' on a log scale' if self.log else ''}"
 
 
-class Real(Domain):
+class Real(Numeric):
     """The real numbers from `low` to `high`, both included; drawn on a log scale if asked."""
 
     __slots__ = ("high", "log", "low")
@@ -276,10 +323,24 @@ class Real(Domain):
         return math.inf
 
     def draw(self, rng: random.Random) -> float:
+        return self.at_unit(rng.random())
+
+    def unit(self, value: float) -> float:
         if not self.log:
-            return self.low + rng.random() * (self.high - self.low)
+            return (value - self.low) / (self.high - self.low)
         low, high = math.log(self.low), math.log(self.high)
-        return min(max(math.exp(low + rng.random() * (high - low)), self.low), self.high)
+        return (math.log(value) - low) / (high - low)
+
+    def at_unit(self, unit: float) -> float:
+        unit = min(max(unit, 0.0), 1.0)
+        if not self.log:
+            return min(self.low + unit * (self.high - self.low), self.high)
+        low, high = math.log(self.low), math.log(self.high)
+        return min(max(math.exp(low + unit * (high - low)), self.low), self.high)
+
+    def grid(self, levels: int) -> Choice:
+        """Return `levels` of the numbers, evenly spaced on the domain's own scale, both ends among them."""
+        return Choice([self.at_unit(i / (levels - 1)) for i in range(levels)])
 
     def accept(self, value: Any) -> Any:
         value = _plain(value)
@@ -288,19 +349,21 @@ class Real(Domain):
         return float(value)
 
     def values(self) -> Iterator[float]:
-        raise InvalidDomain(
+        raise self._no_list()
+
+    def at(self, position: int) -> float:
+        raise self._no_list()
+
+    def _no_list(self) -> InvalidDomain:
+        return InvalidDomain(
             f"real: an interval has no list of values.\n  Got {self}.\n"
-            "  To enumerate, fix it with space.fix, or use da.choice or da.integer."
+            "  To enumerate, use space.discretize(levels=10), fix it with space.fix, or use da.choice or da.integer."
         )
 
     def neighbours(self, value: Any) -> Iterator[float]:
         """Yield the numbers a tenth of the range below and above, on the domain's own scale."""
-        if self.log:
-            factor = (self.high / self.low) ** 0.1
-            steps = (value / factor, value * factor)
-        else:
-            steps = (value - (self.high - self.low) / 10, value + (self.high - self.low) / 10)
-        return (n for n in (min(max(s, self.low), self.high) for s in steps) if n != value)
+        here = self.unit(value)
+        return (n for n in (self.at_unit(here - 0.1), self.at_unit(here + 0.1)) if n != value)
 
     def __str__(self) -> str:
         return f"a real number from {self.low:g} to {self.high:g}{' on a log scale' if self.log else ''}"
@@ -324,9 +387,9 @@ class Subset(Domain):
     @property
     def size(self) -> int:
         n, k = len(self.options), self.length
-        if self.distinct:
-            return math.perm(n, k) if self.ordered else math.comb(n, k)
-        return n**k if self.ordered else math.comb(n + k - 1, k)
+        if self.ordered:
+            return math.perm(n, k) if self.distinct else n**k
+        return _combinations(n, k, self.distinct)
 
     def draw(self, rng: random.Random) -> tuple[Any, ...]:
         n, k = len(self.options), self.length
@@ -336,9 +399,10 @@ class Subset(Domain):
             positions = [int(rng.random() * n) for _ in range(k)]
         else:  # stars and bars: a multiset is a distinct subset of a longer range, less its own places
             positions = [p - i for i, p in enumerate(sorted(rng.sample(range(n + k - 1), k)))]
-        return self._at(positions)
+        return self.at_positions(positions)
 
-    def _at(self, positions: Sequence[int]) -> tuple[Any, ...]:
+    def at_positions(self, positions: Sequence[int]) -> tuple[Any, ...]:
+        """Return the value whose members stand at these positions, in their order or in the options' own."""
         return tuple([self.options[p] for p in (positions if self.ordered else sorted(positions))])
 
     def accept(self, value: Any) -> Any:
@@ -350,33 +414,51 @@ class Subset(Domain):
         positions = [p for p in found if p is not None]
         if len(positions) < len(found) or (self.distinct and len(set(positions)) < len(positions)):
             return REJECTED
-        return self._at(positions)
+        return self.at_positions(positions)
 
     def values(self) -> Iterator[tuple[Any, ...]]:
         places = range(len(self.options))
         if self.distinct:
             drawn = itertools.permutations(places, self.length) if self.ordered else None
-            return map(self._at, drawn or itertools.combinations(places, self.length))
+            return map(self.at_positions, drawn or itertools.combinations(places, self.length))
         if self.ordered:
-            return map(self._at, itertools.product(places, repeat=self.length))
-        return map(self._at, itertools.combinations_with_replacement(places, self.length))
+            return map(self.at_positions, itertools.product(places, repeat=self.length))
+        return map(self.at_positions, itertools.combinations_with_replacement(places, self.length))
+
+    def at(self, position: int) -> tuple[Any, ...]:
+        places = list(range(len(self.options)))
+        positions: list[int] = []
+        for left in range(self.length - 1, -1, -1):
+            n_places = len(places) - self.distinct
+            if self.ordered:
+                i, position = divmod(position, math.perm(n_places, left) if self.distinct else n_places**left)
+                positions.append(places.pop(i) if self.distinct else places[i])
+                continue
+            # In the options' own order, what comes before a member cannot follow it.
+            while position >= (ways := _combinations(len(places) - self.distinct, left, self.distinct)):
+                position -= ways
+                del places[0]
+            positions.append(places[0])
+            del places[: int(self.distinct)]
+        return self.at_positions(positions)
 
     def neighbours(self, value: Any) -> Iterator[tuple[Any, ...]]:
         """Yield the tuples with one member exchanged for another option."""
         positions = [self._options.find(v) for v in value]
-        seen = {self._key(value)}
+        seen = {self.positions(value)}
         for i in range(self.length):
             for p in range(len(self.options)):
                 other = self._from([*positions[:i], p, *positions[i + 1 :]])
-                if other is not REJECTED and self._key(other) not in seen:
-                    seen.add(self._key(other))
+                if other is not REJECTED and self.positions(other) not in seen:
+                    seen.add(self.positions(other))
                     yield other
 
-    def _key(self, value: Sequence[Any]) -> tuple[int | None, ...]:
+    def positions(self, value: Sequence[Any]) -> tuple[int | None, ...]:
+        """Return the positions of a value's members among the options."""
         return tuple([self._options.find(v) for v in value])
 
     def encode(self, value: Any) -> Any:
-        return [self._options.encode(p) for p in self._key(value) if p is not None]
+        return [self._options.encode(p) for p in self.positions(value) if p is not None]
 
     def decode(self, written: Any) -> Any:
         if not isinstance(written, list) or len(written) != self.length:  # pyright: ignore[reportUnknownArgumentType]
@@ -386,6 +468,11 @@ class Subset(Domain):
     def __str__(self) -> str:
         how = ("" if self.distinct else ", repeats allowed") + (", in order" if self.ordered else "")
         return f"{self.length} of {_listed(self.options)}{how}"
+
+
+def _combinations(n: int, k: int, distinct: bool) -> int:
+    """Return in how many ways `k` of `n` options can be taken when their order does not count."""
+    return math.comb(n, k) if distinct else math.comb(max(n + k - 1, 0), k)
 
 
 class Permutation(Subset):

@@ -50,7 +50,7 @@ def _to_decide(architecture: Architecture) -> Sequence[ChoicePoint]:
             raise NotCountable(
                 f"{point.address}: a space with a real number in it cannot be enumerated.\n"
                 f"  Got {point.domain}.\n"
-                "  Fix it with space.fix, leave it out with space.where, or use da.choice or da.integer."
+                "  Turn it into a grid with space.discretize(levels=10), fix it, or leave it out with space.where."
             )
     return points
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from deep_arch.architecture import ChoicePoint
+from deep_arch.architecture import Architecture, ChoicePoint
 from deep_arch.domains import REJECTED, Domain
 from deep_arch.errors import TooDeep, ValueOutsideDomain
 from deep_arch.space import MOST_ATTEMPTS
@@ -163,9 +163,8 @@ class Searcher(ABC):
     def state_dict(self) -> dict[str, Any]:
         """Return all that `load_state_dict` needs to continue exactly, as JSON can hold it.
 
-        A searcher with a state of its own returns `{**super().state_dict(), ...}`. It writes values with
-        `space.at(values).to_json()` and reads them with `Architecture.from_json(text, space).values`, since an
-        option may be anything, such as a class.
+        A searcher with a state of its own returns `{**super().state_dict(), ...}`. It writes values with `encode` and
+        reads them with `decode`, since an option may be anything, such as a class.
         """
         version, internal, gauss = self.rng.getstate()
         return {"rng": [version, list(internal), gauss]}
@@ -174,3 +173,11 @@ class Searcher(ABC):
         """Continue where `state_dict` was taken; called after `start` with the same space."""
         version, internal, gauss = state["rng"]
         self.rng.setstate((version, tuple(internal), gauss))
+
+    def encode(self, values: Values) -> str:
+        """Return values as text, for `state_dict`."""
+        return self.space.at(values).to_json()
+
+    def decode(self, text: str) -> Values:
+        """Return the values that `encode` wrote."""
+        return Architecture.from_json(text, self.space).values

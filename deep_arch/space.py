@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import operator
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,10 +12,11 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.architecture import Architecture, ChoicePoint, accept
-from deep_arch.domains import REJECTED, Choice, Domain, same
+from deep_arch.domains import REJECTED, Choice, Domain, Real, same
 from deep_arch.errors import (
     BadArgument,
     MissingValues,
+    NotCountable,
     ScopeError,
     TooDeep,
     UnknownAddress,
@@ -45,6 +47,7 @@ class SearchSpace:
         program: what the function has unfolded to so far, shared with every sub-space.
         fixed: address to value, for the hyperparameters that `fix` decided.
         max_depth: the most nested applications of rules that `limit` allows.
+        levels: how many numbers `discretize` leaves of each interval.
     """
 
     def __init__(self, fn: Callable[..., Any]) -> None:
@@ -52,6 +55,7 @@ class SearchSpace:
         self.fixed: Mapping[str, Any] = {}
         self.predicate: Callable[[ChoicePoint], bool] | None = None
         self.max_depth: int | None = None
+        self.levels: int | None = None
         self._counts: Counter | None = None
         functools.update_wrapper(self, fn)
 
@@ -62,10 +66,10 @@ class SearchSpace:
                 f"{self.name}: a space is called on values, inside another space's function.\n  Got {values!r}.\n"
                 f"  For an architecture write {self.name}.sample(seed=0)."
             )
-        if self.fixed or self.predicate is not None or self.max_depth is not None:
+        if self._is_restricted:
             raise BadArgument(
                 f"{self.name}: only a whole space can be composed into another.\n  Got the sub-space {self!r}.\n"
-                "  Compose the whole space, and restrict the result with fix, where or limit."
+                "  Compose the whole space, and restrict the result with fix, where, limit or discretize."
             )
         return self.program.fn(*values)
 
@@ -132,12 +136,20 @@ class SearchSpace:
 
     def unfold(self, choose: Choose) -> Unfolding:
         """Unfold the space within its restrictions, asking `choose` for what they leave open."""
-        if self.fixed or self.predicate or self.max_depth is not None:
+        if self._is_restricted:
             choose = self._restricted(choose)
         unfolding = unfold(self.program, choose, self.max_depth)
         if unfolding.prunable:
             prune(unfolding)
         return unfolding
+
+    @property
+    def _is_restricted(self) -> bool:
+        return bool(self.fixed or self.predicate or self.max_depth is not None or self.levels)
+
+    def narrowed(self, domain: Domain) -> Domain:
+        """Return what `discretize` leaves of a domain."""
+        return domain.grid(self.levels) if self.levels and isinstance(domain, Real) else domain
 
     def _restricted(self, choose: Choose) -> Choose:
         def restricted(hyperparameter: Independent, address: str, frame: Frame) -> Any:
@@ -153,9 +165,9 @@ class SearchSpace:
         return restricted
 
     def _offered(self, hyperparameter: Independent, address: str, frame: Frame) -> Domain:
-        """Return the domain without the values that cannot end within the depth."""
-        if self.max_depth is None:
-            return hyperparameter.domain
+        """Return the domain as `discretize` leaves it, without the values that cannot end within the depth."""
+        if self.max_depth is None or isinstance(hyperparameter.domain, Real):
+            return self.narrowed(hyperparameter.domain)
         from deep_arch.depths import offered
 
         return offered(self, hyperparameter, address, frame)
@@ -247,6 +259,19 @@ class SearchSpace:
         unfold(self.program, choose)
         return domains
 
+    def decidable(self, values: Mapping[str, Any]) -> dict[str, Domain]:
+        """Return address to domain for what a searcher decides here: without what restrictions fix or leave open."""
+        domains: dict[str, Domain] = {}
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address not in values:
+                return UNSET
+            domains[address] = hyperparameter.domain
+            return values[address]
+
+        self.unfold(choose)
+        return domains
+
     # --- the space as a whole ------------------------------------------------------------------------------------
 
     def size(self) -> int | float:
@@ -273,6 +298,39 @@ class SearchSpace:
         from deep_arch.enumeration import architectures
 
         return architectures(self)
+
+    def nth(self, index: int) -> Architecture:
+        """Return the architecture number `index`, from 0 to `size()` - 1: each has one number, in no useful order.
+
+        It takes about as long as drawing one uniformly, whatever the size, so that an enumeration of a space of
+        any size can begin anywhere, or go in any order.
+
+        Raises:
+            NotCountable: the space is infinite; see `limit` and `discretize`.
+            BadArgument: `index` is no int of that range.
+        """
+        size = self.size()
+        if size == math.inf:
+            raise NotCountable(
+                f"{self.name}: only the architectures of a finite space are numbered.\n  Got an infinite space.\n"
+                "  Limit recursion with space.limit(max_depth=...), and turn real numbers into a grid with "
+                "space.discretize(levels=...)."
+            )
+        if type(index) is not int or not 0 <= index < size:
+            raise wrong_kind(f"{self.name}.nth", f"an int from 0 to {int(size) - 1}", index, "See space.size().")
+        return self.at(self._counter().at(index))
+
+    def discretize(self, levels: int) -> SearchSpace:
+        """Return the sub-space in which a real number is one of `levels`, evenly spaced on its scale, ends included.
+
+        So a space with real numbers is counted, enumerated and drawn from like any other.
+
+        Raises:
+            BadArgument: `levels` is no int of at least 2.
+        """
+        if type(levels) is not int or levels < 2:
+            raise wrong_kind(f"{self.name}.discretize", "an int of at least 2", levels, "Write discretize(levels=10).")
+        return self._sub_space(levels=levels)
 
     def limit(self, max_depth: int) -> SearchSpace:
         """Return the sub-space of at most `max_depth` nested applications of rules.
@@ -344,11 +402,8 @@ class SearchSpace:
         return self._neighbours(architecture, _generator(seed))
 
     def _neighbours(self, architecture: Architecture, rng: random.Random) -> Iterator[Architecture]:
-        domains = self.domains(architecture.values)
-        for address, value in architecture.values.items():
-            if address in self.fixed:
-                continue
-            for other in domains[address].neighbours(value):
+        for address, domain in self.decidable(architecture.values).items():
+            for other in domain.neighbours(architecture.values[address]):
                 try:
                     changed = self.complete({**architecture.values, address: other}, rng)
                 except TooDeep:
@@ -396,9 +451,14 @@ class SearchSpace:
         found = _find(module, name) if module and name else None
         is_found = getattr(found, "program", None) is self.program
         whole: tuple[Any, ...] | None = (_lookup, (module, name)) if is_found else None
-        if whole is not None and not self.fixed and self.predicate is None and self.max_depth is None:
+        if whole is not None and not self._is_restricted:
             return whole
-        restrictions = {"fixed": dict(self.fixed), "predicate": self.predicate, "max_depth": self.max_depth}
+        restrictions = {
+            "fixed": dict(self.fixed),
+            "predicate": self.predicate,
+            "max_depth": self.max_depth,
+            "levels": self.levels,
+        }
         if whole is not None:
             return _restricted_space, (found, restrictions)
         return _rebuild, (self.program.fn, restrictions)
@@ -408,6 +468,7 @@ class SearchSpace:
             f"fix {dict(self.fixed)!r}" if self.fixed else "",
             "where ..." if self.predicate else "",
             f"limit {self.max_depth}" if self.max_depth is not None else "",
+            f"discretize {self.levels}" if self.levels else "",
         ]
         return f"<space {', '.join([self.name, *filter(None, restrictions)])}>"
 

@@ -5,3 +5,4 @@ from __future__ import annotations
 from deep_arch.searcher import FinishedTrial as FinishedTrial
 from deep_arch.searcher import Searcher as Searcher
 from deep_arch.searchers.random_search import RandomSearch as RandomSearch
+from deep_arch.searchers.regularized_evolution import RegularizedEvolution as RegularizedEvolution

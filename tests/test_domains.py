@@ -52,6 +52,35 @@ def test_counts_its_own(domain: Domain) -> None:
 
 
 @pytest.mark.parametrize("domain", FINITE, ids=str)
+def test_finds_its_own(domain: Domain) -> None:
+    assert all(same(domain.at(i), value) for i, value in enumerate(domain.values()))
+
+
+def test_finds_one_of_very_many() -> None:
+    assert Permutation(range(30)).at(0) == tuple(range(30))
+    assert Permutation(range(30)).at(math.factorial(30) - 1) == tuple(range(30))[::-1]
+    assert Subset(range(60), 30).at(math.comb(60, 30) - 1) == tuple(range(30, 60))
+
+
+@pytest.mark.parametrize("domain", [Integer(1, 10, step=4), Integer(1, 40, log=True), Integer(-3, 3)], ids=str)
+def test_unit_round_trips(domain: Integer) -> None:
+    places = [domain.unit(value) for value in domain.values()]
+    assert places == sorted(places) and places[0] > 0 and places[-1] < 1
+    assert [domain.at_unit(place) for place in places] == list(domain.values())
+
+
+@pytest.mark.parametrize("domain", [Real(-1, 3), Real(1e-4, 1, log=True)], ids=str)
+def test_unit_round_trips_in_an_interval(domain: Real) -> None:
+    assert [domain.unit(domain.at_unit(u)) for u in (0, 0.25, 1)] == pytest.approx([0, 0.25, 1])
+    assert (domain.at_unit(-1), domain.at_unit(2)) == (pytest.approx(domain.low), pytest.approx(domain.high))
+
+
+def test_a_grid_is_even_on_the_domains_scale() -> None:
+    assert Real(1e-4, 1, log=True).grid(5).options == pytest.approx((1e-4, 1e-3, 1e-2, 1e-1, 1))
+    assert Real(0, 1).grid(3).options == (0, 0.5, 1)
+
+
+@pytest.mark.parametrize("domain", FINITE, ids=str)
 def test_json_round_trips(domain: Domain) -> None:
     for value in domain.values():
         assert same(domain.decode(json.loads(json.dumps(domain.encode(value)))), value)

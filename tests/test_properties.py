@@ -26,6 +26,14 @@ def test_the_size_is_the_length_of_the_enumeration(space: da.SearchSpace) -> Non
 
 
 @MODERATE
+@given(spaces(8))
+def test_each_architecture_has_one_number(space: da.SearchSpace) -> None:
+    size = int(space.size())
+    if size <= 600:
+        assert {space.nth(i) for i in range(size)} == set(space.enumerate())
+
+
+@MODERATE
 @given(spaces(6))
 def test_sampling_uniformly_over_architectures_is_uniform(space: da.SearchSpace) -> None:
     size = int(space.size())

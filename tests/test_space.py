@@ -310,3 +310,72 @@ def test_what_is_no_space(fn: Any) -> None:
 def test_a_space_is_called_on_values_only() -> None:
     with pytest.raises(BadArgument, match=r"net\.sample\(seed=0\)"):
         net(3)  # type: ignore[arg-type]
+
+
+# --- numbered architectures, and real numbers as a grid ----------------------------------------------------------
+
+
+def test_the_numbered_architectures_are_the_enumerated_ones() -> None:
+    assert {net.nth(i) for i in range(25008)} == set(net.enumerate())
+    fixed = net.fix({"n": 2})
+    assert {fixed.nth(i) for i in range(384)} == set(fixed.enumerate())
+    some = net.where(lambda point: point.name != "n")
+    assert {some.nth(i) for i in range(int(some.size()))} == set(some.enumerate())
+
+
+def test_numbers_reach_into_an_astronomically_large_space() -> None:
+    long = da.space(lambda x: da.repeat(lambda: ops.Dense(units=da.integer(1, 10)), 200)(x))
+    assert long.size() == 10**200
+    assert len({long.nth(i) for i in (0, 1, 10**100, 10**200 - 2, 10**200 - 1)}) == 5
+
+
+@pytest.mark.parametrize("index", [-1, 25008, 1.0, True, "first"])
+def test_a_number_that_no_architecture_has_is_refused(index: Any) -> None:
+    with pytest.raises(BadArgument, match=r"net.nth: expected an int from 0 to 25007(.|\n)*space.size()"):
+        net.nth(index)
+
+
+def with_rates(x: Value) -> Value:
+    da.config(rate=da.real(0, 1, name="rate"))
+    return da.repeat(lambda: ops.Dropout(rate=da.real(0.1, 0.9)), da.choice([1, 2]))(x)
+
+
+def test_real_numbers_become_a_grid() -> None:
+    space = da.space(with_rates)
+    with pytest.raises(NotCountable, match=r"with_rates: only the architectures of a finite(.|\n)*discretize"):
+        space.nth(0)
+    with pytest.raises(NotCountable, match=r"cannot be enumerated(.|\n)*discretize"):
+        list(space.enumerate())
+    grid = space.discretize(3)
+    assert grid.size() == 3 * (3 + 9)
+    architectures = list(grid.enumerate())
+    assert len(set(architectures)) == 36 == len({grid.nth(i) for i in range(36)})
+    assert set(architectures) == {grid.nth(i) for i in range(36)}
+    assert {a.values["rate"] for a in architectures} == {0.0, 0.5, 1.0}
+    assert all(point.domain.size == 3 for point in grid.start().unassigned if point.address == "rate")
+    assert pickle.loads(pickle.dumps(grid)).size() == 36
+    assert repr(grid) == "<space with_rates, discretize 3>"
+
+
+def test_a_grid_decides_structure_too() -> None:
+    @da.space
+    def deep(x: Value) -> Value:
+        times = da.dependent(lambda share: round(2 * share), da.real(0, 1, name="share"))
+        return da.repeat(lambda: ops.Dense(units=da.choice([1, 2])), times)(x)
+
+    grid = deep.discretize(3)
+    assert grid.size() == 1 + 2 + 4 == len({grid.nth(i) for i in range(7)})
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2.0, "many"])
+def test_a_grid_of_less_than_two_levels_is_refused(levels: Any) -> None:
+    with pytest.raises(BadArgument, match=r"discretize: expected an int of at least 2"):
+        net.discretize(levels)
+
+
+def test_what_a_searcher_decides() -> None:
+    values = net.sample(seed=0).values
+    assert net.decidable(values).keys() == values.keys()
+    assert "n" not in net.fix({"n": values["n"]}).decidable(values)
+    some = net.where(lambda point: point.name == "n")
+    assert list(some.decidable(some.sample(seed=0).values)) == ["n"]

@@ -1,0 +1,73 @@
+"""Decisions: every domain as picks from simple ones, so that an algorithm need only know options and numbers.
+
+A tuple of options, from `da.subset` or `da.permutation`, is picked member by member: the first among all options, the
+next among those that are left, as Fisher and Yates shuffle.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from deep_arch.domains import Choice, Domain, Subset
+from deep_arch.searcher import Values
+
+Pick = Callable[[str, Domain], Any]
+"""From what is added to the address, and a `Choice` or `Numeric` domain, to a value of that domain."""
+
+Decision = tuple[str, Domain, Any]
+"""An address, a simple domain, and the value that was picked."""
+
+
+def decide(domain: Domain, address: str, pick: Pick) -> Any:
+    """Return a value of `domain` made of picks from simple domains.
+
+    Args:
+        address: of the hyperparameter; the members of a tuple get `address[0]`, `address[1]`, ...
+        pick: called with an address and a `Choice` or `Numeric` domain; returns a value of it.
+    """
+    if not isinstance(domain, Subset):
+        return pick(address, domain)
+    return domain.at_positions(_members(domain, address, lambda name, left: pick(name, _positions(len(left)))))
+
+
+def decisions(domain: Domain, address: str, value: Any) -> Iterator[Decision]:
+    """Yield the picks with which `decide` gives `value`."""
+    if not isinstance(domain, Subset):
+        yield address, domain, value
+        return
+    members = iter(domain.positions(value))
+    picked: list[Decision] = []
+
+    def pick(name: str, left: list[int]) -> int:
+        place = left.index(next(members) or 0)
+        picked.append((name, _positions(len(left)), place))
+        return place
+
+    _members(domain, address, pick)
+    yield from picked
+
+
+def _members(domain: Subset, address: str, pick: Callable[[str, list[int]], int]) -> list[int]:
+    left, members = list(range(len(domain.options))), list[int]()
+    for i in range(domain.length):
+        place = pick(f"{address}[{i}]", left)
+        members.append(left[place])
+        if domain.distinct:
+            left[place] = left[-1]  # so that only the last option changes its place
+            left.pop()
+    return members
+
+
+@functools.lru_cache(maxsize=1024)
+def _positions(n: int) -> Choice:
+    return Choice(range(n))
+
+
+def identity(values: Values) -> Any:
+    """Return what can be hashed and is equal for equal values, to know a proposal again when its result comes."""
+    try:
+        return frozenset([(address, value.__class__, value) for address, value in values.items()])
+    except TypeError:  # an option such as a list
+        return frozenset([(address, repr(value)) for address, value in values.items()])

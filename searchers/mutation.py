@@ -1,0 +1,109 @@
+"""Mutation and crossover: operators on values, which evolution, local search and candidate pools share.
+
+They work by address, on conditional and recursive spaces too: what stays valid is kept, what is newly reached is
+drawn, so whatever an operator asks for, an architecture of the space comes out. An operator is a function; write
+another and pass it to a searcher.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from deep_arch.domains import Choice, Domain, Numeric
+from deep_arch.errors import TooDeep
+from deep_arch.searcher import Values
+from deep_arch.space import SearchSpace
+
+Mutation = Callable[[SearchSpace, Values, random.Random], Values]
+Crossover = Callable[[SearchSpace, Values, Values, random.Random], Values]
+
+_ATTEMPTS: Final = 10
+"""After so many completions that no recursion ends in time, an architecture is drawn anew."""
+
+_STEP: Final = 0.2
+"""The standard deviation of a step between numbers, as a share of the domain's scale: the usual start of evolution
+strategies (Hansen, The CMA evolution strategy: a tutorial, 2016, appendix A), a fifth to a third of the range."""
+
+
+def complete(space: SearchSpace, values: Mapping[str, Any], rng: random.Random) -> Values:
+    """Return the values of an architecture that has these where they are valid, and drawn ones elsewhere."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return space.complete(values, rng).values
+        except TooDeep:
+            continue
+    return space.sample(rng).values
+
+
+def another(domain: Domain, value: Any, rng: random.Random) -> Any:
+    """Return a value of the domain other than `value`: any other option, or a number near it on the domain's scale."""
+    if isinstance(domain, Choice):
+        here = domain.position(value)
+        place = int(rng.random() * (len(domain.options) - 1))
+        return domain.options[place + (here is not None and place >= here)]
+    if isinstance(domain, Numeric):
+        near = domain.at_unit(_reflected(domain.unit(value) + rng.gauss(0, _STEP)))
+        if near != value:
+            return near
+    return rng.choice(list(domain.neighbours(value)))
+
+
+def _reflected(unit: float) -> float:
+    """Return the place from 0 to 1 that a step beyond the ends is thrown back to."""
+    unit = abs(unit) % 2
+    return 2 - unit if unit > 1 else unit
+
+
+def mutable(space: SearchSpace, values: Values) -> dict[str, Domain]:
+    """Return address to domain for what a searcher may change here: what has more than one value."""
+    return {address: domain for address, domain in space.decidable(values).items() if domain.size > 1}
+
+
+def mutate_one(space: SearchSpace, values: Values, rng: random.Random) -> Values:
+    """Give one hyperparameter another value, each as likely to be changed."""
+    domains = mutable(space, values)
+    if not domains:
+        return values
+    address = rng.choice(list(domains))
+    return complete(space, {**values, address: another(domains[address], values[address], rng)}, rng)
+
+
+def mutate_each(space: SearchSpace, values: Values, rng: random.Random, rate: float | None = None) -> Values:
+    """Give each hyperparameter another value with probability `rate`, one of n on average, and at least one."""
+    domains = mutable(space, values)
+    if not domains:
+        return values
+    rate = 1 / len(domains) if rate is None else rate
+    changed = [address for address in domains if rng.random() < rate] or [rng.choice(list(domains))]
+    return complete(space, {**values, **{a: another(domains[a], values[a], rng) for a in changed}}, rng)
+
+
+def cross_uniformly(space: SearchSpace, first: Values, second: Values, rng: random.Random) -> Values:
+    """Take each value from either of two parents, as likely from one as from the other (Syswerda, 1989)."""
+    mixed = {**second, **first}
+    for address in first:
+        if address in second and rng.random() < 0.5:
+            mixed[address] = second[address]
+    return complete(space, mixed, rng)
+
+
+def cross_branches(space: SearchSpace, first: Values, second: Values, rng: random.Random) -> Values:
+    """Take all that stands at and below one place from the second parent, and the rest from the first.
+
+    The crossover of genetic programming (Koza, 1992): a part that works is passed on whole.
+    """
+    shared = [address for address in first if address in second]
+    if not shared:
+        return first
+    place = rng.choice(shared)
+    # `or.which` decides what stands below `or[0]/` and `or[1]/`, `repeat.times` what below `repeat[1]/`.
+    branch = place.rpartition(".")[0] or place
+    kept = {address: value for address, value in first.items() if not _below(address, branch)}
+    taken = {address: value for address, value in second.items() if _below(address, branch)}
+    return complete(space, {**kept, **taken}, rng)
+
+
+def _below(address: str, branch: str) -> bool:
+    return address.startswith(branch) and address[len(branch) :][:1] in ("", ".", "[", "/")
