@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from deep_arch.architecture import Architecture
 from deep_arch.errors import BadArgument, NotCountable, TrialError
+from deep_arch.pareto import fronts
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.space import SearchSpace
 from deep_arch.trial import SearchWarning as SearchWarning
@@ -45,7 +46,7 @@ class Search(Iterator[Trial]):
     ) -> None:
         _check_kinds(space, searcher, trials, seed, duplicates)
         self.space, self.searcher = space, searcher
-        self.directions = _directions(directions)
+        self.directions = listed_directions(directions)
         self.ending: str | None = None
         self._n_trials = trials
         self._gives_duplicates = duplicates == "give"
@@ -164,8 +165,7 @@ class Search(Iterator[Trial]):
         return FinishedTrial(trial.number, values, self._gains(trial), intermediate, trial.state, trial.budget)
 
     def _gains(self, trial: Trial) -> tuple[float, ...]:
-        """Return a trial's scores, of which there are none unless it is complete, turned so that more is better."""
-        return tuple([score * _sign(d) for score, d in zip(trial.scores, self.directions, strict=False)])
+        return gains(trial, self.directions)
 
     def _upward(self, intermediate: dict[int, float]) -> dict[int, float]:
         return {step: score * _sign(self.directions[0]) for step, score in intermediate.items()}
@@ -174,6 +174,11 @@ class Search(Iterator[Trial]):
     def trials(self) -> tuple[Trial, ...]:
         """The trials given out so far; duplicates that were answered from the record are none."""
         return tuple(self._trials)
+
+    @property
+    def results(self) -> tuple[FinishedTrial, ...]:
+        """What came of the trials that ended, as a searcher is told of it: scores are to be maximised."""
+        return tuple([self._as_told(trial, trial.values) for trial in self._trials if trial.state != "running"])
 
     @property
     def best(self) -> Trial:
@@ -196,8 +201,8 @@ class Search(Iterator[Trial]):
         Raises:
             TrialError: no trial is complete.
         """
-        complete = [(self._gains(trial), trial) for trial in self._complete()]
-        return tuple([trial for gains, trial in complete if not any(_dominates(other, gains) for other, _ in complete)])
+        complete = self._complete()
+        return tuple([complete[i] for i in sorted(fronts(list(map(self._gains, complete)))[0])])
 
     def _complete(self) -> list[Trial]:
         complete = [trial for trial in self._trials if trial.state == "complete"]
@@ -215,15 +220,21 @@ class Search(Iterator[Trial]):
         return f"<search of {self.space.name}: {len(self._trials)} of {self._n_trials} trials{ending}>"
 
 
+def gains(trial: Trial, directions: Sequence[Direction]) -> tuple[float, ...]:
+    """Return a trial's scores, of which there are none unless it is complete, turned so that more is better."""
+    return tuple([score * _sign(d) for score, d in zip(trial.scores, directions, strict=False)])
+
+
 def _sign(direction: Direction) -> int:
     return -1 if direction == "minimize" else 1
 
 
-def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a != b and all(x >= y for x, y in zip(a, b, strict=True))
+def listed_directions(given: Any) -> tuple[Direction, ...]:
+    """Return a direction for each objective, where one may stand alone.
 
-
-def _directions(given: Any) -> tuple[Direction, ...]:
+    Raises:
+        BadArgument: what is neither a direction nor a sequence of some.
+    """
     directions: tuple[Any, ...] = (given,) if isinstance(given, str) else tuple(given)
     if not directions or any(d not in ("maximize", "minimize") for d in directions):
         raise BadArgument(
