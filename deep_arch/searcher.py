@@ -181,3 +181,19 @@ class Searcher(ABC):
     def decode(self, text: str) -> Values:
         """Return the values that `encode` wrote."""
         return Architecture.from_json(text, self.space).values
+
+    def encode_trial(self, trial: FinishedTrial) -> dict[str, Any]:
+        """Return what came of a proposal as JSON can hold it, for `state_dict`."""
+        written = {name: getattr(trial, name) for name in ("number", "scores", "state", "budget")}
+        return {**written, "values": self.encode(trial.values), "intermediate": list(trial.intermediate.items())}
+
+    def decode_trial(self, written: Mapping[str, Any]) -> FinishedTrial:
+        """Return the trial that `encode_trial` wrote."""
+        return FinishedTrial(
+            written["number"],
+            self.decode(written["values"]),
+            tuple(written["scores"]),
+            dict(written["intermediate"]),
+            written["state"],
+            written["budget"],
+        )

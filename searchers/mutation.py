@@ -22,9 +22,8 @@ Crossover = Callable[[SearchSpace, Values, Values, random.Random], Values]
 _ATTEMPTS: Final = 10
 """After so many completions that no recursion ends in time, an architecture is drawn anew."""
 
-_STEP: Final = 0.2
-"""The standard deviation of a step between numbers, as a share of the domain's scale: the usual start of evolution
-strategies (Hansen, The CMA evolution strategy: a tutorial, 2016, appendix A), a fifth to a third of the range."""
+_STEP: Final = 0.1
+"""The standard deviation of a step between numbers, as a share of the domain's scale: as far as `Domain.neighbours`."""
 
 
 def complete(space: SearchSpace, values: Mapping[str, Any], rng: random.Random) -> Values:

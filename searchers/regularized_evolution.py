@@ -15,7 +15,8 @@ class RegularizedEvolution(Searcher):
     """Mutate the best of a random sample of the population, from which the oldest member is removed each time.
 
     Args:
-        population: how many of the latest results form the population; so many proposals are drawn at random first.
+        population: how many of the latest results form the population; until it is full, proposals are drawn at random,
+            at most so many.
         sample: how many members, drawn with replacement, compete to be the parent.
         mutation: makes the child's values out of the parent's.
 
@@ -52,10 +53,10 @@ class RegularizedEvolution(Searcher):
 
     def ask(self) -> Values:
         """Propose a child of the best of a sample, or what is drawn at random until the population is full."""
-        if self._n_drawn < self.population or not self._members:
+        random, members = self.rng.random, self._members
+        if not members or len(members) < self.population > self._n_drawn:
             self._n_drawn += 1
             return self.space.sample(self.rng).values
-        random, members = self.rng.random, self._members
         competing = [members[int(random() * len(members))] for _ in range(self.sample)]
         parent, _ = max(competing, key=lambda member: member[1])
         return self.mutation(self.space, parent, self.rng)

@@ -1,0 +1,107 @@
+"""Partitioned search: a searcher for each of several parts of a space, all rewarded alike."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from deep_arch.architecture import ChoicePoint
+from deep_arch.errors import BadArgument
+from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.searchers.mutation import complete
+from deep_arch.space import SearchSpace
+
+Part = tuple[Callable[[ChoicePoint], bool], Searcher]
+"""Which hyperparameters a searcher decides, as for `space.where`, and the searcher."""
+
+
+class Partitioned(Searcher):
+    """Let each of several searchers decide some of the hyperparameters; all are told each result.
+
+    What no part decides, or what only another part's choice leads to, is drawn at random.
+
+    Args:
+        parts: pairs of a predicate of choice points, as for `space.where`, and a searcher of its own.
+
+    Raises:
+        BadArgument: no parts, what is no pair of a function and a searcher, or one searcher twice.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> from deep_arch.searchers import LocalSearch, Partitioned, RandomSearch
+        >>> @da.space
+        ... def net(x):
+        ...     da.config(rate=da.real(1e-4, 1e-1, log=True, tag="training"))
+        ...     return da.repeat(lambda: ops.Dense(units=da.choice([8, 16])), da.choice([1, 2, 3]))(x)
+        >>> is_training = lambda point: point.tag == "training"
+        >>> searcher = Partitioned([(is_training, LocalSearch()), (lambda p: not is_training(p), RandomSearch())])
+        >>> for trial in da.search(net, searcher, trials=20, seed=0):
+        ...     trial.tell(trial.config["rate"])
+
+    References:
+        Peng et al., PyGlove (NeurIPS 2020), section 4.3: separate, joint and factorised searches of one space.
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts: Final = tuple(parts)
+        searchers = [part[1] for part in self.parts if isinstance(part, tuple) and len(part) == 2]  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+        kinds = all(isinstance(searcher, Searcher) for searcher in searchers)  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not parts or not kinds or len({id(searcher) for searcher in searchers}) < len(parts):
+            raise BadArgument(
+                "Partitioned: expected pairs of a predicate and a searcher of its own.\n"
+                f"  Got {parts!r}.\n"
+                "  Write Partitioned([(lambda p: p.tag == 'width', LocalSearch()), (lambda p: p.tag != 'width', "
+                "RandomSearch())])."
+            )
+
+    def start(self, space: SearchSpace, rng: random.Random) -> None:
+        """Begin a search of each part."""
+        super().start(space, rng)
+        self._spaces = [space.where(predicate) for predicate, _ in self.parts]
+        self._held: dict[int, Values] = {}
+        for part, (_, searcher) in zip(self._spaces, self.parts, strict=True):
+            searcher.start(part, rng)
+
+    def ask(self) -> Values | None:
+        """Propose what the parts propose together; None while one of them has nothing to propose."""
+        for i, (_, searcher) in enumerate(self.parts):
+            if i not in self._held:
+                if (values := searcher.ask()) is None:
+                    return None
+                self._held[i] = values  # kept if a later part has to wait
+        together = {address: value for values in self._held.values() for address, value in values.items()}
+        self._held = {}
+        return complete(self.space, together, self.rng)
+
+    def budget(self, values: Values) -> float | None:
+        """Return what the first part allows that has budgets."""
+        budgets = [searcher.budget(part) for part, (_, searcher) in zip(self._split(values), self.parts, strict=True)]
+        return next((budget for budget in budgets if budget is not None), None)
+
+    def _split(self, values: Values) -> list[Values]:
+        return [part.replay(values, required=()).values for part in self._spaces]
+
+    def tell(self, trial: FinishedTrial) -> None:
+        """Tell each searcher of its part of the architecture."""
+        for values, (_, searcher) in zip(self._split(trial.values), self.parts, strict=True):
+            searcher.tell(replace(trial, values=values))
+
+    def should_stop(self, number: int, values: Values, intermediate: Mapping[int, float]) -> bool:
+        """Return whether any of the searchers would stop."""
+        split = zip(self._split(values), self.parts, strict=True)
+        return any(searcher.should_stop(number, part, intermediate) for part, (_, searcher) in split)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states of the searchers, and the random state that all share."""
+        held = [[i, searcher.encode(self._held[i])] for i, (_, searcher) in enumerate(self.parts) if i in self._held]
+        return {**super().state_dict(), "parts": [searcher.state_dict() for _, searcher in self.parts], "held": held}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with every searcher."""
+        super().load_state_dict(state)
+        for (_, searcher), inner in zip(self.parts, state["parts"], strict=True):
+            searcher.load_state_dict(inner)
+        self._held = {i: self.parts[i][1].decode(text) for i, text in state["held"]}

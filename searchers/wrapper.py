@@ -1,0 +1,57 @@
+"""Wrappers: searchers that change how another one searches, whatever it is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from deep_arch.errors import wrong_kind
+from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.space import SearchSpace
+
+
+class Wrapper(Searcher):
+    """Passes everything on to the searcher inside; a wrapper changes what it is about.
+
+    Args:
+        searcher: the searcher inside, which may be a wrapper too.
+
+    Raises:
+        BadArgument: what is no searcher.
+    """
+
+    def __init__(self, searcher: Searcher) -> None:
+        if not isinstance(searcher, Searcher):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_kind(type(self).__name__, "a searcher to wrap", searcher, "Pass an instance: RandomSearch().")
+        self.searcher = searcher
+
+    def start(self, space: SearchSpace, rng: random.Random) -> None:
+        """Begin a search of the searcher inside."""
+        super().start(space, rng)
+        self.searcher.start(space, rng)
+
+    def ask(self) -> Values | None:
+        """Propose what the searcher inside proposes."""
+        return self.searcher.ask()
+
+    def tell(self, trial: FinishedTrial) -> None:
+        """Tell the searcher inside."""
+        self.searcher.tell(trial)
+
+    def budget(self, values: Values) -> float | None:
+        """Return what the searcher inside allows."""
+        return self.searcher.budget(values)
+
+    def should_stop(self, number: int, values: Values, intermediate: Mapping[int, float]) -> bool:
+        """Return what the searcher inside advises."""
+        return self.searcher.should_stop(number, values, intermediate)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the searcher inside, and the random state that both share."""
+        return {**super().state_dict(), "searcher": self.searcher.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with the searcher inside."""
+        super().load_state_dict(state)
+        self.searcher.load_state_dict(state["searcher"])

@@ -1,0 +1,115 @@
+"""Separate, joint and factorised searches of one space."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+import deep_arch as da
+from deep_arch import ops
+from deep_arch.architecture import ChoicePoint
+from deep_arch.errors import BadArgument
+from deep_arch.searchers import LocalSearch, Partitioned, RandomSearch, RegularizedEvolution
+from deep_arch.testing.readme_space import net
+from deep_arch.testing.searcher_contract import SearcherContract
+
+
+def is_name(point: ChoicePoint) -> bool:
+    return point.name in ("n", "units", "activation")
+
+
+def is_no_name(point: ChoicePoint) -> bool:
+    return not is_name(point)
+
+
+class TestPartitioned(SearcherContract):
+    def make(self) -> Partitioned:
+        return Partitioned([(is_name, LocalSearch()), (is_no_name, RegularizedEvolution(5, 2))])
+
+
+@da.space
+def two_parts(x: Any) -> Any:
+    """Have two operations, and two widths."""
+    for _ in range(2):
+        x = ops.Dense(units=da.integer(1, 50, tag="width"), use_bias=da.boolean(tag="bias"))(x)
+    return x
+
+
+def is_width(point: ChoicePoint) -> bool:
+    return point.tag == "width"
+
+
+def score(values: Any) -> float:
+    return sum(-abs(v - 30) if type(v) is int else 5 * v for v in values.values())
+
+
+def search(space: da.SearchSpace, searcher: da.Searcher, trials: int) -> da.Trial:
+    found = da.search(space, searcher, trials, seed=0)
+    for trial in found:
+        trial.tell(score(trial.values))
+    return found.best
+
+
+def test_a_joint_search_has_a_searcher_for_each_part() -> None:
+    searcher = Partitioned([(is_width, LocalSearch()), (lambda p: p.tag == "bias", RandomSearch())])
+    assert search(two_parts, searcher, 200).values.keys() == two_parts.sample(seed=0).values.keys()
+    assert score(search(two_parts, searcher, 200).values) >= 5
+
+
+def test_a_separate_search_fixes_one_part_after_the_other() -> None:
+    biases = search(two_parts.where(lambda p: p.tag == "bias"), RandomSearch(), 4)
+    widths = search(two_parts.fix(biases.values), LocalSearch(), 300)
+    assert dict(widths.values) == {
+        "dense.units": 30,
+        "dense_1.units": 30,
+        "dense.use_bias": True,
+        "dense_1.use_bias": True,
+    }
+
+
+def test_a_factorised_search_nests_loops() -> None:
+    outer = da.search(two_parts.where(lambda p: p.tag == "bias"), RandomSearch(), trials=4, seed=0)
+    for trial in outer:
+        trial.tell(search(two_parts.fix(trial.values), LocalSearch(), 300).score)
+    assert outer.best.score == 10 and all(outer.best.values.values())
+
+
+def test_each_searcher_sees_its_part_only() -> None:
+    seen: dict[str, set[str]] = {"widths": set(), "others": set()}
+
+    class Recording(RandomSearch):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def tell(self, trial: da.FinishedTrial) -> None:
+            seen[self.name].update(trial.values)
+
+    parts = [(is_width, Recording("widths")), (lambda p: not is_width(p), Recording("others"))]
+    search(two_parts, Partitioned(parts), 10)
+    assert seen == {"widths": {"dense.units", "dense_1.units"}, "others": {"dense.use_bias", "dense_1.use_bias"}}
+
+
+def test_what_no_part_reaches_is_drawn() -> None:
+    searcher = Partitioned([(lambda p: p.address == "n", LocalSearch())])
+    searcher.start(net, random.Random(0))
+    proposed = [searcher.ask() for _ in range(20)]
+    assert all(values is not None and net.at(values).is_specified for values in proposed)
+
+
+def test_a_part_that_is_over_ends_the_search() -> None:
+    searcher = Partitioned([(is_width, LocalSearch(restarts=False)), (lambda p: p.tag == "bias", RandomSearch())])
+    found = da.search(two_parts, searcher, trials=1000, seed=0, duplicates="give")
+    for trial in found:
+        trial.tell(score(trial.values))
+    assert found.ending == "the searcher had nothing left to propose" and len(found.trials) < 1000
+
+
+@pytest.mark.parametrize(
+    "parts", [[], [RandomSearch()], [(is_width, "random")], [(is_width, s := RandomSearch()), (is_name, s)]]
+)
+def test_what_are_no_parts_is_refused(parts: Any) -> None:
+    with pytest.raises(BadArgument, match=r"Partitioned: expected pairs of a predicate and a searcher of its own"):
+        Partitioned(parts)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+import deep_arch as da
+from deep_arch import ops
+from deep_arch.errors import BadArgument, ValueOutsideDomain
+from deep_arch.searcher import FinishedTrial
+from deep_arch.searchers import RandomSearch, RegularizedEvolution, WarmStart
+from deep_arch.testing.searcher_contract import SearcherContract
+
+
+class TestWarmStart(SearcherContract):
+    def make(self) -> WarmStart:
+        return WarmStart(RegularizedEvolution(population=5, sample=2))
+
+
+@da.space
+def line(x: Any) -> Any:
+    return ops.Dense(units=da.integer(1, 1000))(x)
+
+
+def earlier(direction: Any = "maximize") -> da.Search:
+    search = da.search(line, RandomSearch(), trials=60, seed=0, directions=direction)
+    for trial in search:
+        distance = abs(trial.values["dense.units"] - 420)
+        trial.tell(distance if direction == "minimize" else -distance)
+    return search
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_a_searcher_goes_on_from_what_is_known(direction: Any) -> None:
+    before = earlier(direction)
+    search = da.search(line, WarmStart(RegularizedEvolution(population=50), before.results), trials=100, seed=1)
+    first = next(search)
+    assert abs(first.values["dense.units"] - 420) < 500
+    first.skip()
+    evolved = []
+    for trial in search:
+        evolved.append(abs(trial.values["dense.units"] - 420))
+        trial.tell(-evolved[-1])
+    assert sum(evolved) / len(evolved) < 130, "drawn at random it would be 250"
+
+
+def test_results_are_what_a_searcher_is_told() -> None:
+    results = earlier("minimize").results
+    assert len(results) == 60 and all(result.scores[0] <= 0 for result in results)
+
+
+def test_trials_of_another_space_are_left_out() -> None:
+    told: list[Mapping[str, Any]] = []
+
+    class Recording(RandomSearch):
+        def tell(self, trial: FinishedTrial) -> None:
+            told.append(trial.values)
+
+    trials = [FinishedTrial(0, {"dense.units": n}, (1.0,)) for n in (10, 2000)] + [FinishedTrial(1, {"n": 1}, (1.0,))]
+    with pytest.warns(da.SearchWarning, match="line: 2 of 3 earlier trials are no architectures"):
+        WarmStart(Recording(), trials).start(line, random.Random(0))
+    assert told == [{"dense.units": 10}]
+
+
+def test_known_architectures_are_proposed_first_and_in_order() -> None:
+    searcher = WarmStart(RandomSearch(), first=[{"dense.units": 7}, {"dense.units": 8}])
+    searcher.start(line, random.Random(0))
+    assert [searcher.ask(), searcher.ask()] == [{"dense.units": 7}, {"dense.units": 8}]
+    state = searcher.state_dict()
+    resumed = WarmStart(RandomSearch(), first=[{"dense.units": 7}, {"dense.units": 8}])
+    resumed.start(line, random.Random(1))
+    resumed.load_state_dict(state)
+    assert resumed.ask() == searcher.ask()
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(BadArgument, match="WarmStart: expected a searcher to wrap"):
+        WarmStart("random")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueOutsideDomain, match=r"dense.units: 0 is not"):
+        WarmStart(RandomSearch(), first=[{"dense.units": 0}]).start(line, random.Random(0))
