@@ -15,12 +15,13 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Mapping
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deep_arch.errors import NotSpecified
 from deep_arch.graph import Argument, Graph, GraphCall
 from deep_arch.modules import Module, Operation, Wrapped
 from deep_arch.ops import Identity
+from deep_arch.program import expansion_key
 
 if TYPE_CHECKING:
     from deep_arch.architecture import Architecture
@@ -118,18 +119,16 @@ class _Canonical:
         return len(self.labels) - 1
 
     def _add_call(self, call: GraphCall, place: dict[int, int]) -> None:
-        module = call.module
+        kind = kind_of(call)
         inputs = tuple([place[i] for i in call.inputs])
-        if isinstance(module, Identity):
+        if kind.is_identity:
             place[call.outputs[0]] = inputs[0]
             return
-        stateless = isinstance(module, Operation) and module.stateless
-        commutative = isinstance(module, Operation) and module.commutative
-        key = (_label(module), tuple(sorted(inputs)) if commutative else inputs)
-        node = self._merged.get(key) if stateless else None
+        key = (kind.label, tuple(sorted(inputs)) if kind.commutative else inputs)
+        node = self._merged.get(key) if kind.stateless else None
         if node is None:
-            node = self._merged[key] = self._add(key[0], key[1], commutative)
-            if not stateless:
+            node = self._merged[key] = self._add(key[0], key[1], kind.commutative)
+            if not kind.stateless:
                 self.ties.setdefault(call.module_address, []).append(node)
         several = len(call.outputs) > 1
         for port, value in enumerate(call.outputs):
@@ -207,6 +206,34 @@ class _Canonical:
         counts = Counter(colours[n] for n in nodes)
         colour = min(counts, key=lambda c: (counts[c], c))
         return [n for n in nodes if colours[n] == colour]
+
+
+class Kind(NamedTuple):
+    """What a call computes, as far as it can be told from the call alone."""
+
+    label: str
+    is_identity: bool
+    stateless: bool
+    commutative: bool
+
+
+_MOST_KINDS: Final = 100_000
+"""What a program remembers at most; real numbers among the arguments would make it grow without end."""
+
+
+def kind_of(call: GraphCall) -> Kind:
+    """Return what a specified call computes: equal labels for equal operations with equal arguments."""
+    memory: dict[Any, Kind] = call.node[1].fragment.program.kinds
+    key = (call.template, expansion_key(call.node[2]))
+    kind = memory.get(key)
+    if kind is None:
+        if len(memory) >= _MOST_KINDS:
+            memory.clear()
+        module = call.module
+        stateless = isinstance(module, Operation) and module.stateless
+        commutative = isinstance(module, Operation) and module.commutative
+        kind = memory[key] = Kind(_label(module), isinstance(module, Identity), stateless, commutative)
+    return kind
 
 
 def _label(module: Module) -> str:

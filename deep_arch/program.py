@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 class Program:
     """A search-space function with the fragments that it has unfolded to so far.
 
+    Attributes:
+        rules, endings, offers, kinds: what rules unfold to, whether that can end, which values are offered then, and
+            what calls compute, remembered.
+
     Everything here only ever grows, and each expansion is built once under a lock, so threads can share it.
     """
 
@@ -31,6 +35,7 @@ class Program:
         self.rules: dict[Any, dict[Any, Fragment]] = {}
         self.endings: dict[tuple[Fragment, int], bool] = {}
         self.offers: dict[tuple[Hyperparameter, int], Domain] = {}
+        self.kinds: dict[Any, Any] = {}
         self._lock = threading.RLock()
         self._root: Fragment | None = None
         self._building: Fragment | None = None
