@@ -13,21 +13,24 @@ import functools
 import hashlib
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from deep_arch.domains import Choice
 from deep_arch.errors import NotSpecified
 from deep_arch.graph import Argument, Graph, GraphCall
+from deep_arch.hyperparameters import Hyperparameter, Independent
 from deep_arch.modules import Module, Operation, Wrapped
-from deep_arch.ops import Identity
+from deep_arch.ops import Add, Identity, Zero
 from deep_arch.program import expansion_key
 
 if TYPE_CHECKING:
     from deep_arch.architecture import Architecture
 
 
-def _hash(*parts: object) -> str:
+def digest(*parts: object) -> str:
+    """Return a short text that is equal for equal texts of the parts, in every process."""
     return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 
@@ -41,7 +44,7 @@ def fingerprint(architecture: Architecture) -> str:
         )
     graph = architecture.graph
     config = {k: v.value if isinstance(v, Argument) else v for k, v in graph.config.items()}
-    return _hash(_graph(graph), *[f"{key}={canonical(value)}" for key, value in sorted(config.items())])
+    return digest(_graph(graph), *[f"{key}={canonical(value)}" for key, value in sorted(config.items())])
 
 
 def canonical(value: Any, within: tuple[int, ...] = ()) -> str:
@@ -56,9 +59,9 @@ def _canonical(value: Any, canonical: Callable[[Any], str]) -> str:
     if value is None or value.__class__ in (bool, int, float, str, bytes):
         return f"{type(value).__name__}:{value!r}"
     if isinstance(value, functools.partial):
-        return _hash("partial", canonical(value.func), canonical(value.args), canonical(value.keywords))
+        return digest("partial", canonical(value.func), canonical(value.args), canonical(value.keywords))
     if inspect.ismethod(value):
-        return _hash("method", canonical(value.__func__), canonical(value.__self__))
+        return digest("method", canonical(value.__func__), canonical(value.__self__))
     if isinstance(value, Mapping):
         items = sorted((canonical(k), canonical(v)) for k, v in value.items())  # pyright: ignore[reportUnknownVariableType]
         return "{" + ",".join(f"{k}:{v}" for k, v in items) + "}"
@@ -74,7 +77,7 @@ def _canonical(value: Any, canonical: Callable[[Any], str]) -> str:
     if " at 0x" not in shown and "<function" not in shown:
         return f"{type(value).__qualname__}:{shown}"
     state = getattr(value, "__dict__", None)
-    return _hash("object", canonical(type(value)), canonical(state) if state else "")
+    return digest("object", canonical(type(value)), canonical(state) if state else "")
 
 
 def _function(value: Any, canonical: Callable[[Any], str]) -> str:
@@ -84,17 +87,17 @@ def _function(value: Any, canonical: Callable[[Any], str]) -> str:
         return name
     if isinstance(value, type):
         members = {k: v for k, v in vars(value).items() if callable(v) or (k.isidentifier() and k[:2] != "__")}
-        return _hash(name, canonical(members), *[canonical(base) for base in value.__bases__ if base is not object])
+        return digest(name, canonical(members), *[canonical(base) for base in value.__bases__ if base is not object])
     code = getattr(value, "__code__", None)
     if code is None:
         return name
     cells = [canonical(cell.cell_contents) for cell in value.__closure__ or ()]
-    return _hash(name, _code(code, canonical), cells, canonical(value.__defaults__), canonical(value.__kwdefaults__))
+    return digest(name, _code(code, canonical), cells, canonical(value.__defaults__), canonical(value.__kwdefaults__))
 
 
 def _code(code: CodeType, canonical: Callable[[Any], str]) -> str:
     constants = [_code(c, canonical) if inspect.iscode(c) else canonical(c) for c in code.co_consts]
-    return _hash(code.co_code.hex(), constants, code.co_names)
+    return digest(code.co_code.hex(), constants, code.co_names)
 
 
 class _Canonical:
@@ -150,7 +153,7 @@ class _Canonical:
         for node in sorted(self.live):
             inputs = [given[i] for i in self.inputs[node]]
             own = colours[node] if colours else ""
-            given[node] = _hash(self.labels[node], own, *(sorted(inputs) if self.commutative[node] else inputs))
+            given[node] = digest(self.labels[node], own, *(sorted(inputs) if self.commutative[node] else inputs))
         return given
 
     def tied(self, colours: Mapping[int, str]) -> dict[int, str]:
@@ -158,8 +161,8 @@ class _Canonical:
         given = dict(colours)
         for group in self.groups:
             if len(group) > 1:
-                together = _hash(*sorted(colours[n] for n in group))
-                given.update({n: _hash(colours[n], together) for n in group})
+                together = digest(*sorted(colours[n] for n in group))
+                given.update({n: digest(colours[n], together) for n in group})
         return given
 
     def backward(self, colours: Mapping[int, str]) -> dict[int, str]:
@@ -169,8 +172,8 @@ class _Canonical:
             users[node].append(f"output {place}")
         for node in sorted(self.live, reverse=True):
             for position, source in enumerate(self.inputs[node]):
-                users[source].append(_hash(colours[node], 0 if self.commutative[node] else position))
-        return {n: _hash(colours[n], *sorted(users[n])) for n in self.live}
+                users[source].append(digest(colours[node], 0 if self.commutative[node] else position))
+        return {n: digest(colours[n], *sorted(users[n])) for n in self.live}
 
     def refined(self, colours: dict[int, str]) -> dict[int, str]:
         """Return the colours refined by both sides until no class splits."""
@@ -209,12 +212,21 @@ class _Canonical:
 
 
 class Kind(NamedTuple):
-    """What a call computes, as far as it can be told from the call alone."""
+    """What a call computes, as far as it can be told from the call alone.
+
+    Attributes:
+        label: equal for equal operations with equal arguments.
+        sort: the operation's name, and a text that is equal if all arguments are equal that are no open numbers:
+            constants and options count, what an interval, a range or a computation gives does not.
+    """
 
     label: str
-    is_identity: bool
-    stateless: bool
-    commutative: bool
+    sort: str
+    is_identity: bool = False
+    is_zero: bool = False
+    is_sum: bool = False
+    stateless: bool = False
+    commutative: bool = False
 
 
 _MOST_KINDS: Final = 100_000
@@ -229,17 +241,32 @@ def kind_of(call: GraphCall) -> Kind:
     if kind is None:
         if len(memory) >= _MOST_KINDS:
             memory.clear()
-        module = call.module
-        stateless = isinstance(module, Operation) and module.stateless
-        commutative = isinstance(module, Operation) and module.commutative
-        kind = memory[key] = Kind(_label(module), isinstance(module, Identity), stateless, commutative)
+        kind = memory[key] = _kind(call)
     return kind
 
 
-def _label(module: Module) -> str:
+def _kind(call: GraphCall) -> Kind:
+    module = call.module
+    numbers = {name for name, h in call.template.open_arguments if not _is_choice(h)}
+    return Kind(
+        _label(module),
+        f"{module.base_name} {_label(module, numbers)[:8]}",
+        isinstance(module, Identity),
+        isinstance(module, Zero),
+        isinstance(module, Add),
+        isinstance(module, Operation) and module.stateless,
+        isinstance(module, Operation) and module.commutative,
+    )
+
+
+def _is_choice(hyperparameter: Hyperparameter) -> bool:
+    return isinstance(hyperparameter, Independent) and isinstance(hyperparameter.domain, Choice)
+
+
+def _label(module: Module, without: Collection[str] = ()) -> str:
     kind: Callable[..., Any] = module.factory if isinstance(module, Wrapped) else type(module)
-    arguments = sorted((name, canonical(value)) for name, value in module.arguments.items())
-    return _hash(canonical(kind), *[f"{k}={v}" for k, v in arguments])
+    arguments = sorted((name, canonical(value)) for name, value in module.arguments.items() if name not in without)
+    return digest(canonical(kind), *[f"{k}={v}" for k, v in arguments])
 
 
 def _graph(graph: Graph) -> str:
@@ -249,11 +276,11 @@ def _graph(graph: Graph) -> str:
         return _sum_up(nodes, colours)
     colours = nodes.refined(colours)
     singled = [
-        _sum_up(nodes, nodes.refined({**colours, node: _hash(colours[node], "singled out")}))
+        _sum_up(nodes, nodes.refined({**colours, node: digest(colours[node], "singled out")}))
         for node in nodes.ambiguous_cycles(colours)
     ]
-    return _hash(_sum_up(nodes, colours), *sorted(singled))
+    return digest(_sum_up(nodes, colours), *sorted(singled))
 
 
 def _sum_up(nodes: _Canonical, colours: Mapping[int, str]) -> str:
-    return _hash(*sorted(colours.values()), "outputs", *[colours[n] for n in nodes.outputs])
+    return digest(*sorted(colours.values()), "outputs", *[colours[n] for n in nodes.outputs])
