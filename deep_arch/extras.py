@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+from typing import Any
 
 from deep_arch.errors import MissingDependency
 
@@ -16,6 +18,10 @@ _EXTRA = {
     "onnxscript": "onnx",
     "tf2onnx": "onnx",
     "matplotlib": "plot",
+    "optuna": "optuna",
+    "scipy": "searchers",
+    "sklearn": "searchers",
+    "pandas": "searchers",
 }
 
 
@@ -33,3 +39,9 @@ def require(package: str) -> None:
     """Raise MissingDependency where a package is not installed."""
     if importlib.util.find_spec(package) is None:
         raise missing(package)
+
+
+def imported(module: str) -> Any:
+    """Return a module, or raise MissingDependency where its package is not installed."""
+    require(module.partition(".")[0])
+    return importlib.import_module(module)

@@ -165,7 +165,7 @@ class Search(Iterator[Trial]):
         return FinishedTrial(trial.number, values, self._gains(trial), intermediate, trial.state, trial.budget)
 
     def _gains(self, trial: Trial) -> tuple[float, ...]:
-        return gains(trial, self.directions)
+        return upward(trial.scores, self.directions)
 
     def _upward(self, intermediate: dict[int, float]) -> dict[int, float]:
         return {step: score * _sign(self.directions[0]) for step, score in intermediate.items()}
@@ -220,9 +220,9 @@ class Search(Iterator[Trial]):
         return f"<search of {self.space.name}: {len(self._trials)} of {self._n_trials} trials{ending}>"
 
 
-def gains(trial: Trial, directions: Sequence[Direction]) -> tuple[float, ...]:
-    """Return a trial's scores, of which there are none unless it is complete, turned so that more is better."""
-    return tuple([score * _sign(d) for score, d in zip(trial.scores, directions, strict=False)])
+def upward(scores: Sequence[float], directions: Sequence[Direction]) -> tuple[float, ...]:
+    """Return scores, of which there are none unless a trial is complete, turned so that more is better."""
+    return tuple([score * _sign(d) for score, d in zip(scores, directions, strict=False)])
 
 
 def _sign(direction: Direction) -> int:
