@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from deep_arch.searcher import FinishedTrial as FinishedTrial
 from deep_arch.searcher import Searcher as Searcher
+from deep_arch.searchers.feasible import Feasible as Feasible
+from deep_arch.searchers.feasible import within as within
 from deep_arch.searchers.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm
+from deep_arch.searchers.grid_search import GridSearch as GridSearch
+from deep_arch.searchers.local_search import LocalSearch as LocalSearch
+from deep_arch.searchers.mutation import cross_branches as cross_branches
+from deep_arch.searchers.mutation import cross_uniformly as cross_uniformly
+from deep_arch.searchers.mutation import mutate_each as mutate_each
+from deep_arch.searchers.mutation import mutate_one as mutate_one
+from deep_arch.searchers.no_repeats import NoRepeats as NoRepeats
 from deep_arch.searchers.nsga2 import NSGA2 as NSGA2
+from deep_arch.searchers.partitioned import Partitioned as Partitioned
 from deep_arch.searchers.random_search import RandomSearch as RandomSearch
 from deep_arch.searchers.regularized_evolution import RegularizedEvolution as RegularizedEvolution
+from deep_arch.searchers.surrogate_search import SurrogateSearch as SurrogateSearch
+from deep_arch.searchers.warm_start import WarmStart as WarmStart
