@@ -47,7 +47,7 @@ class GeneticAlgorithm(GenerationalSearcher):
 
     def __init__(
         self,
-        population: int = 50,
+        population: int = 30,
         tournament: int = 3,
         elite: int = 1,
         crossover: Crossover = cross_uniformly,

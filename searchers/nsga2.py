@@ -46,7 +46,7 @@ class NSGA2(GenerationalSearcher):
 
     def __init__(
         self,
-        population: int = 50,
+        population: int = 30,
         crossover: Crossover = cross_uniformly,
         crossover_rate: float = 0.9,
         mutation: Mutation = mutate_each,
