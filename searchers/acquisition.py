@@ -8,22 +8,19 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtr, ndtri
-from scipy.stats import rankdata
+from scipy.special import ndtr
 
-from deep_arch.searchers.gaussian_process import Array
+from deep_arch.searchers.gaussian_process import Array, ranks
 
 _BELOW: Final = 0.1
 """How far below the worst scores, in standard deviations, the hypervolume of two objectives begins."""
 
 
-def normal_scores(scores: Sequence[tuple[float, ...]]) -> Array:
-    """Return (results, objectives): ranks as normal quantiles; failures, which have no scores, are last."""
-    n_objectives = max(map(len, scores))
-    numbers = np.array([score or (-math.inf,) * n_objectives for score in scores])
-    quantiles = ndtri((rankdata(numbers, axis=0) - 0.5) / len(numbers))
-    found: Array = (quantiles - quantiles.mean(0)) / (quantiles.std(0) + 1e-12)
-    return found
+def score_array(scores: Sequence[tuple[float, ...]]) -> Array:
+    """Return (results, objectives); failures, which have no scores, get the worst of each."""
+    told = np.array([score for score in scores if score])
+    worst = tuple(told.min(0))
+    return np.array([score or worst for score in scores])
 
 
 def best(scores: Array, least: int) -> list[int]:
@@ -31,7 +28,7 @@ def best(scores: Array, least: int) -> list[int]:
     others = scores[None]
     dominates = (others >= scores[:, None]).all(2) & (others > scores[:, None]).any(2)
     n_above = dominates.sum(1)
-    order = np.lexsort((-scores.sum(1), n_above))
+    order = np.lexsort((-sum(map(ranks, scores.T)), n_above))
     found: list[int] = order[: max(least, int((n_above == 0).sum()))].tolist()
     return found
 
@@ -46,24 +43,25 @@ def scalarised(scores: Array, rng: random.Random) -> Array:
     weights = np.array([-math.log(1 - rng.random()) for _ in range(scores.shape[1])])
     spread = (scores - scores.min(0)) / (np.ptp(scores, axis=0) + 1e-12)
     weighted = spread * weights / weights.sum()
-    return normal_scores([(float(score),) for score in weighted.min(1) + 0.05 * weighted.sum(1)])
+    return (weighted.min(1) + 0.05 * weighted.sum(1))[:, None]
 
 
 def with_pending(scores: Array, n_pending: int) -> Array:
-    """Return the scores, and after them the mean for what is still out, so that its surroundings promise less.
+    """Return the scores, and after them the median for what is still out, so that its surroundings promise less.
 
     References:
         Ginsbourger, Le Riche and Carraro, Kriging is well-suited to parallelize optimization (2010): the constant liar.
     """
-    return np.concatenate([scores, np.zeros(n_pending)])
+    return np.concatenate([scores, np.full(n_pending, np.median(scores))])
 
 
-def gain(predicted: Sequence[tuple[Array, Array]], scores: Array) -> Array:
+def gain(predicted: Sequence[tuple[Array, Array]], scores: Sequence[Array]) -> Array:
     """Return the expected improvement of one score, or the expected hypervolume improvement of two."""
     if len(predicted) == 1:
-        return expected_improvement(*predicted[0], scores.max())
+        return expected_improvement(*predicted[0], scores[0].max())
     means, deviations = zip(*predicted, strict=True)
-    return expected_hypervolume_improvement(means, deviations, scores, scores.min(0) - _BELOW)
+    told = np.stack(scores, axis=1)
+    return expected_hypervolume_improvement(means, deviations, told, told.min(0) - _BELOW)
 
 
 def expected_improvement(mean: Array, deviation: Array, best: Array | float) -> Array:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
-from deep_arch.searchers.gaussian_process import Array, Blocks
+from deep_arch.searchers.gaussian_process import Array, Blocks, ranks
 
 N_TREES: Final = 50
 
@@ -25,9 +25,11 @@ class Forest:
     def __init__(self) -> None:
         self._model: Any = None
 
-    def fit(self, X: Array, blocks: Blocks, scores: Array) -> None:
-        """Grow the trees on all results."""
-        self._model = ExtraTreesRegressor(N_TREES, bootstrap=True, random_state=0).fit(X, scores)
+    def fit(self, X: Array, blocks: Blocks, scores: Array) -> Array:
+        """Grow the trees on the ranks of all results, and return these."""
+        targets = ranks(scores)
+        self._model = ExtraTreesRegressor(N_TREES, bootstrap=True, random_state=0).fit(X, targets)
+        return targets
 
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Return the trees' mean and standard deviation."""

@@ -7,7 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_solve
 from scipy.optimize import minimize
+from scipy.special import ndtri
+from scipy.stats import rankdata
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Hyperparameter, Kernel, WhiteKernel
 
@@ -27,6 +30,25 @@ _FLOOR: Final = 1e-4
 
 _ITERATIONS: Final = 30
 _BOUNDS: Final = (1e-6, 1e6)
+
+
+def ranks(scores: Array) -> Array:
+    """Return the scores' ranks as quantiles of the normal distribution."""
+    return standardised(ndtri((rankdata(scores) - 0.5) / len(scores)))
+
+
+def numbers(scores: Array) -> Array:
+    """Return the scores, without the long tail of those far below the middle."""
+    low, middle = np.quantile(scores, [0.25, 0.5])
+    return standardised(np.maximum(scores, middle - 3 * (middle - low)))
+
+
+def standardised(scores: Array) -> Array:
+    """Return the scores with mean 0 and variance 1."""
+    return (scores - scores.mean()) / (scores.std() + 1e-12)
+
+
+SCALES: Final[Mapping[str, Callable[[Array], Array]]] = {"ranks": ranks, "numbers": numbers}
 
 
 class BlockMatern(Kernel):  # type: ignore[misc]  # scikit-learn has no types
@@ -132,7 +154,8 @@ def graph_kernel(blocks: Blocks, X: Array | None = None) -> Kernel:
 class GaussianProcess:
     """A surrogate: a Gaussian process whose hyperparameters have log-normal priors around where they begin.
 
-    They are learned anew whenever there are `GROWTH` times as many results.
+    They are learned anew whenever there are `GROWTH` times as many results, for ranks and for numbers: what predicts
+    results better that were left out is used until then.
     """
 
     def __init__(self, kernel: Callable[[Blocks, Array | None], Kernel] = block_kernel) -> None:
@@ -140,17 +163,28 @@ class GaussianProcess:
         self._model: Any = None
         self._theta: list[float] = []
         self._known: list[str] = []
+        self._scale = "ranks"
         self._n_learned = 0
 
-    def fit(self, X: Array, blocks: Blocks, scores: Array) -> None:
-        """Take in all results: (results, features) and (results,)."""
+    def fit(self, X: Array, blocks: Blocks, scores: Array) -> Array:
+        """Take in all results, (results, features) and (results,), and return the scores on the scale of `predict`."""
         if len(scores) >= GROWTH * self._n_learned:
-            kernel = self._kernel(blocks, X) + WhiteKernel(NOISE, _BOUNDS)
-            learning = GaussianProcessRegressor(kernel, alpha=_FLOOR, optimizer=_most_likely).fit(X, scores)
-            self._theta, self._known, self._n_learned = list(learning.kernel_.theta), list(blocks), len(scores)
+            self._learn(X, blocks, scores)
+        targets = SCALES[self._scale](scores)
         kernel = self._kernel({name: blocks[name] for name in self._known}, None) + WhiteKernel(NOISE, _BOUNDS)
         kernel.theta = np.array(self._theta)
-        self._model = GaussianProcessRegressor(kernel, alpha=_FLOOR, optimizer=None).fit(X, scores)
+        self._model = GaussianProcessRegressor(kernel, alpha=_FLOOR, optimizer=None).fit(X, targets)
+        return targets
+
+    def _learn(self, X: Array, blocks: Blocks, scores: Array) -> None:
+        kernel = self._kernel(blocks, X) + WhiteKernel(NOISE, _BOUNDS)
+        learned: dict[str, Any] = {}
+        for name, scale in SCALES.items():
+            model = GaussianProcessRegressor(kernel, alpha=_FLOOR, optimizer=_most_likely).fit(X, scale(scores))
+            learned[name] = model
+        self._scale = max(learned, key=lambda name: left_out_correlation(learned[name], scores))
+        self._theta, self._known = list(learned[self._scale].kernel_.theta), list(blocks)
+        self._n_learned = len(scores)
 
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of scores, noise included: what counts is the best score told."""
@@ -159,11 +193,23 @@ class GaussianProcess:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was learned."""
-        return {"theta": self._theta, "known": self._known, "n_learned": self._n_learned}
+        return {"theta": self._theta, "known": self._known, "scale": self._scale, "n_learned": self._n_learned}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with what was learned."""
-        self._theta, self._known, self._n_learned = state["theta"], state["known"], state["n_learned"]
+        self._theta, self._known, self._scale = state["theta"], state["known"], state["scale"]
+        self._n_learned = state["n_learned"]
+
+
+def left_out_correlation(model: Any, scores: Array) -> float:
+    """Return how well each score's rank is predicted from all the others: Spearman's correlation.
+
+    References:
+        Rasmussen and Williams, Gaussian processes for machine learning (2006), equation 5.12.
+    """
+    inverse = cho_solve((model.L_, True), np.eye(len(scores)), check_finite=False)
+    predicted = model.y_train_ - model.alpha_ / np.diag(inverse)
+    return float(np.corrcoef(rankdata(predicted), rankdata(scores))[0, 1]) if len(scores) > 2 else 0.0
 
 
 def _most_likely(loss: Callable[..., Any], start: Array, bounds: Array) -> tuple[Array, float]:

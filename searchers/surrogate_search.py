@@ -164,9 +164,9 @@ class SurrogateSearch(Searcher):
 
     def _scores(self) -> Any:
         """Return (results, objectives): the ranks of the scores as quantiles of the normal distribution."""
-        from deep_arch.searchers.acquisition import normal_scores
+        from deep_arch.searchers.acquisition import score_array
 
-        return normal_scores([result.scores or () for result in self._results])
+        return score_array([result.scores or () for result in self._results])
 
     def _gains(self, scores: Any) -> Any:
         """Return how much each candidate of the pool promises."""
@@ -177,10 +177,12 @@ class SurrogateSearch(Searcher):
         while len(self._models) < scores.shape[1]:
             self._models.append(make_surrogate(self.surrogate))
         predicted: list[Any] = []
+        targets: list[Any] = []
         for model, column in zip(self._models, scores.T, strict=True):
-            model.fit(known, self._table.blocks(), acquisition.with_pending(column, len(self._out)))
+            fitted = model.fit(known, self._table.blocks(), acquisition.with_pending(column, len(self._out)))
+            targets.append(fitted[: len(scores)])
             predicted.append(model.predict(pool))
-        return acquisition.gain(predicted, scores)
+        return acquisition.gain(predicted, targets)
 
     # --- learning ------------------------------------------------------------------------------------------------
 
