@@ -16,7 +16,9 @@ from deep_arch.searchers.mutation import mutate_one as mutate_one
 from deep_arch.searchers.no_repeats import NoRepeats as NoRepeats
 from deep_arch.searchers.nsga2 import NSGA2 as NSGA2
 from deep_arch.searchers.partitioned import Partitioned as Partitioned
+from deep_arch.searchers.proximal_policy import ProximalPolicy as ProximalPolicy
 from deep_arch.searchers.random_search import RandomSearch as RandomSearch
 from deep_arch.searchers.regularized_evolution import RegularizedEvolution as RegularizedEvolution
+from deep_arch.searchers.reinforce import Reinforce as Reinforce
 from deep_arch.searchers.surrogate_search import SurrogateSearch as SurrogateSearch
 from deep_arch.searchers.warm_start import WarmStart as WarmStart
