@@ -5,15 +5,20 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Literal
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from deep_arch.architecture import Architecture
+from deep_arch.directories import Directories
 from deep_arch.errors import BadArgument, NotCountable, TrialError
 from deep_arch.pareto import fronts
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.space import SearchSpace
 from deep_arch.trial import SearchWarning as SearchWarning
 from deep_arch.trial import Trial as Trial
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Direction = Literal["maximize", "minimize"]
 
@@ -43,6 +48,7 @@ class Search(Iterator[Trial]):
         *,
         directions: Direction | Sequence[Direction] = "maximize",
         duplicates: Literal["record", "give"] = "record",
+        directory: str | PathLike[str] | None = None,
     ) -> None:
         _check_kinds(space, searcher, trials, seed, duplicates)
         self.space, self.searcher = space, searcher
@@ -53,6 +59,8 @@ class Search(Iterator[Trial]):
         self._trials: list[Trial] = []
         self._running: dict[int, Trial] = {}
         self._record: dict[tuple[str, float | None], Trial] = {}
+        self._latest: dict[str, Trial] = {}  # by values
+        self._directories = Directories(directory)
         self._waiting: dict[int, list[Values]] = {}  # duplicates of trials that are still out
         self._seen: set[bytes] = set()
         searcher.start(space, seed if isinstance(seed, random.Random) else random.Random(seed))
@@ -105,10 +113,18 @@ class Search(Iterator[Trial]):
         return None
 
     def _give(self, architecture: Architecture, budget: float | None) -> Trial:
-        trial = Trial(len(self._trials), architecture, budget, self)
+        # By values, since another architecture that computes the same may name its weights differently.
+        values = "" if budget is None else architecture.to_json()
+        latest = self._latest.get(values)
+        trial = Trial(len(self._trials), architecture, budget, self, latest if _had_less(latest, budget) else None)
+        self._latest[values] = trial
         self._trials.append(trial)
         self._running[trial.number] = trial
         return trial
+
+    def folder(self, number: int) -> Path:
+        """Return the folder that the trial of this number began; called by the trial."""
+        return self._directories.folder(number)
 
     # --- duplicates ----------------------------------------------------------------------------------------------
 
@@ -225,6 +241,13 @@ def upward(scores: Sequence[float], directions: Sequence[Direction]) -> tuple[fl
     return tuple([score * _sign(d) for score, d in zip(scores, directions, strict=False)])
 
 
+def _had_less(trial: Trial | None, budget: float | None) -> bool:
+    """Return whether a trial with this budget can go on where this one ended."""
+    if trial is None or trial.state != "complete" or trial.budget is None or budget is None:
+        return False
+    return trial.budget < budget
+
+
 def _sign(direction: Direction) -> int:
     return -1 if direction == "minimize" else 1
 
@@ -272,6 +295,7 @@ def search(
     *,
     directions: Direction | Sequence[Direction] = "maximize",
     duplicates: Literal["record", "give"] = "record",
+    directory: str | PathLike[str] | None = None,
 ) -> Search:
     """Search a space: iterate the result for trials, and end each with `tell`, `skip` or `fail`.
 
@@ -288,9 +312,12 @@ def search(
             state is read or moved.
         directions: "maximize" or "minimize", or a sequence of these, one for each objective.
         duplicates: "record" tells them from the record, "give" gives them out like others.
+        directory: where each trial has its `directory`, as `trial-0`, `trial-1`, ..., named by the trial that began
+            it; a trial with the values of the latest complete one and a larger budget continues in its folder. It
+            must not hold such folders yet. None for a temporary one, removed with the search.
 
     Raises:
-        BadArgument: an argument of the wrong kind.
+        BadArgument: an argument of the wrong kind, or a directory that holds the trials of another search.
         TrialError: by the next step, where a trial was left without a result.
 
     Example:
@@ -308,4 +335,4 @@ def search(
         >>> search
         <search of net: 14 of 20 trials, ended: every architecture of the space was seen>
     """
-    return Search(space, searcher, trials, seed, directions=directions, duplicates=duplicates)
+    return Search(space, searcher, trials, seed, directions=directions, duplicates=duplicates, directory=directory)

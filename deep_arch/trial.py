@@ -7,10 +7,13 @@ import traceback
 import warnings
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 from deep_arch.architecture import Architecture
 from deep_arch.errors import TrialError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TrialState = Literal["running", "complete", "failed", "skipped"]
 
@@ -35,6 +38,10 @@ class Owner(Protocol):
         """Return whether the trial may stop early."""
         ...
 
+    def folder(self, number: int) -> Path:
+        """Return the folder that the trial of this number began."""
+        ...
+
 
 class Trial:
     """One architecture given out by a searcher, and what came of it.
@@ -51,17 +58,27 @@ class Trial:
         values: address to value.
         config: the values that `da.config` attached, by name.
         budget: how much the searcher wants to spend on it, in the user's unit such as epochs; None for no limit.
+        continues: the number of the earlier trial of these values that this one goes on with, with a larger budget
+            and in the same directory; None for a new one.
         state: "running", and then "complete", "failed" or "skipped".
         scores: one number for each objective, as they were told; empty unless complete.
         intermediate: step to the score reported there.
         error: the traceback or text of a failure.
     """
 
-    def __init__(self, number: int, architecture: Architecture, budget: float | None, owner: Owner) -> None:
+    def __init__(
+        self,
+        number: int,
+        architecture: Architecture,
+        budget: float | None,
+        owner: Owner,
+        continued: Trial | None = None,
+    ) -> None:
         self.number = number
         self.values: Mapping[str, Any] = architecture.values
         self.config: Mapping[str, Any] = architecture.config
         self.budget = budget
+        self.continues = None if continued is None else continued.number
         self.state: TrialState = "running"
         self.scores: tuple[float, ...] = ()
         self.intermediate: dict[int, float] = {}
@@ -69,6 +86,7 @@ class Trial:
         self._space = architecture.space
         self._architecture: Architecture | None = architecture
         self._owner = owner
+        self._folder: int = number if continued is None else continued._folder
 
     @property
     def architecture(self) -> Architecture:
@@ -89,6 +107,23 @@ class Trial:
                 "  Got a use of trial.score.\n  Read trial.scores."
             )
         return self.scores[0] if self.scores else None
+
+    @property
+    def directory(self) -> Path:
+        """The folder of this architecture, made on first use, where its training may keep what it likes.
+
+        A trial that continues an earlier one finds there what that one left::
+
+            for trial in da.search(net, Hyperband(max_budget=81), trials=200, directory="runs"):
+                checkpoint = trial.directory / "checkpoint.pt"
+                model, epoch = load(checkpoint) if checkpoint.exists() else (build(trial.architecture), 0)
+                train(model, epochs=range(epoch, trial.budget))
+                save(checkpoint, model, trial.budget)
+                trial.tell(accuracy(model))
+
+        It lies in the `directory` of `da.search`. Without one it is temporary: it goes with the search.
+        """
+        return self._owner.folder(self._folder)
 
     def tell(self, score: Any) -> None:
         """End the trial with its score, or with a tuple of scores for several objectives.

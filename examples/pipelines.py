@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from scipy.stats import loguniform, randint  # type: ignore[import-untyped]
+from scipy.stats import loguniform, randint
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier

@@ -28,7 +28,7 @@ def best(scores: Array, least: int) -> list[int]:
     others = scores[None]
     dominates = (others >= scores[:, None]).all(2) & (others > scores[:, None]).any(2)
     n_above = dominates.sum(1)
-    order = np.lexsort((-sum(map(ranks, scores.T)), n_above))
+    order = np.lexsort((-np.sum([ranks(score) for score in scores.T], axis=0), n_above))
     found: list[int] = order[: max(least, int((n_above == 0).sum()))].tolist()
     return found
 
@@ -71,7 +71,7 @@ def expected_improvement(mean: Array, deviation: Array, best: Array | float) -> 
         Jones, Schonlau and Welch, Efficient global optimization of expensive black-box functions (1998), equation 15.
     """
     u = (mean - best) / deviation
-    density: Array = np.exp(-0.5 * u * u) / math.sqrt(2 * math.pi)
+    density = np.exp(-0.5 * u * u) / math.sqrt(2 * math.pi)
     return deviation * (u * ndtr(u) + density)
 
 

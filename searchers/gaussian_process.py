@@ -1,12 +1,14 @@
 """Gaussian processes on blocks of features, by scikit-learn."""
 
+# scikit-learn has no types, and what is guessed of them is often wrong.
+# pyright: reportIncompatibleMethodOverride=false, reportArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 from scipy.optimize import minimize
 from scipy.special import ndtri
@@ -16,8 +18,10 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Hyperparameter, Ker
 
 from deep_arch.searchers.features import PATHS, SUBTREES
 
-Array = NDArray[np.float64]
-Blocks = Mapping[str, NDArray[np.intp]]
+Array = Any
+"""An array of NumPy."""
+
+Blocks = Mapping[str, Array]
 """The name of each block of features, and the positions of its columns."""
 
 NOISE: Final = 0.05
@@ -58,7 +62,7 @@ class BlockMatern(Kernel):  # type: ignore[misc]  # scikit-learn has no types
     (Rasmussen and Williams 2006, equation 4.17; automatic relevance determination by block, section 5.1).
     """
 
-    def __init__(self, lengths: Sequence[float], columns: Sequence[NDArray[np.intp]]) -> None:
+    def __init__(self, lengths: Array, columns: Sequence[Array]) -> None:
         self.lengths = lengths
         self.columns = columns
         self._last: tuple[Any, list[Array]] | None = None
@@ -105,7 +109,7 @@ class WeisfeilerLehman(Kernel):  # type: ignore[misc]
         Weisfeiler-Lehman kernels (ICLR 2021), equation 3.1.
     """
 
-    def __init__(self, columns: Sequence[NDArray[np.intp]]) -> None:
+    def __init__(self, columns: Sequence[Array]) -> None:
         self.columns = columns
 
     def __call__(self, X: Array, Y: Array | None = None, eval_gradient: bool = False) -> Any:
@@ -209,7 +213,8 @@ def left_out_correlation(model: Any, scores: Array) -> float:
     """
     inverse = cho_solve((model.L_, True), np.eye(len(scores)), check_finite=False)
     predicted = model.y_train_ - model.alpha_ / np.diag(inverse)
-    return float(np.corrcoef(rankdata(predicted), rankdata(scores))[0, 1]) if len(scores) > 2 else 0.0
+    a, b = (standardised(rankdata(given)) for given in (predicted, scores))
+    return float(a @ b) / len(scores)  # 0 where all are equal
 
 
 def _most_likely(loss: Callable[..., Any], start: Array, bounds: Array) -> tuple[Array, float]:

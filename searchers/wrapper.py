@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,9 +32,9 @@ class Wrapper(Searcher):
         super().start(space, rng)
         self.searcher.start(space, rng)
 
+    @abstractmethod
     def ask(self) -> Values | None:
-        """Propose what the searcher inside proposes."""
-        return self.searcher.ask()
+        """Propose what the searcher inside proposes, or something else."""
 
     def tell(self, trial: FinishedTrial) -> None:
         """Tell the searcher inside."""

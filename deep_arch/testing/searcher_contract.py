@@ -22,7 +22,7 @@ from typing import Any, cast
 import pytest
 
 from deep_arch.architecture import Architecture
-from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.searcher import FinalState, FinishedTrial, Searcher, Values
 from deep_arch.space import SearchSpace
 from deep_arch.testing.searcher_spaces import SPACES
 
@@ -68,7 +68,7 @@ class SearcherContract(ABC):
         out: list[FinishedTrial] = []
         for number in range(self.n_trials):
             if (values := searcher.ask()) is not None:
-                out.append(self.outcome(number, space.at(values)))
+                out.append(self.outcome(number, space.at(values), searcher.budget(values)))
             if out and (values is None or len(out) == 4):
                 searcher.tell(out.pop(rng.randrange(len(out))))
 
@@ -77,7 +77,8 @@ class SearcherContract(ABC):
         searcher = self.started(name)
         for number, values in self.proposals(searcher):
             SPACES[name].at(values)
-            searcher.tell(FinishedTrial(number, values, state="failed" if number % 2 else "skipped"))
+            state, budget = ("failed" if number % 2 else "skipped"), searcher.budget(values)
+            searcher.tell(FinishedTrial(number, values, state=state, budget=budget))
 
     @on_every_space
     def test_takes_a_result_twice(self, name: str) -> None:
@@ -86,7 +87,8 @@ class SearcherContract(ABC):
         for number, values in self.proposals(searcher):
             architecture = SPACES[name].at(values)
             # A result from the record carries the number of the trial that has it.
-            told = self.outcome(first.setdefault(architecture.to_json(), number), architecture)
+            budget = searcher.budget(values)
+            told = self.outcome(first.setdefault(f"{architecture.to_json()} {budget}", number), architecture, budget)
             searcher.tell(told)
             searcher.tell(told)
 
@@ -145,13 +147,14 @@ class SearcherContract(ABC):
                 return
             yield number, values
 
-    def outcome(self, number: int, architecture: Architecture) -> FinishedTrial:
+    def outcome(self, number: int, architecture: Architecture, budget: float | None = None) -> FinishedTrial:
         """Return what came of a trial, the same in every process: mostly scores, now and then none."""
         if number % 5 == 3:
-            return FinishedTrial(number, architecture.values, state="failed" if number % 2 else "skipped")
+            state: FinalState = "failed" if number % 2 else "skipped"
+            return FinishedTrial(number, architecture.values, state=state, budget=budget)
         text = architecture.to_json().encode()
         scores = tuple([zlib.crc32(text, objective) / 2**32 for objective in range(self.n_objectives)])
-        return FinishedTrial(number, architecture.values, scores, {0: scores[0] / 2, 1: scores[0]})
+        return FinishedTrial(number, architecture.values, scores, {0: scores[0] / 2, 1: scores[0]}, budget=budget)
 
     def history(self, searcher: Searcher, space: SearchSpace, first: int = 0) -> list[str]:
         """Return the proposals from the trial `first` on, as JSON."""
@@ -159,14 +162,14 @@ class SearcherContract(ABC):
         for number, values in self.proposals(searcher, first):
             architecture = space.at(values)
             history.append(architecture.to_json())
-            searcher.tell(self.outcome(number, architecture))
+            searcher.tell(self.outcome(number, architecture, searcher.budget(values)))
         return history
 
     def half_a_history(self, name: str) -> tuple[str, list[str]]:
         """Return a state from the middle of a search, through JSON, and the proposals after it."""
         searcher, half = self.started(name), self.n_trials // 2
         for number, values in self.proposals(searcher):
-            searcher.tell(self.outcome(number, SPACES[name].at(values)))
+            searcher.tell(self.outcome(number, SPACES[name].at(values), searcher.budget(values)))
             if number == half:
                 break
         state = json.dumps(searcher.state_dict(), allow_nan=False)

@@ -1,0 +1,235 @@
+"""Monte Carlo tree search: a tree of the first decisions, grown where its scores are high, and random draws below."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from deep_arch.architecture import ChoicePoint
+from deep_arch.domains import Domain, Integer, Real
+from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.searchers.checks import check_count, check_number
+from deep_arch.searchers.decisions import decide, identity
+
+_UNVISITED: Final = 0  # no node's child is the root
+_CLOSED: Final = -1
+
+_RESOLUTION: Final = 2**-8
+"""The share of its scale down to which an interval is bisected; below it, numbers are drawn."""
+
+_MOST_OUT: Final = 1000
+"""How many proposals without a result are remembered, so that those that are never told take no memory."""
+
+_HUGE: Final = 1e150
+"""Where scores are cut off, so that no sum of them overflows."""
+
+
+@dataclass(slots=True)
+class _Node:
+    """A place in the tree, reached by the decisions above it.
+
+    Attributes:
+        parent: its place in the list of nodes; -1 for the root.
+        children: by option, the place of a node, _UNVISITED, or _CLOSED where all below was proposed.
+        visits: how many proposals passed, whatever came of them.
+        scored, total: how many of them have a score, and the sum of those.
+    """
+
+    parent: int = -1
+    children: list[int] = field(default_factory=list[int])
+    visits: int = 0
+    scored: int = 0
+    total: float = 0.0
+
+
+class MonteCarloTreeSearch(Searcher):
+    """Decide in the order of unfolding: as upper confidence bounds say in the tree, at random below it (UCT).
+
+    Each proposal walks down the tree, at each node to a child that was never visited or else to the one with the
+    highest bound, adds one node where it leaves the tree, and draws the rest. Wide domains are bisected: first the
+    lower or the upper half, then a half of that, so that neighbouring values share what is known of them. What has
+    been proposed to its last decision is not walked to again; once that is all, proposals are drawn at random.
+
+    A proposal counts as a visit with the worst score so far until it is told, so that several that are out at once
+    differ; trials that failed or were skipped go on counting so.
+
+    Args:
+        exploration: how much a child is worth for having been visited seldom, in units of the range from the worst
+            to the best score so far.
+        branches: how many options a node may have; a domain with more of them is bisected until that many are left.
+
+    Raises:
+        BadArgument: `exploration` is no finite number of at least 0, or `branches` no int of at least 2.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> from deep_arch.searchers import MonteCarloTreeSearch
+        >>> net = da.space(lambda x: ops.Dense(units=da.integer(1, 1000))(x))
+        >>> search = da.search(net, MonteCarloTreeSearch(), trials=100, seed=0)
+        >>> for trial in search:
+        ...     trial.tell(-abs(trial.values["dense.units"] - 420))
+        >>> search.best.score
+        0.0
+
+    References:
+        Kocsis and Szepesvari, Bandit based Monte-Carlo planning (ECML 2006).
+        Negrinho and Gordon, DeepArchitect: automatically designing and training deep architectures (2017), on Monte
+        Carlo tree search with bisection.
+        Auer, Cesa-Bianchi and Fischer, Finite-time analysis of the multiarmed bandit problem (2002), UCB1.
+    """
+
+    def __init__(self, exploration: float = 0.4, branches: int = 5) -> None:
+        check_number(self, low=0, exploration=exploration)
+        check_count(self, least=2, branches=branches)
+        self.exploration: Final = exploration
+        self.branches: Final = branches
+
+    def start(self, space: Any, rng: Any) -> None:
+        """Begin with a tree that is only its root."""
+        super().start(space, rng)
+        self._tree = [_Node()]
+        self._out: deque[tuple[Any, Values, int]] = deque(maxlen=_MOST_OUT)
+        self._low = self._high = 0.0
+
+    # --- proposing -----------------------------------------------------------------------------------------------
+
+    def _unfold(self) -> Values:
+        self._place, self._in_tree, self._drew = 0, True, False
+        try:
+            values = super()._unfold()
+        finally:  # a walk into what is too deep is a visit too, or the next one would go there again
+            self._visit()
+        self._out.append((identity(values), values, self._place))
+        return values
+
+    def choose(self, point: ChoicePoint) -> Any:
+        """Decide by the tree, or draw below it."""
+        if self._in_tree:
+            return decide(point.domain, point.address, self._pick)
+        self._drew = True
+        return point.domain.draw(self.rng)
+
+    def _pick(self, _address: str, domain: Domain) -> Any:
+        if isinstance(domain, Real):
+            return domain.at_unit(self._unit())
+        low, high = 0, int(domain.size)
+        while high - low > self.branches:
+            middle = _middle(domain, low, high)
+            low, high = (middle, high) if self._step(2) else (low, middle)
+        return domain.at(low + self._step(high - low))
+
+    def _unit(self) -> float:
+        low, width = 0.0, 1.0
+        while width > _RESOLUTION:
+            width /= 2
+            low += width * self._step(2)
+        self._drew = True
+        return low + width * self.rng.random()
+
+    def _step(self, n_options: int) -> int:
+        """Return the option to go on with, and go there."""
+        if n_options == 1:
+            return 0
+        children = self._tree[self._place].children
+        if self._in_tree:
+            children += [_UNVISITED] * (n_options - len(children))
+            if unvisited := [i for i, child in enumerate(children[:n_options]) if child == _UNVISITED]:
+                return self._expand(self.rng.choice(unvisited))
+            if max(children[:n_options]) > _UNVISITED:
+                option = self._best(children[:n_options])
+                self._place = children[option]
+                return option
+        self._in_tree, self._drew = False, True
+        return int(self.rng.random() * n_options)
+
+    def _expand(self, option: int) -> int:
+        self._tree[self._place].children[option] = len(self._tree)
+        self._tree.append(_Node(self._place))
+        self._place, self._in_tree = len(self._tree) - 1, False
+        return option
+
+    def _best(self, children: Sequence[int]) -> int:
+        """Return the option with the highest bound, UCB1: its mean score + exploration * sqrt(2 ln(N) / n)."""
+        low, span = self._low, (self._high - self._low) or 1.0
+        log_visits = 2 * math.log(self._tree[self._place].visits)
+        best, highest = 0, -math.inf
+        for option, child in enumerate(children):
+            if child != _CLOSED:
+                node = self._tree[child]
+                mean = (node.total - node.scored * low) / (span * node.visits)
+                bound = mean + self.exploration * math.sqrt(log_visits / node.visits)
+                if bound > highest:
+                    best, highest = option, bound
+        return best
+
+    def _visit(self) -> None:
+        place = self._place
+        while place >= 0:
+            self._tree[place].visits += 1
+            place = self._tree[place].parent
+        if not self._drew:
+            self._close(self._place)
+
+    def _close(self, place: int) -> None:
+        """Walk no more to a node whose decisions were all made, nor to one above it with nothing else below."""
+        while place > 0:
+            parent = self._tree[place].parent
+            children = self._tree[parent].children
+            children[children.index(place)] = _CLOSED
+            if max(children) > _CLOSED:
+                return
+            place = parent
+
+    # --- learning ------------------------------------------------------------------------------------------------
+
+    def tell(self, trial: FinishedTrial) -> None:
+        """Give a complete trial's score to the nodes on its way; what is told twice counts once."""
+        told = identity(trial.values)
+        for i, (proposed, _, place) in enumerate(self._out):
+            if proposed == told:
+                del self._out[i]
+                if trial.state == "complete":
+                    self._learn(place, min(max(trial.scores[0], -_HUGE), _HUGE))
+                return
+
+    def _learn(self, place: int, score: float) -> None:
+        is_first = not self._tree[0].scored
+        self._low = score if is_first else min(self._low, score)
+        self._high = score if is_first else max(self._high, score)
+        while place >= 0:
+            node = self._tree[place]
+            node.scored += 1
+            node.total += score
+            place = node.parent
+
+    # --- state ---------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the tree, node by node, the range of scores, and the proposals without a result."""
+        return {
+            **super().state_dict(),
+            "tree": [[n.parent, list(n.children), n.visits, n.scored, n.total] for n in self._tree],
+            "range": [self._low, self._high],
+            "out": [[self.encode(values), place] for _, values, place in self._out],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with a tree."""
+        super().load_state_dict(state)
+        self._tree = [_Node(parent, list(children), *counts) for parent, children, *counts in state["tree"]]
+        self._low, self._high = state["range"]
+        for text, place in state["out"]:
+            values = self.decode(text)
+            self._out.append((identity(values), values, place))
+
+
+def _middle(domain: Domain, low: int, high: int) -> int:
+    """Return the position that halves those from `low` up to `high`, on the domain's own scale."""
+    if not isinstance(domain, Integer) or not domain.log:
+        return (low + high) // 2
+    unit = (domain.unit(domain.at(low)) + domain.unit(domain.at(high - 1))) / 2
+    return min(max(domain.at_unit(unit) - domain.low, low + 1), high - 1)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deep_arch.searchers.gaussian_process import (
+    BlockMatern,
+    GaussianProcess,
+    WeisfeilerLehman,
+    block_kernel,
+    graph_kernel,
+    left_out_correlation,
+    numbers,
+    ranks,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.random((30, 5))
+BLOCKS = {"numbers a": np.array([0]), "options": np.array([1, 2]), "subtrees 0": np.array([3, 4])}
+
+
+def test_the_matern_kernel_is_that_of_the_book() -> None:
+    from sklearn.gaussian_process.kernels import Matern
+
+    lengths = np.array([0.5, 2.0, 0.7])
+    ours = BlockMatern(lengths, list(BLOCKS.values()))
+    theirs = Matern(np.array([0.5, 2.0, 2.0, 0.7, 0.7]), nu=2.5)
+    assert np.allclose(ours(X), theirs(X)) and np.allclose(ours(X, X[:7]), theirs(X, X[:7]))
+    assert np.allclose(ours.diag(X), np.diag(ours(X)))
+
+
+def test_the_gradient_of_the_kernel() -> None:
+    kernel = BlockMatern(np.array([0.5, 2.0, 0.7]), list(BLOCKS.values()))
+    _, gradient = kernel(X, eval_gradient=True)
+    for i in range(3):
+        step = np.zeros(3)
+        step[i] = 1e-5
+        up, down = (kernel.clone_with_theta(kernel.theta + sign * step)(X) for sign in (1, -1))
+        assert np.allclose(gradient[:, :, i], (up - down) / 2e-5, atol=1e-7)
+
+
+def test_the_graph_kernel_is_the_mean_cosine_between_counts() -> None:
+    counts = np.array([[1.0, 0, 2, 0], [0, 3, 1, 1], [1, 0, 4, 0]])
+    kernel = WeisfeilerLehman([np.array([0, 1]), np.array([2, 3])])
+    K = kernel(counts)
+    assert np.allclose(K[0], [1, (0 + 1 / np.sqrt(2)) / 2, 1])
+    assert np.allclose(np.diag(K), kernel.diag(counts))
+
+
+@pytest.mark.parametrize("kernel", [block_kernel, graph_kernel])
+def test_predicts_a_smooth_function(kernel: object) -> None:
+    model = GaussianProcess(kernel)  # type: ignore[arg-type]
+    truth = np.sin(3 * X[:, 0]) + X[:, 1] - X[:, 3]
+    targets = model.fit(X[:25], BLOCKS, truth[:25])
+    mean, deviation = model.predict(X[25:])
+    assert np.corrcoef(mean, truth[25:])[0, 1] > 0.9
+    assert (deviation > 0).all() and targets.mean() == pytest.approx(0)
+
+
+def test_left_out_predictions_are_those_of_fits_without_each() -> None:
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, WhiteKernel
+
+    scores = ranks(np.sin(5 * X[:, 0]) + X[:, 2])
+    kernel = RBF(0.5) + WhiteKernel(0.1)
+
+    def fitted(rows: list[int]) -> GaussianProcessRegressor:
+        return GaussianProcessRegressor(kernel, optimizer=None).fit(X[rows], scores[rows])
+
+    everyone = list(range(30))
+    left_out = [fitted([j for j in everyone if j != i]).predict(X[i : i + 1])[0] for i in everyone]
+    expected = np.corrcoef(np.argsort(np.argsort(left_out)), np.argsort(np.argsort(scores)))[0, 1]
+    assert left_out_correlation(fitted(everyone), scores) == pytest.approx(expected)
+
+
+def test_numbers_are_learned_where_ranks_would_blow_up_what_lies_close_together() -> None:
+    line = np.concatenate([np.linspace(0, 1, 10), 0.5 + np.linspace(-1, 1, 30) / 50])[:, None]
+    scores = -np.abs(line[:, 0] - 0.505)
+    model = GaussianProcess()
+    targets = model.fit(line, {"numbers a": np.array([0])}, scores)
+    assert np.allclose(targets, numbers(scores))
+
+
+def test_ranks_are_learned_where_numbers_have_a_long_tail_on_both_sides() -> None:
+    points = RNG.random((40, 1))
+    scores = np.exp(12 * points[:, 0])
+    model = GaussianProcess()
+    targets = model.fit(points, {"numbers a": np.array([0])}, scores)
+    assert np.allclose(targets, ranks(scores))
+
+
+def test_one_bad_result_does_not_blur_the_others() -> None:
+    scores = np.array([1.0, 2, 3, 4, 5, -1e9])
+    assert numbers(scores)[:5].std() > 0.5
+
+
+def test_what_was_learned_is_kept_until_there_are_enough_more_results() -> None:
+    model, truth = GaussianProcess(), X[:, 0]
+    model.fit(X[:20], BLOCKS, truth[:20])
+    learned = model.state_dict()
+    model.fit(X[:23], BLOCKS, truth[:23])
+    assert model.state_dict() == learned
+    model.fit(X[:24], BLOCKS, truth[:24])
+    assert model.state_dict() != learned
