@@ -90,6 +90,10 @@ class BOHB(Wrapper):
         self._results: dict[float, dict[Any, Result]] = {}
         self._model: tuple[KernelDensity, KernelDensity] | None = None
 
+    def ask(self) -> Values | None:
+        """Propose what Hyperband does, whose new configurations come from the densities."""
+        return self.searcher.ask()
+
     # --- new configurations --------------------------------------------------------------------------------------
 
     def _draw(self, space: SearchSpace, rng: random.Random) -> Values:
