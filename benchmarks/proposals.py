@@ -13,8 +13,9 @@ import itertools
 import random
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import spaces
 
@@ -74,8 +75,9 @@ def ours(searcher: Searcher) -> Step:
 
 def optuna(sampler: str) -> Step:
     import peer_optuna
-    from optuna import create_study, samplers
+    from optuna import create_study, logging, samplers
 
+    logging.set_verbosity(logging.ERROR)
     timed = getattr(samplers, sampler)(seed=0)
     slow = sampler == "GPSampler"  # which takes minutes for the proposals that are not timed
     study = create_study(direction="maximize", sampler=samplers.RandomSampler(seed=0) if slow else timed)
@@ -156,7 +158,8 @@ def cells(row: Row) -> Iterator[str]:
 
 
 def main() -> None:
-    names = "".join(f"  {peer:43}" for peer in peers())
+    names = "".join(f"  {peer:41}" for peer in peers()).rstrip()
+    warnings.filterwarnings("ignore", module="optuna")  # says that some samplers are experimental
     print(f"{'searcher':24}{'deep_arch':>12}{'at most':>12}{names}")
     for name, row in ROWS.items():
         print(f"{name:24}", end="")
