@@ -86,7 +86,7 @@ class OfSampler(SearcherContract):
 
     __test__ = False
 
-    def __init__(self, sampler: Callable[..., Any], n_objectives: int = 1, n_trials: int = 16) -> None:
+    def __init__(self, sampler: Callable[..., Any], n_objectives: int = 1, n_trials: int = 12) -> None:
         self.sampler, self.n_objectives, self.n_trials = sampler, n_objectives, n_trials
 
     def make(self) -> OptunaSearcher:
@@ -205,7 +205,7 @@ def test_scores_on_the_way_reach_the_sampler() -> None:
 def test_one_address_may_have_other_options(sampler: Any) -> None:
     searcher = started(OptunaSearcher(sampler), dynamic)
     seen: set[tuple[int, int]] = set()
-    for number in range(60):
+    for number in range(30):
         values = searcher.ask()
         assert values is not None
         seen.add((values["n"], values["substitute/dense.units"]))
@@ -219,7 +219,7 @@ def test_options_may_be_anything() -> None:
     options = [1, True, 1.0, [1], float("nan"), None, {"a": 1}, "1", ops.ReLU]
     space = da.space(lambda x: da.substitute(lambda option: ops.Identity(), option=da.choice(options))(x))
     searcher = started(OptunaSearcher(), space)
-    for number in range(60):
+    for number in range(30):
         values = searcher.ask()
         assert values is not None
         assert any(values["substitute.option"] is option for option in options)
