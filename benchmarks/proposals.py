@@ -1,7 +1,8 @@
 """Print the CPU time of one proposal and its result, after 200 others, beside peers and beside limits.
 
 Every algorithm searches the cell of six edges for the same score: ours through `ask` and `tell`, Optuna's samplers
-through those of a study, PyGlove's algorithms through `propose` and `feedback`. Run with `make bench`.
+through those of a study, PyGlove's algorithms through `propose` and `feedback`. Run with `make bench`,
+which allows one thread: CPU time would count threads that wait, too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Search cells that are accurate and quick on a device, and compare what is found with the true front.
 
-    python examples/accuracy_and_latency.py --runs 20 --searchers random,nsga2 --output fronts.svg
+    OMP_NUM_THREADS=1 python examples/accuracy_and_latency.py --runs 20 --searchers random,nsga2 --output fronts.svg
 
 Validation accuracy on CIFAR-100 after 12 epochs and latency are in tables for all 15,625 cells, so the share of the
 true front's hypervolume that a search has found is known. It is given for two reference points: the lowest accuracy

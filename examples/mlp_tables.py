@@ -1,6 +1,6 @@
 """Search multilayer perceptrons and how to train them, on eight tasks whose 30,000 results each are in a table.
 
-    python examples/mlp_tables.py --runs 50 --trials 200 --searchers random,evolution,tpe
+    OMP_NUM_THREADS=1 python examples/mlp_tables.py --runs 50 --trials 200 --searchers random,evolution,tpe
 
 Each searcher evaluates some configurations; the score of one is its validation accuracy, the mean of the table's five
 seeds. Its regret is how far the best that it found is below the best of the table. Optuna's tree-structured Parzen

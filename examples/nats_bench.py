@@ -1,6 +1,6 @@
 """Replay the search algorithms of NATS-Bench on its topology space, beside the published results.
 
-    python examples/nats_bench.py --runs 500 --searchers random,reinforce,evolution --workers 2
+    OMP_NUM_THREADS=1 python examples/nats_bench.py --runs 500 --searchers random,reinforce,evolution --workers 2
 
 A search spends simulated time: each proposal costs what 12 epochs of training and one validation took when the table
 was made, also when it was proposed before. Its incumbent is the best cell so far by validation accuracy after these 12
