@@ -33,7 +33,7 @@ def check_option(searcher: object, name: str, option: object, options: tuple[obj
 
 
 def _bad(searcher: object, name: str, expected: str, got: object) -> BadArgument:
+    where = getattr(searcher, "__name__", type(searcher).__name__)  # of a function, or of a searcher
     return BadArgument(
-        f"{type(searcher).__name__}: {name} is {expected}.\n  Got {got!r} ({type(got).__name__}).\n"
-        "  Leave it out for a good default."
+        f"{where}: {name} is {expected}.\n  Got {got!r} ({type(got).__name__}).\n  Leave it out for a good default."
     )

@@ -22,7 +22,10 @@ Point = Mapping[Axis, float]
 """The position among the options, or the place on the unit scale."""
 
 _FLOOR: Final = math.log(1e-32)
-"""The least density, as in the authors' implementation: further out, both densities are noise."""
+"""The least density, as in the implementation of BOHB by its authors: further out, densities are noise."""
+
+_LEAST_BANDWIDTH: Final = 1e-3
+"""For points that agree, as there."""
 
 
 def axis(address: str, domain: Any) -> Axis:
@@ -45,8 +48,7 @@ class KernelDensity:
 
     Numbers have a Gaussian kernel on their unit scale, options the kernel of Aitchison and Aitken: 1 - h for the same
     option, and h shared by the others. The bandwidths h follow the normal reference rule, 1.06 s n**(-1 / (4 + d)),
-    with the standard deviation s; that of options is the root of their Gini impurity. One more observation, spread
-    uniformly, counts for s, so that few points that agree by chance are not taken for certain.
+    with the standard deviation s; that of options is the root of their Gini impurity.
 
     Args:
         points: at least one.
@@ -74,19 +76,18 @@ class KernelDensity:
         """Return the logarithm of each point's kernel on one axis."""
         if (found := self._log_kernels.get((axis, place))) is None:
             places = [point.get(axis) for point in self.points]
-            kernel, h = _log_aitken if axis[1] else _log_gauss, self.bandwidth(axis)
-            found = [0.0 if known is None else kernel(place - known, h, axis[1]) for known in places]
+            kernel = _log_aitken if axis[1] else _log_gauss
+            found = [0.0 if p is None else kernel(place - p, self.bandwidth(axis), axis[1]) for p in places]
             self._log_kernels[axis, place] = found
         return found
 
     def bandwidth(self, axis: Axis) -> float:
-        """Return how far the kernels reach on an axis."""
+        """Return how far the kernels reach on an axis that a point has."""
         if (found := self._bandwidths.get(axis)) is None:
-            places = [point[axis] for point in self.points if axis in point]
-            n, n_options = len(places) + 1, axis[1]
-            own, uniform = (_impurity(places), 1 - 1 / n_options) if n_options else (_variance(places), 1 / 12)
-            found = 1.06 * math.sqrt((own * (n - 1) + uniform) / n) * n ** (-1 / (4 + self._n_axes))
-            self._bandwidths[axis] = found = min(found, uniform) if n_options else found
+            places, n_options = [point[axis] for point in self.points if axis in point], axis[1]
+            spread = _impurity(places) if n_options else _variance(places)
+            found = max(1.06 * math.sqrt(spread) * len(places) ** (-1 / (4 + self._n_axes)), _LEAST_BANDWIDTH)
+            self._bandwidths[axis] = found = min(found, 1 - 1 / n_options) if n_options else found
         return found
 
 
@@ -95,8 +96,8 @@ def _impurity(places: list[float]) -> float:
 
 
 def _variance(places: list[float]) -> float:
-    mean = sum(places) / max(len(places), 1)
-    return sum([(place - mean) ** 2 for place in places]) / max(len(places), 1)
+    mean = sum(places) / len(places)
+    return sum([(place - mean) ** 2 for place in places]) / len(places)
 
 
 def _log_aitken(difference: float, h: float, n_options: int) -> float:

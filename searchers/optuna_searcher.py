@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import copy
 import logging
 import pickle
 import warnings
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from deep_arch.architecture import Architecture
-from deep_arch.errors import BadArgument, TooDeep
+from deep_arch.errors import BadArgument, TooDeep, wrong_kind
 from deep_arch.extras import require
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count
@@ -27,13 +28,14 @@ class OptunaSearcher(Searcher):
     """Let a sampler of Optuna propose, also in conditional and recursive spaces, and for several objectives.
 
     Args:
-        sampler: a class of `optuna.samplers`, or another function that makes a sampler when called with `seed=`, such
-            as `functools.partial(CmaEsSampler, warn_independent_sampling=False)`. Left out, it is a multivariate
-            `TPESampler` with groups, which models conditional hyperparameters jointly where they occur together.
+        sampler: of `optuna.samplers`, such as `NSGAIIISampler()`: each search begins with a copy of it, whose random
+            state the search's seed decides; or a class or function that makes one when called with `seed=`. Left
+            out, it is a multivariate `TPESampler` with groups, which models conditional hyperparameters jointly where
+            they occur together.
         objectives: how many scores a trial is told.
 
     Raises:
-        BadArgument: a sampler that is no function, such as an instance, or a number that is no int of at least 1.
+        BadArgument: what is no sampler and makes none, or a number that is no int of at least 1.
         MissingDependency: Optuna is not installed.
 
     Example:
@@ -54,15 +56,12 @@ class OptunaSearcher(Searcher):
         empirical performance (2023).
     """
 
-    def __init__(self, sampler: Callable[..., Any] | None = None, objectives: int = 1) -> None:
+    def __init__(self, sampler: Any = None, objectives: int = 1) -> None:
         require("optuna")
         check_count(self, objectives=objectives)
-        if sampler is not None and not callable(sampler):
-            name = type(sampler).__name__
-            raise BadArgument(
-                "OptunaSearcher: sampler is a class of samplers, or a function that makes one when called with seed=, "
-                f"so that the search's seed is all that decides.\n  Got {sampler!r} ({name}).\n"
-                f"  Write OptunaSearcher({name}), or OptunaSearcher(functools.partial({name}, ...)) with its options."
+        if sampler is not None and not callable(sampler) and not hasattr(sampler, "sample_independent"):
+            raise wrong_kind(
+                "OptunaSearcher", "a sampler of optuna.samplers", sampler, "Write OptunaSearcher(NSGAIIISampler())."
             )
         self.sampler: Final = sampler or _parzen
         self.objectives: Final = objectives
@@ -162,12 +161,29 @@ def _parzen(seed: int) -> Any:
     return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
 
 
-def _new_study(sampler: Callable[..., Any], seed: int, objectives: int) -> Any:
+def _reseeded(sampler: Any, seed: int) -> Any:
+    """Return a copy of a sampler whose random states, and those of its parts, begin with a seed."""
+    made = copy.deepcopy(sampler)
+    todo, parts = [made], list[Any]()
+    while todo:
+        part = todo.pop()
+        if any(part is known for known in parts) or not type(part).__module__.startswith("optuna"):
+            continue
+        parts.append(part)
+        if hasattr(part, "rng"):
+            part.rng.seed(seed)
+        elif hasattr(part, "_seed"):  # QMCSampler has no random state
+            part._seed = seed
+        todo += getattr(part, "__dict__", {}).values()
+    return made
+
+
+def _new_study(sampler: Any, seed: int, objectives: int) -> Any:
     import optuna
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        made = sampler(seed=seed)
+        made: Any = sampler(seed=seed) if callable(sampler) else _reseeded(sampler, seed)
     up, logger = optuna.study.StudyDirection.MAXIMIZE, logging.getLogger("optuna.storages._in_memory")
     logger.addFilter(_nothing)  # else each search, also those in loops, would print a line
     try:

@@ -77,8 +77,8 @@ class SearcherContract(ABC):
         searcher = self.started(name)
         for number, values in self.proposals(searcher):
             SPACES[name].at(values)
-            state, budget = ("failed" if number % 2 else "skipped"), searcher.budget(values)
-            searcher.tell(FinishedTrial(number, values, state=state, budget=budget))
+            state: FinalState = "failed" if number % 2 else "skipped"
+            searcher.tell(FinishedTrial(number, values, state=state, budget=searcher.budget(values)))
 
     @on_every_space
     def test_takes_a_result_twice(self, name: str) -> None:

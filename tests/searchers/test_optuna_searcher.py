@@ -285,14 +285,29 @@ def test_optuna_prints_nothing_and_keeps_its_verbosity() -> None:
         logger.removeHandler(handler)
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+def test_a_sampler_that_is_made_already_begins_from_the_seed_of_the_search(sampler: Any) -> None:
+    def history(searcher: OptunaSearcher, seed: int) -> list[str]:
+        searcher.start(numbers, random.Random(seed))
+        found: list[str] = []
+        for number in range(15):
+            values = searcher.ask()
+            assert values is not None
+            found.append(numbers.at(values).to_json())
+            searcher.tell(FinishedTrial(number, values, (float(values["dense.units"]),)))
+        return found
+
+    made = OptunaSearcher(sampler())
+    assert history(made, 0) == history(made, 0) == history(OptunaSearcher(sampler()), 0) != history(made, 1)
+
+
 # --- errors --------------------------------------------------------------------------------------------------------
 
 
-def test_a_sampler_that_is_made_already_is_refused() -> None:
-    with pytest.raises(
-        BadArgument, match=r"when called with seed=(.|\n)*Got <optuna(.|\n)*OptunaSearcher\(TPESampler\)"
-    ):
-        OptunaSearcher(TPESampler())  # type: ignore[arg-type]
+def test_what_is_no_sampler_is_refused() -> None:
+    with pytest.raises(BadArgument, match=r"OptunaSearcher: expected a sampler of optuna.samplers(.|\n)*Got 3 \(int\)"):
+        OptunaSearcher(3)
 
 
 def test_objectives_are_checked() -> None:
