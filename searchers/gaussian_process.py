@@ -1,4 +1,4 @@
-"""Gaussian processes on blocks of features, by scikit-learn."""
+"""Gaussian processes on blocks of features, with the kernels of scikit-learn."""
 
 # scikit-learn has no types, and what is guessed of them is often wrong.
 # pyright: reportIncompatibleMethodOverride=false, reportArgumentType=false
@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from scipy.linalg import cho_solve
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 from scipy.special import ndtri
 from scipy.stats import rankdata
-from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Hyperparameter, Kernel, WhiteKernel
+from threadpoolctl import ThreadpoolController
 
 from deep_arch.searchers.features import PATHS, SUBTREES
 
@@ -23,6 +23,9 @@ Array = Any
 
 Blocks = Mapping[str, Array]
 """The name of each block of features, and the positions of its columns."""
+
+_THREADS: Final = ThreadpoolController()
+"""Holds linear algebra to one thread: matrices are small, and searches side by side would disturb each other."""
 
 NOISE: Final = 0.05
 """The share of noise expected in scores of variance 1."""
@@ -164,66 +167,97 @@ class GaussianProcess:
 
     def __init__(self, kernel: Callable[[Blocks, Array | None], Kernel] = block_kernel) -> None:
         self._kernel = kernel
-        self._model: Any = None
-        self._theta: list[float] = []
+        self._thetas: dict[str, list[float]] = {}
         self._known: list[str] = []
-        self._scale = "ranks"
+        self._scale = ""
         self._n_learned = 0
 
+    @_THREADS.wrap(limits=1)
     def fit(self, X: Array, blocks: Blocks, scores: Array) -> Array:
         """Take in all results, (results, features) and (results,), and return the scores on the scale of `predict`."""
         if len(scores) >= GROWTH * self._n_learned:
             self._learn(X, blocks, scores)
         targets = SCALES[self._scale](scores)
         kernel = self._kernel({name: blocks[name] for name in self._known}, None) + WhiteKernel(NOISE, _BOUNDS)
-        kernel.theta = np.array(self._theta)
-        self._model = GaussianProcessRegressor(kernel, alpha=_FLOOR, optimizer=None).fit(X, targets)
+        kernel.theta = np.array(self._thetas[self._scale])
+        self._posterior = Posterior(kernel, X, targets)
         return targets
 
     def _learn(self, X: Array, blocks: Blocks, scores: Array) -> None:
-        kernel = self._kernel(blocks, X) + WhiteKernel(NOISE, _BOUNDS)
-        learned: dict[str, Any] = {}
+        correlations: dict[str, float] = {}
         for name, scale in SCALES.items():
-            model = GaussianProcessRegressor(kernel, alpha=_FLOOR, optimizer=_most_likely).fit(X, scale(scores))
-            learned[name] = model
-        self._scale = max(learned, key=lambda name: left_out_correlation(learned[name], scores))
-        self._theta, self._known = list(learned[self._scale].kernel_.theta), list(blocks)
-        self._n_learned = len(scores)
+            kernel, targets = self._kernel(blocks, X) + WhiteKernel(NOISE, _BOUNDS), scale(scores)
+            begin = self._thetas.get(name) if self._known == list(blocks) else None
+            kernel.theta = most_likely(kernel, X, targets, begin)
+            correlations[name] = correlation(Posterior(kernel, X, targets).left_out(), scores)
+            self._thetas[name] = kernel.theta.tolist()
+        self._scale = max(correlations, key=lambda name: correlations[name])
+        self._known, self._n_learned = list(blocks), len(scores)
 
+    @_THREADS.wrap(limits=1)
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of scores, noise included: what counts is the best score told."""
-        mean, deviation = self._model.predict(X, return_std=True)
-        return mean, deviation
+        return self._posterior.predict(X)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was learned."""
-        return {"theta": self._theta, "known": self._known, "scale": self._scale, "n_learned": self._n_learned}
+        return {"thetas": self._thetas, "known": self._known, "scale": self._scale, "n_learned": self._n_learned}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with what was learned."""
-        self._theta, self._known, self._scale = state["theta"], state["known"], state["scale"]
+        self._thetas, self._known, self._scale = dict(state["thetas"]), state["known"], state["scale"]
         self._n_learned = state["n_learned"]
 
 
-def left_out_correlation(model: Any, scores: Array) -> float:
-    """Return how well each score's rank is predicted from all the others: Spearman's correlation.
+class Posterior:
+    """A Gaussian process that has seen results.
 
     References:
-        Rasmussen and Williams, Gaussian processes for machine learning (2006), equation 5.12.
+        Rasmussen and Williams, Gaussian processes for machine learning (2006), algorithm 2.1.
     """
-    inverse = cho_solve((model.L_, True), np.eye(len(scores)), check_finite=False)
-    predicted = model.y_train_ - model.alpha_ / np.diag(inverse)
+
+    def __init__(self, kernel: Kernel, X: Array, targets: Array) -> None:
+        self.kernel, self.X, self.targets = kernel, X, targets
+        self.L = cholesky(kernel(X) + _FLOOR * np.eye(len(X)), lower=True, check_finite=False)
+        self.weights = cho_solve((self.L, True), targets, check_finite=False)
+
+    def predict(self, X: Array) -> tuple[Array, Array]:
+        """Return the mean and the standard deviation of each row."""
+        K = self.kernel(self.X, X)
+        V = solve_triangular(self.L, K, lower=True, check_finite=False)
+        return self.weights @ K, np.sqrt(np.maximum(self.kernel.diag(X) - (V * V).sum(0), 1e-12))
+
+    def left_out(self) -> Array:
+        """Return for each result the mean that is predicted from all the others (equation 5.12)."""
+        inverse = cho_solve((self.L, True), np.eye(len(self.X)), check_finite=False)
+        return self.targets - self.weights / np.diag(inverse)
+
+
+def correlation(predicted: Array, scores: Array) -> float:
+    """Return Spearman's rank correlation, 0 where one of both is constant."""
     a, b = (standardised(rankdata(given)) for given in (predicted, scores))
-    return float(a @ b) / len(scores)  # 0 where all are equal
+    return float(a @ b) / len(scores)
 
 
-def _most_likely(loss: Callable[..., Any], start: Array, bounds: Array) -> tuple[Array, float]:
-    """Return the hyperparameters of the highest posterior density, under unit normal priors of their logarithms."""
+def most_likely(kernel: Kernel, X: Array, targets: Array, begin: Sequence[float] | None) -> Array:
+    """Return the logarithms of the kernel's hyperparameters that have the highest posterior density.
 
-    def penalised(theta: Array) -> tuple[float, Array]:
-        value, gradient = loss(theta)
-        away = theta - start
-        return value + 0.5 * away @ away, gradient + away
+    Their priors are unit normal around what they are; the likelihood and its gradient are equations 5.8 and 5.9 of
+    Rasmussen and Williams.
 
-    found = minimize(penalised, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _ITERATIONS})
-    return found.x, found.fun
+    Args:
+        begin: where to begin to climb; None for the center of the priors.
+    """
+    center, identity = kernel.theta, np.eye(len(X))
+
+    def loss(theta: Array) -> tuple[float, Array]:
+        kernel.theta, away = theta, theta - center
+        K, slopes = kernel(X, eval_gradient=True)
+        L = cholesky(K + _FLOOR * identity, lower=True, check_finite=False)
+        weights, inverse = (cho_solve((L, True), given, check_finite=False) for given in (targets, identity))
+        value = 0.5 * targets @ weights + np.log(np.diag(L)).sum() + 0.5 * away @ away
+        return value, 0.5 * np.einsum("ij,ijk->k", inverse - np.outer(weights, weights), slopes) + away
+
+    start = center if begin is None else np.array(begin)
+    options = {"maxiter": _ITERATIONS}
+    return minimize(loss, start, jac=True, method="L-BFGS-B", bounds=kernel.bounds, options=options).x

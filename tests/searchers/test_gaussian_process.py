@@ -6,10 +6,12 @@ import pytest
 from deep_arch.searchers.gaussian_process import (
     BlockMatern,
     GaussianProcess,
+    Posterior,
     WeisfeilerLehman,
     block_kernel,
+    correlation,
     graph_kernel,
-    left_out_correlation,
+    most_likely,
     numbers,
     ranks,
 )
@@ -57,20 +59,47 @@ def test_predicts_a_smooth_function(kernel: object) -> None:
     assert (deviation > 0).all() and targets.mean() == pytest.approx(0)
 
 
-def test_left_out_predictions_are_those_of_fits_without_each() -> None:
+def test_the_posterior_is_that_of_scikit_learn() -> None:
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 
     scores = ranks(np.sin(5 * X[:, 0]) + X[:, 2])
     kernel = RBF(0.5) + WhiteKernel(0.1)
+    theirs = GaussianProcessRegressor(kernel, optimizer=None, alpha=1e-4).fit(X[:20], scores[:20])
+    ours = Posterior(kernel, X[:20], scores[:20])
+    assert np.allclose(ours.predict(X[20:]), theirs.predict(X[20:], return_std=True))
 
-    def fitted(rows: list[int]) -> GaussianProcessRegressor:
-        return GaussianProcessRegressor(kernel, optimizer=None).fit(X[rows], scores[rows])
 
-    everyone = list(range(30))
-    left_out = [fitted([j for j in everyone if j != i]).predict(X[i : i + 1])[0] for i in everyone]
-    expected = np.corrcoef(np.argsort(np.argsort(left_out)), np.argsort(np.argsort(scores)))[0, 1]
-    assert left_out_correlation(fitted(everyone), scores) == pytest.approx(expected)
+def test_left_out_predictions_are_those_of_fits_without_each() -> None:
+    from sklearn.gaussian_process.kernels import RBF, WhiteKernel
+
+    scores, kernel = ranks(np.sin(5 * X[:, 0]) + X[:, 2]), RBF(0.5) + WhiteKernel(0.1)
+    left_out = [
+        Posterior(kernel, np.delete(X, i, 0), np.delete(scores, i)).predict(X[i : i + 1])[0][0] for i in range(30)
+    ]
+    assert np.allclose(Posterior(kernel, X, scores).left_out(), left_out, atol=1e-3)
+
+
+def test_the_most_likely_hyperparameters_are_a_peak() -> None:
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import WhiteKernel
+
+    scores = ranks(np.sin(5 * X[:, 0]) + X[:, 2])
+    kernel = block_kernel(BLOCKS, X) + WhiteKernel(0.05)
+    center = kernel.theta
+    found = most_likely(kernel, X, scores, None)
+    theirs = GaussianProcessRegressor(kernel, optimizer=None, alpha=1e-4).fit(X, scores)
+
+    def density(theta: np.ndarray) -> float:  # type: ignore[type-arg]
+        return float(theirs.log_marginal_likelihood(theta)) - 0.5 * float(((theta - center) ** 2).sum())
+
+    steps = 0.05 * np.vstack([np.eye(len(found)), -np.eye(len(found))])
+    assert all(density(found) > density(found + step) for step in steps)
+
+
+def test_correlations_are_of_ranks() -> None:
+    assert correlation(np.array([1.0, 2, 9]), np.array([0.1, 0.2, 0.3])) == pytest.approx(1)
+    assert correlation(np.array([1.0, 1, 1]), np.array([0.1, 0.2, 0.3])) == 0
 
 
 def test_numbers_are_learned_where_ranks_would_blow_up_what_lies_close_together() -> None:
