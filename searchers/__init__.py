@@ -6,6 +6,9 @@ from deep_arch.searcher import FinishedTrial as FinishedTrial
 from deep_arch.searcher import Searcher as Searcher
 from deep_arch.searchers.asynchronous_halving import AsynchronousHalving as AsynchronousHalving
 from deep_arch.searchers.bohb import BOHB as BOHB
+from deep_arch.searchers.early_stopping import EarlyStopping as EarlyStopping
+from deep_arch.searchers.early_stopping import halving_rule as halving_rule
+from deep_arch.searchers.early_stopping import median_rule as median_rule
 from deep_arch.searchers.feasible import Feasible as Feasible
 from deep_arch.searchers.feasible import within as within
 from deep_arch.searchers.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm

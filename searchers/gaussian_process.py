@@ -24,7 +24,7 @@ Array = Any
 Blocks = Mapping[str, Array]
 """The name of each block of features, and the positions of its columns."""
 
-_THREADS: Final = ThreadpoolController()
+_THREADS: Any = ThreadpoolController()
 """Holds linear algebra to one thread: matrices are small, and searches side by side would disturb each other."""
 
 NOISE: Final = 0.05
@@ -162,7 +162,7 @@ class GaussianProcess:
     """A surrogate: a Gaussian process whose hyperparameters have log-normal priors around where they begin.
 
     They are learned anew whenever there are `GROWTH` times as many results, for ranks and for numbers: what predicts
-    results better that were left out is used until then.
+    the better half of the results better, each left out in turn, is used until then.
     """
 
     def __init__(self, kernel: Callable[[Blocks, Array | None], Kernel] = block_kernel) -> None:
@@ -172,7 +172,7 @@ class GaussianProcess:
         self._scale = ""
         self._n_learned = 0
 
-    @_THREADS.wrap(limits=1)
+    @_THREADS.wrap(limits=1)  # type: ignore[untyped-decorator]
     def fit(self, X: Array, blocks: Blocks, scores: Array) -> Array:
         """Take in all results, (results, features) and (results,), and return the scores on the scale of `predict`."""
         if len(scores) >= GROWTH * self._n_learned:
@@ -189,12 +189,13 @@ class GaussianProcess:
             kernel, targets = self._kernel(blocks, X) + WhiteKernel(NOISE, _BOUNDS), scale(scores)
             begin = self._thetas.get(name) if self._known == list(blocks) else None
             kernel.theta = most_likely(kernel, X, targets, begin)
-            correlations[name] = correlation(Posterior(kernel, X, targets).left_out(), scores)
+            better = scores >= np.median(scores)  # which of these is best is what has to be found out
+            correlations[name] = correlation(Posterior(kernel, X, targets).left_out()[better], scores[better])
             self._thetas[name] = kernel.theta.tolist()
         self._scale = max(correlations, key=lambda name: correlations[name])
         self._known, self._n_learned = list(blocks), len(scores)
 
-    @_THREADS.wrap(limits=1)
+    @_THREADS.wrap(limits=1)  # type: ignore[untyped-decorator]
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of scores, noise included: what counts is the best score told."""
         return self._posterior.predict(X)
@@ -216,7 +217,7 @@ class Posterior:
         Rasmussen and Williams, Gaussian processes for machine learning (2006), algorithm 2.1.
     """
 
-    def __init__(self, kernel: Kernel, X: Array, targets: Array) -> None:
+    def __init__(self, kernel: Any, X: Array, targets: Array) -> None:
         self.kernel, self.X, self.targets = kernel, X, targets
         self.L = cholesky(kernel(X) + _FLOOR * np.eye(len(X)), lower=True, check_finite=False)
         self.weights = cho_solve((self.L, True), targets, check_finite=False)
@@ -239,7 +240,7 @@ def correlation(predicted: Array, scores: Array) -> float:
     return float(a @ b) / len(scores)
 
 
-def most_likely(kernel: Kernel, X: Array, targets: Array, begin: Sequence[float] | None) -> Array:
+def most_likely(kernel: Any, X: Array, targets: Array, begin: Sequence[float] | None) -> Array:
     """Return the logarithms of the kernel's hyperparameters that have the highest posterior density.
 
     Their priors are unit normal around what they are; the likelihood and its gradient are equations 5.8 and 5.9 of
@@ -260,4 +261,5 @@ def most_likely(kernel: Kernel, X: Array, targets: Array, begin: Sequence[float]
 
     start = center if begin is None else np.array(begin)
     options = {"maxiter": _ITERATIONS}
-    return minimize(loss, start, jac=True, method="L-BFGS-B", bounds=kernel.bounds, options=options).x
+    found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=kernel.bounds, options=options)
+    return found.x

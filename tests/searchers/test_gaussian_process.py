@@ -90,7 +90,7 @@ def test_the_most_likely_hyperparameters_are_a_peak() -> None:
     found = most_likely(kernel, X, scores, None)
     theirs = GaussianProcessRegressor(kernel, optimizer=None, alpha=1e-4).fit(X, scores)
 
-    def density(theta: np.ndarray) -> float:  # type: ignore[type-arg]
+    def density(theta: np.ndarray) -> float:
         return float(theirs.log_marginal_likelihood(theta)) - 0.5 * float(((theta - center) ** 2).sum())
 
     steps = 0.05 * np.vstack([np.eye(len(found)), -np.eye(len(found))])

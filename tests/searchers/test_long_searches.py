@@ -12,11 +12,20 @@ import pytest
 
 import deep_arch.searchers
 from deep_arch.searcher import FinishedTrial, Searcher, Values
-from deep_arch.searchers import Feasible, LocalSearch, NoRepeats, Partitioned, RandomSearch, WarmStart
+from deep_arch.searchers import (
+    EarlyStopping,
+    Feasible,
+    LocalSearch,
+    NoRepeats,
+    Partitioned,
+    RandomSearch,
+    WarmStart,
+    median_rule,
+)
 from deep_arch.testing.readme_space import net
 
 WRAPPED: dict[str, Callable[[], Searcher]] = {
-    "EarlyStopping": lambda: deep_arch.searchers.EarlyStopping(RandomSearch(), deep_arch.searchers.median_rule()),
+    "EarlyStopping": lambda: EarlyStopping(RandomSearch(), median_rule()),
     "Feasible": lambda: Feasible(RandomSearch(), lambda architecture: len(architecture.graph) < 14),
     "NoRepeats": lambda: NoRepeats(RandomSearch("architectures")),
     "Partitioned": lambda: Partitioned(
@@ -38,13 +47,15 @@ EXPORTED: list[str] = [
 
 def make(name: str) -> Searcher:
     factory: Any = WRAPPED.get(name) or getattr(deep_arch.searchers, name)
-    return factory()
+    searcher: Searcher = factory()
+    return searcher
 
 
 def score(values: Values) -> float:
     """Reward width late and dropout early, so that the best architectures are large ones."""
     widths = [values[address] for address in values if address.endswith("filters")]
-    return sum(width / 64 * math.sqrt(i) for i, width in enumerate(widths)) - values.get("optional/dropout.rate", 0.6)
+    rate: float = values.get("optional/dropout.rate", 0.6)
+    return sum(width / 64 * math.sqrt(i) for i, width in enumerate(widths)) - rate
 
 
 def search(name: str, n_steps: int) -> int:
