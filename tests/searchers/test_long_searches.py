@@ -24,6 +24,8 @@ from deep_arch.searchers import (
 )
 from deep_arch.testing.readme_space import net
 
+pytestmark = pytest.mark.slow
+
 WRAPPED: dict[str, Callable[[], Searcher]] = {
     "EarlyStopping": lambda: EarlyStopping(RandomSearch(), median_rule()),
     "Feasible": lambda: Feasible(RandomSearch(), lambda architecture: len(architecture.graph) < 14),
@@ -55,7 +57,8 @@ def score(values: Values) -> float:
     """Reward width late and dropout early, so that the best architectures are large ones."""
     widths = [values[address] for address in values if address.endswith("filters")]
     rate: float = values.get("optional/dropout.rate", 0.6)
-    return sum(width / 64 * math.sqrt(i) for i, width in enumerate(widths)) - rate
+    total: float = sum(width / 64 * math.sqrt(i) for i, width in enumerate(widths))
+    return total - rate
 
 
 def search(name: str, n_steps: int) -> int:
