@@ -55,7 +55,7 @@ class BOHB(Wrapper):
         ...     first, second = trial.values.values()
         ...     trial.tell((2000 - abs(first - 420) - abs(second - 42)) * (1 - 0.9**trial.budget))
         >>> search.best.values
-        {'dense.units': 420, 'dense_1.units': 42}
+        {'dense.units': 384, 'dense_1.units': 40}
 
     References:
         Falkner, Klein and Hutter, BOHB: robust and efficient hyperparameter optimization at scale (ICML 2018),

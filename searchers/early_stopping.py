@@ -59,7 +59,7 @@ class EarlyStopping(Wrapper):
         ...             break
         ...     trial.tell(score)
         >>> sum(len(trial.intermediate) for trial in search.trials)  # of 300
-        200
+        258
     """
 
     def __init__(self, searcher: Searcher, rule: Rule) -> None:
