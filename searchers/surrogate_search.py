@@ -66,7 +66,7 @@ class SurrogateSearch(Searcher):
         >>> from deep_arch import ops
         >>> from deep_arch.searchers import SurrogateSearch
         >>> net = da.space(lambda x: ops.Dense(units=da.integer(1, 1000))(ops.Dense(units=da.integer(1, 1000))(x)))
-        >>> search = da.search(net, SurrogateSearch(), trials=30, seed=0)
+        >>> search = da.search(net, SurrogateSearch(), trials=60, seed=0)
         >>> for trial in search:
         ...     trial.tell(-abs(trial.values["dense.units"] - 420) - abs(trial.values["dense_1.units"] - 42))
         >>> search.best.score > -20
