@@ -42,7 +42,12 @@ def refuses(use, package):
 
 WITHOUT = f"""{START}
 backends = ("torch", "tensorflow", "keras", "initial", "weights")
-needs_an_extra = (*(f"deep_arch.backends.{{name}}" for name in backends), "deep_arch.testing")
+surrogates = ("acquisition", "feature_table", "forest", "gaussian_process")
+needs_an_extra = (
+    *(f"deep_arch.backends.{{name}}" for name in backends),
+    *(f"deep_arch.searchers.{{name}}" for name in surrogates),
+    "deep_arch.testing",
+)
 names = [m.name for m in pkgutil.walk_packages(deep_arch.__path__, "deep_arch.")]
 some = {{"ops.dense", "searchers.random_search", "visualization.dot", "backends.torch_backend"}}
 assert {{f"deep_arch.{{name}}" for name in some}} <= set(names), names
@@ -73,6 +78,8 @@ assert all(network.architecture.cost(network.inputs).parameters == network.train
 for package in ("torch", "tensorflow", "keras"):
     assert refuses(f"from deep_arch.backends import {{package}}_backend", package), package
 assert refuses("from deep_arch.visualization.plots import plot_scores; plot_scores([1.0])", "plot")
+assert refuses("da.search(net, deep_arch.searchers.SurrogateSearch(), 1)", "searchers")
+assert refuses("deep_arch.searchers.OptunaSearcher()", "optuna")
 print("it works")
 """
 
