@@ -8,7 +8,7 @@ are maximised. Tables are indexed by the number of the trial.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from deep_arch import pareto
@@ -114,7 +114,7 @@ def hypervolume(trials: Trials, reference: Sequence[float], directions: Directio
         BadArgument: a reference of another length, or no such directions.
     """
     listed, points, turned = _read("hypervolume", trials, directions)
-    if len(reference) != len(turned):
+    if not isinstance(reference, Sequence) or len(reference) != len(turned):  # pyright: ignore[reportUnnecessaryIsInstance]
         expected = f"a reference with a score for each of the {len(turned)} objectives"
         mend = f"Write the worst score that counts, for each of {', '.join(turned)}."
         raise wrong_kind("hypervolume", expected, reference, mend)
@@ -216,7 +216,8 @@ def _read(
 
 
 def _listed(where: str, trials: Trials) -> list[Trial]:
-    listed: list[Any] = list(trials.trials if isinstance(trials, Search) else trials)
+    given: Any = trials.trials if isinstance(trials, Search) else trials
+    listed: list[Any] = list(given) if isinstance(given, Iterable) else [given]
     wrong = [trial for trial in listed if not isinstance(trial, Trial)]
     if wrong:
         raise wrong_kind(where, "a search, or a sequence of trials", wrong[0], "Pass what da.search returned.")

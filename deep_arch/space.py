@@ -149,7 +149,7 @@ class SearchSpace:
 
     def narrowed(self, domain: Domain) -> Domain:
         """Return what `discretize` leaves of a domain."""
-        return domain.grid(self.levels) if self.levels and isinstance(domain, Real) else domain
+        return _grid(domain, self.levels) if self.levels and isinstance(domain, Real) else domain
 
     def _restricted(self, choose: Choose) -> Choose:
         def restricted(hyperparameter: Independent, address: str, frame: Frame) -> Any:
@@ -481,6 +481,11 @@ def _generator(seed: Any) -> random.Random:
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise wrong_kind("seed", "an int, a random.Random or None", seed, "Write seed=0 for the same draws each time.")
     return random.Random(operator.index(seed))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _grid(domain: Real, levels: int) -> Domain:
+    return domain.grid(levels)
 
 
 def _with_domain(hyperparameter: Independent, domain: Domain) -> Independent:

@@ -32,6 +32,13 @@ def check_option(searcher: object, name: str, option: object, options: tuple[obj
         raise _bad(searcher, name, " or ".join(map(repr, options)), option)
 
 
+def check_function(searcher: object, **functions: object) -> None:
+    """Raise BadArgument for what cannot be called."""
+    for name, function in functions.items():
+        if not callable(function):
+            raise _bad(searcher, name, "a function", function)
+
+
 def _bad(searcher: object, name: str, expected: str, got: object) -> BadArgument:
     where = getattr(searcher, "__name__", type(searcher).__name__)  # of a function, or of a searcher
     return BadArgument(

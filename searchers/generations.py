@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from deep_arch.searcher import FinishedTrial, Searcher, Values
-from deep_arch.searchers.checks import check_count, check_number
+from deep_arch.searchers.checks import check_count, check_function, check_number
 from deep_arch.searchers.decisions import identity
 from deep_arch.searchers.mutation import Crossover, Mutation
 from deep_arch.space import SearchSpace
@@ -37,6 +37,7 @@ class GenerationalSearcher(Searcher):
     ) -> None:
         check_count(self, population=population, tournament=tournament)
         check_number(self, 0, 1, crossover_rate=crossover_rate)
+        check_function(self, crossover=crossover, mutation=mutation)
         self.population: Final = population
         self.tournament: Final = tournament
         self.crossover: Final = crossover

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from deep_arch.searcher import FinishedTrial, Searcher, Values
-from deep_arch.searchers.checks import check_count
+from deep_arch.searchers.checks import check_count, check_function
 from deep_arch.searchers.mutation import Mutation, mutate_one
 
 
@@ -21,7 +21,7 @@ class RegularizedEvolution(Searcher):
         mutation: makes the child's values out of the parent's.
 
     Raises:
-        BadArgument: a number that is no int of at least 1.
+        BadArgument: a number that is no int of at least 1, or a mutation that is no function.
 
     Example:
         >>> import deep_arch as da
@@ -41,6 +41,7 @@ class RegularizedEvolution(Searcher):
 
     def __init__(self, population: int = 50, sample: int = 10, mutation: Mutation = mutate_one) -> None:
         check_count(self, population=population, sample=sample)
+        check_function(self, mutation=mutation)
         self.population: Final = population
         self.sample: Final = sample
         self.mutation: Final = mutation

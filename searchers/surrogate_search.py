@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from deep_arch.extras import require
 from deep_arch.searcher import FinishedTrial, Searcher, Values
-from deep_arch.searchers.checks import check_count, check_option
+from deep_arch.searchers.checks import check_count, check_function, check_option
 from deep_arch.searchers.decisions import identity
 from deep_arch.searchers.features import features
 from deep_arch.searchers.mutation import Mutation, mutate_one
@@ -90,6 +90,7 @@ class SurrogateSearch(Searcher):
     ) -> None:
         check_option(self, "surrogate", surrogate, tuple(_DEPTHS))
         check_count(self, initial=initial, candidates=candidates, pool=pool)
+        check_function(self, mutation=mutation)
         self.surrogate: Final = surrogate
         self.initial: Final = initial
         self.candidates: Final = candidates

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from deep_arch.errors import DeepArchError
+from deep_arch.errors import DeepArchError, wrong_kind
 from deep_arch.search import SearchWarning
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.feasible import NO_TRIAL
@@ -28,7 +28,7 @@ class WarmStart(Wrapper):
         first: values to propose before the searcher is asked, such as those of a known good architecture.
 
     Raises:
-        BadArgument: what is no searcher.
+        BadArgument: what is no searcher, or no finished trials.
         ValueOutsideDomain, UnknownAddress, ...: when started, if `first` holds what is not in the space.
 
     Example:
@@ -45,8 +45,10 @@ class WarmStart(Wrapper):
         {'dense.units': 40}
     """
 
-    def __init__(self, searcher: Searcher, trials: Iterable[FinishedTrial] = (), first: Iterable[Values] = ()) -> None:
+    def __init__(self, searcher: Searcher, trials: Sequence[FinishedTrial] = (), first: Sequence[Values] = ()) -> None:
         super().__init__(searcher)
+        if not isinstance(trials, Sequence) or not all(isinstance(trial, FinishedTrial) for trial in trials):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_kind("WarmStart", "finished trials", trials, "Pass search.results of an earlier search.")
         self.trials: Final = tuple(trials)
         self.first: Final = tuple(first)
 

@@ -108,7 +108,7 @@ def test_a_part_that_is_over_ends_the_search() -> None:
 
 
 @pytest.mark.parametrize(
-    "parts", [[], [RandomSearch()], [(is_width, "random")], [(is_width, s := RandomSearch()), (is_name, s)]]
+    "parts", [3, [], [RandomSearch()], [(is_width, "random")], [(is_width, s := RandomSearch()), (is_name, s)]]
 )
 def test_what_are_no_parts_is_refused(parts: Any) -> None:
     with pytest.raises(BadArgument, match=r"Partitioned: expected pairs of a predicate and a searcher of its own"):

@@ -78,5 +78,7 @@ def test_known_architectures_are_proposed_first_and_in_order() -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(BadArgument, match="WarmStart: expected a searcher to wrap"):
         WarmStart("random")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(BadArgument, match=r"WarmStart: expected finished trials(.|\n)*search.results"):
+        WarmStart(RandomSearch(), [3])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueOutsideDomain, match=r"dense.units: 0 is not"):
         WarmStart(RandomSearch(), first=[{"dense.units": 0}]).start(line, random.Random(0))
