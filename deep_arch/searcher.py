@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deep_arch.architecture import Architecture, ChoicePoint
 from deep_arch.domains import REJECTED, Domain
-from deep_arch.errors import TooDeep, ValueOutsideDomain
+from deep_arch.errors import TooDeep, TrialError, ValueOutsideDomain
 from deep_arch.space import MOST_ATTEMPTS
 
 if TYPE_CHECKING:
@@ -47,6 +47,22 @@ class FinishedTrial:
     intermediate: Mapping[int, float] = field(default_factory=dict[int, float])
     state: FinalState = "complete"
     budget: float | None = None
+
+    @property
+    def score(self) -> float:
+        """The score of a complete trial, for searchers that learn from one.
+
+        Raises:
+            TrialError: there are several.
+        """
+        if len(self.scores) > 1:
+            raise TrialError(
+                f"trial {self.number}: expected one score, which is all that this searcher learns from.\n"
+                f"  Got {len(self.scores)}: {self.scores!r}.\n"
+                "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell one "
+                "number made of them."
+            )
+        return self.scores[0]
 
 
 class Searcher(ABC):

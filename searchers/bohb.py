@@ -152,7 +152,7 @@ class BOHB(Wrapper):
         """Take a result into the densities of its budget; failed trials are bad ones."""
         super().tell(trial)
         if trial.budget is not None:
-            self._learn(trial.budget, trial.values, trial.scores[0] if trial.scores else -math.inf)
+            self._learn(trial.budget, trial.values, trial.score if trial.scores else -math.inf)
 
     def _learn(self, budget: float, values: Values, score: float) -> None:
         domains = self.space.decidable(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from deep_arch.searcher import FinishedTrial
 from deep_arch.searchers.checks import check_count
 from deep_arch.searchers.generations import GenerationalSearcher, Member
 from deep_arch.searchers.mutation import Crossover, Mutation, cross_uniformly, mutate_each
@@ -58,7 +59,13 @@ class GeneticAlgorithm(GenerationalSearcher):
         check_count(self, least=0, elite=elite)
         self.elite: Final = elite
 
+    def tell(self, trial: FinishedTrial) -> None:
+        """Take a result into the next generation."""
+        if trial.state == "complete":
+            _ = trial.score  # of several objectives it learns nothing
+        super().tell(trial)
+
     def survivors(self, parents: Sequence[Member], children: Sequence[Member]) -> list[Member]:
         """Return the children without the worst, and the elite."""
         together = [*parents[: self.elite], *children]
-        return sorted(together, key=lambda member: member.scores[0], reverse=True)[: self.population]
+        return sorted(together, key=lambda member: member.scores, reverse=True)[: self.population]

@@ -71,7 +71,7 @@ class LocalSearch(Searcher):
         """Go on from what is better."""
         if trial.state != "complete":
             return
-        place = trial.values, trial.scores[0]
+        place = trial.values, trial.score
         if self._here is None or (place[1] > self._here[1] and self.move == "first"):
             self._climb(place)
         elif place[1] > max(self._here[1], self._higher[1] if self._higher else self._here[1]):

@@ -193,7 +193,7 @@ class MonteCarloTreeSearch(Searcher):
             if proposed == told:
                 del self._out[i]
                 if trial.state == "complete":
-                    self._learn(place, min(max(trial.scores[0], -_HUGE), _HUGE))
+                    self._learn(place, min(max(trial.score, -_HUGE), _HUGE))
                 return
 
     def _learn(self, place: int, score: float) -> None:

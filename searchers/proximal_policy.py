@@ -106,7 +106,7 @@ class ProximalPolicy(Searcher):
         values, logs = self._out.pop(identity(trial.values), (trial.values, None))
         if trial.state != "complete":
             return
-        self._told.append(_Told(values, bounded(trial.scores[0]), self._logs(values) if logs is None else logs))
+        self._told.append(_Told(values, bounded(trial.score), self._logs(values) if logs is None else logs))
         if len(self._told) == self.batch:
             self._learn()
             self._told.clear()

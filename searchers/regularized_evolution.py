@@ -65,7 +65,7 @@ class RegularizedEvolution(Searcher):
     def tell(self, trial: FinishedTrial) -> None:
         """Take a complete trial into the population, and its oldest member out."""
         if trial.state == "complete":
-            self._members.append((trial.values, trial.scores[0]))
+            self._members.append((trial.values, trial.score))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the population, oldest first."""

@@ -70,7 +70,7 @@ class Reinforce(Searcher):
         """Make a complete trial's decisions likelier if it scored above the baseline, and else less likely."""
         if trial.state != "complete":
             return
-        score = bounded(trial.scores[0])
+        score = bounded(trial.score)
         advantage = score - self._baseline.updated(score)
         entropy = self.entropy * self._square.updated(advantage**2) ** 0.5
         gradient: Gradient = {}

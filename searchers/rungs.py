@@ -78,7 +78,7 @@ class Rung:
         if not self.out[key]:
             del self.out[key]
         if trial.scores:
-            bisect.insort(self.waiting, (-trial.scores[0], self.n_told, values))
+            bisect.insort(self.waiting, (-trial.score, self.n_told, values))
         self.n_told += 1
 
     def has_promotable(self, eta: int) -> bool:

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+import deep_arch as da
 import deep_arch.searchers
 from deep_arch.architecture import ChoicePoint
-from deep_arch.errors import DeepArchError
+from deep_arch.errors import DeepArchError, TrialError
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers import RandomSearch
+from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 
 HERE = Path(__file__)
@@ -46,6 +48,29 @@ def test_every_law_has_a_test_of_its_name() -> None:
     names = re.findall(r"^    (\w+):", laws, re.MULTILINE)
     tests = [name.removeprefix("test_") for name in vars(SearcherContract) if name.startswith("test_")]
     assert sorted(names) == sorted(tests)
+
+
+OF_ONE_SCORE = [
+    "AsynchronousHalving",
+    "BOHB",
+    "GeneticAlgorithm",
+    "Hyperband",
+    "LocalSearch",
+    "MonteCarloTreeSearch",
+    "ProximalPolicy",
+    "RegularizedEvolution",
+    "Reinforce",
+    "SuccessiveHalving",
+]
+
+
+@pytest.mark.parametrize("name", OF_ONE_SCORE)
+def test_a_searcher_of_one_score_refuses_several(name: str) -> None:
+    searcher = getattr(deep_arch.searchers, name)()
+    search = da.search(net, searcher, trials=3, seed=0, directions=["maximize", "minimize"])
+    with pytest.raises(TrialError, match=r"trial 0: expected one score(.|\n)*Got 2: \(1.0, -2.0\)(.|\n)*NSGA2"):
+        for trial in search:
+            trial.tell((1.0, 2.0))
 
 
 # --- searchers that break one law each -----------------------------------------------------------------------------
