@@ -59,8 +59,8 @@ class FinishedTrial:
             raise TrialError(
                 f"trial {self.number}: expected one score, which is all that this searcher learns from.\n"
                 f"  Got {len(self.scores)}: {self.scores!r}.\n"
-                "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell one "
-                "number made of them."
+                "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell "
+                "one number made of them."
             )
         return self.scores[0]
 
