@@ -8,7 +8,7 @@ are maximised. Tables are indexed by the number of the trial.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from deep_arch import pareto
@@ -217,7 +217,7 @@ def _read(
 
 def _listed(where: str, trials: Trials) -> list[Trial]:
     given: Any = trials.trials if isinstance(trials, Search) else trials
-    listed: list[Any] = list(given) if isinstance(given, Iterable) else [given]
+    listed: list[Any] = list(given) if hasattr(given, "__iter__") else [given]
     wrong = [trial for trial in listed if not isinstance(trial, Trial)]
     if wrong:
         raise wrong_kind(where, "a search, or a sequence of trials", wrong[0], "Pass what da.search returned.")

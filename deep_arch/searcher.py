@@ -55,14 +55,15 @@ class FinishedTrial:
         Raises:
             TrialError: there are several.
         """
-        if len(self.scores) > 1:
+        score, *others = self.scores
+        if others:
             raise TrialError(
                 f"trial {self.number}: expected one score, which is all that this searcher learns from.\n"
                 f"  Got {len(self.scores)}: {self.scores!r}.\n"
                 "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell "
                 "one number made of them."
             )
-        return self.scores[0]
+        return score
 
 
 class Searcher(ABC):

@@ -46,7 +46,7 @@ class Partitioned(Searcher):
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        self.parts: Final = tuple(parts) if isinstance(parts, Sequence) else ()  # pyright: ignore[reportUnnecessaryIsInstance]
+        self.parts: Final[tuple[Part, ...]] = tuple(parts) if isinstance(parts, Sequence) else ()  # pyright: ignore[reportUnnecessaryIsInstance]
         searchers = [part[1] for part in self.parts if isinstance(part, tuple) and len(part) == 2]  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
         kinds = all(isinstance(searcher, Searcher) for searcher in searchers)  # pyright: ignore[reportUnnecessaryIsInstance]
         if not self.parts or not kinds or len({id(searcher) for searcher in searchers}) < len(self.parts):
