@@ -27,12 +27,11 @@ from deep_arch.errors import NotCountable
 from deep_arch.fragments import Call, Fragment, Reference
 from deep_arch.hyperparameters import Hyperparameter, Independent
 from deep_arch.modules import Module
+from deep_arch.tickets import Count, Draw, Ticket, plus, sum_counts
 from deep_arch.trampoline import Recursive, run
 
 if TYPE_CHECKING:
     from deep_arch.space import SearchSpace
-
-Count = int | float
 
 _ANY: Final = -1
 """Marks a hyperparameter that is used, with a value that makes no difference to the structure."""
@@ -98,10 +97,6 @@ def _times(a: Count, b: Count) -> Count:
     return math.inf if math.inf in (a, b) else a * b
 
 
-def _plus(a: Count, b: Count) -> Count:
-    return math.inf if math.inf in (a, b) else a + b
-
-
 def _join(
     a: frozenset[tuple[Variable, int]], b: frozenset[tuple[Variable, int]]
 ) -> frozenset[tuple[Variable, int]] | None:
@@ -152,14 +147,14 @@ class Counter:
                 "  Limit recursion with space.limit(max_depth=...), turn real numbers into a grid with "
                 "space.discretize(levels=...), or draw uniformly over the choices."
             )
-        return self._walk(_Draw(rng))
+        return self._walk(Draw(rng))
 
     def at(self, index: int) -> dict[str, Any]:
         """Return the values of the architecture number `index`, from 0 to `size()` - 1."""
         self.size()
-        return self._walk(_Ticket(index))
+        return self._walk(Ticket(index))
 
-    def _walk(self, ticket: _Draw) -> dict[str, Any]:
+    def _walk(self, ticket: Draw) -> dict[str, Any]:
         """Return the values of the architecture that the ticket leads to, going back through the tables."""
         values: dict[str, Any] = {}
         top = self._root()
@@ -178,7 +173,7 @@ class Counter:
                         todo.append((part.run, part.row, above + call.name + part.run.fragment.ending))
         return values
 
-    def _value(self, variable: Variable, value: int, address: str, ticket: _Draw) -> Any:
+    def _value(self, variable: Variable, value: int, address: str, ticket: Draw) -> Any:
         domain = self._domain(variable.hyperparameter)
         if address in self.space.fixed:
             return self.space.fixed[address]
@@ -344,7 +339,7 @@ class Counter:
         table: dict[Key, Count] = {}
         for key, origin in origins:
             stage.setdefault(key, []).append(origin)
-            table[key] = _plus(table.get(key, 0), origin[3])
+            table[key] = plus(table.get(key, 0), origin[3])
         if len(table) > _MOST_ENTRIES:
             raise NotCountable(
                 f"{this.fragment.where()}: too many hyperparameters are shared between parts to count them together.\n"
@@ -523,54 +518,6 @@ class Counter:
         while place.fragment is not home and place.outer is not None:
             place = place.outer
         return place.prefix or ""
-
-
-def sum_counts(counts: Iterable[Count]) -> Count:
-    """Return the sum, infinite where one is."""
-    total: Count = 0
-    for count in counts:
-        total = _plus(total, count)
-    return total
-
-
-class _Draw:
-    """Leads to an architecture drawn at random: each pick is drawn anew."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-
-    def below(self, total: int) -> int:
-        """Return a number below `total`."""
-        return self._rng.randrange(total)
-
-    def give_back(self, rest: int, weight: int) -> None:
-        """Take back what is left of a number after a pick: `rest`, below `weight`, tells apart what follows from it."""
-
-    def pick(self, options: list[tuple[Any, Count]]) -> Any:
-        """Return one of some weighted options."""
-        if len(options) == 1:
-            return options[0][0]
-        place = self.below(int(sum_counts(weight for _, weight in options)))
-        for option, weight in options:
-            if place < weight:
-                self.give_back(place, int(weight))
-                return option
-            place -= int(weight)
-        raise AssertionError("a ticket is below the sum of the weights")
-
-
-class _Ticket(_Draw):
-    """Leads to the architecture with a number, which the picks use up: no two numbers lead to the same one."""
-
-    def __init__(self, index: int) -> None:
-        self._index = index
-
-    def below(self, total: int) -> int:
-        self._index, place = divmod(self._index, total)
-        return place
-
-    def give_back(self, rest: int, weight: int) -> None:
-        self._index = self._index * weight + rest
 
 
 def _port_order(port: int | None) -> int:
