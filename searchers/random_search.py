@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 from deep_arch.architecture import ChoicePoint
-from deep_arch.errors import BadArgument
 from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.searchers.checks import check_option
 
 
 class RandomSearch(Searcher):
@@ -37,11 +37,7 @@ class RandomSearch(Searcher):
     """
 
     def __init__(self, uniform: Literal["choices", "architectures"] = "choices") -> None:
-        if uniform not in ("choices", "architectures"):
-            raise BadArgument(
-                f"RandomSearch: uniform is 'choices' or 'architectures'.\n  Got {uniform!r}.\n"
-                "  Leave it out to draw each hyperparameter from its own domain."
-            )
+        check_option(self, "uniform", uniform, ("choices", "architectures"))
         self.uniform: Final = uniform
 
     def choose(self, point: ChoicePoint) -> Any:
