@@ -30,12 +30,12 @@ _THREADS: Any = ThreadpoolController()
 NOISE: Final = 0.05
 """The share of noise expected in scores of variance 1."""
 
-GROWTH: Final = 1.2
+GROWTH: Final = 1.3
 
 _FLOOR: Final = 1e-4
 """Added to the diagonal, so that the covariance of equal architectures can be inverted."""
 
-_ITERATIONS: Final = 30
+_ITERATIONS: Final = 15
 _BOUNDS: Final = (1e-6, 1e6)
 
 
@@ -161,38 +161,36 @@ def graph_kernel(blocks: Blocks, X: Array | None = None) -> Kernel:
 class GaussianProcess:
     """A surrogate: a Gaussian process whose hyperparameters have log-normal priors around where they begin.
 
-    They are learned anew whenever there are `GROWTH` times as many results, for ranks and for numbers: what predicts
-    the better half of the results better, each left out in turn, is used until then.
+    They are learned anew whenever there are `GROWTH` times as many results. It fits ranks and numbers in turn: ranks
+    see past a few scores far from all others, and numbers past many that lie close together, where a model of either
+    kind alone may be led astray.
     """
 
     def __init__(self, kernel: Callable[[Blocks, Array | None], Kernel] = block_kernel) -> None:
         self._kernel = kernel
         self._thetas: dict[str, list[float]] = {}
         self._known: list[str] = []
-        self._scale = ""
         self._n_learned = 0
+        self._n_fits = 0
 
     @_THREADS.wrap(limits=1)  # type: ignore[untyped-decorator]
     def fit(self, X: Array, blocks: Blocks, scores: Array) -> Array:
         """Take in all results, (results, features) and (results,), and return the scores on the scale of `predict`."""
         if len(scores) >= GROWTH * self._n_learned:
             self._learn(X, blocks, scores)
-        targets = SCALES[self._scale](scores)
-        kernel = self._kernel({name: blocks[name] for name in self._known}, None) + WhiteKernel(NOISE, _BOUNDS)
-        kernel.theta = np.array(self._thetas[self._scale])
+        name = list(SCALES)[self._n_fits % len(SCALES)]
+        self._n_fits += 1
+        targets = SCALES[name](scores)
+        kernel = self._kernel({block: blocks[block] for block in self._known}, None) + WhiteKernel(NOISE, _BOUNDS)
+        kernel.theta = np.array(self._thetas[name])
         self._posterior = Posterior(kernel, X, targets)
         return targets
 
     def _learn(self, X: Array, blocks: Blocks, scores: Array) -> None:
-        correlations: dict[str, float] = {}
+        before = self._thetas if self._known == list(blocks) else {}
         for name, scale in SCALES.items():
-            kernel, targets = self._kernel(blocks, X) + WhiteKernel(NOISE, _BOUNDS), scale(scores)
-            begin = self._thetas.get(name) if self._known == list(blocks) else None
-            kernel.theta = most_likely(kernel, X, targets, begin)
-            better = scores >= np.median(scores)  # which of these is best is what has to be found out
-            correlations[name] = correlation(Posterior(kernel, X, targets).left_out()[better], scores[better])
-            self._thetas[name] = kernel.theta.tolist()
-        self._scale = max(correlations, key=lambda name: correlations[name])
+            kernel = self._kernel(blocks, X) + WhiteKernel(NOISE, _BOUNDS)
+            self._thetas[name] = most_likely(kernel, X, scale(scores), before.get(name)).tolist()
         self._known, self._n_learned = list(blocks), len(scores)
 
     @_THREADS.wrap(limits=1)  # type: ignore[untyped-decorator]
@@ -202,12 +200,17 @@ class GaussianProcess:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was learned."""
-        return {"thetas": self._thetas, "known": self._known, "scale": self._scale, "n_learned": self._n_learned}
+        return {
+            "thetas": dict(self._thetas),
+            "known": self._known,
+            "n_learned": self._n_learned,
+            "n_fits": self._n_fits,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with what was learned."""
-        self._thetas, self._known, self._scale = dict(state["thetas"]), state["known"], state["scale"]
-        self._n_learned = state["n_learned"]
+        self._thetas, self._known = dict(state["thetas"]), state["known"]
+        self._n_learned, self._n_fits = state["n_learned"], state["n_fits"]
 
 
 class Posterior:
@@ -227,17 +230,6 @@ class Posterior:
         K = self.kernel(self.X, X)
         V = solve_triangular(self.L, K, lower=True, check_finite=False)
         return self.weights @ K, np.sqrt(np.maximum(self.kernel.diag(X) - (V * V).sum(0), 1e-12))
-
-    def left_out(self) -> Array:
-        """Return for each result the mean that is predicted from all the others (equation 5.12)."""
-        inverse = cho_solve((self.L, True), np.eye(len(self.X)), check_finite=False)
-        return self.targets - self.weights / np.diag(inverse)
-
-
-def correlation(predicted: Array, scores: Array) -> float:
-    """Return Spearman's rank correlation, 0 where one of both is constant."""
-    a, b = (standardised(rankdata(given)) for given in (predicted, scores))
-    return float(a @ b) / len(scores)
 
 
 def most_likely(kernel: Any, X: Array, targets: Array, begin: Sequence[float] | None) -> Array:

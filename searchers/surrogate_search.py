@@ -45,7 +45,7 @@ class SurrogateSearch(Searcher):
 
     Candidates are drawn at random and by mutation of the best results; the most promising ones stay for the next
     time. The model sees hyperparameters at their addresses, and paths and subtrees of the graph. It learns the
-    scores' ranks, as normal scores, so that a few bad results do not blur the difference between good ones. Of two
+    scores and their ranks in turn, so that a few bad results do not blur the difference between good ones. Of two
     scores the expected hypervolume improvement counts, of more the improvement of a random weighting of them
     (ParEGO). What was proposed is not proposed again before everything near was; failures count as the worst score.
 
@@ -85,7 +85,7 @@ class SurrogateSearch(Searcher):
         surrogate: Literal["gaussian_process", "weisfeiler_lehman", "forest"] = "gaussian_process",
         initial: int = 10,
         candidates: int = 50,
-        pool: int = 400,
+        pool: int = 200,
         mutation: Mutation = mutate_one,
     ) -> None:
         check_option(self, "surrogate", surrogate, tuple(_DEPTHS))
