@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deep_arch.architecture import Architecture, ChoicePoint
 from deep_arch.domains import REJECTED, Domain
-from deep_arch.errors import TooDeep, TrialError, ValueOutsideDomain
+from deep_arch.errors import BadArgument, TooDeep, TrialError, ValueOutsideDomain
 from deep_arch.space import MOST_ATTEMPTS
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ class Searcher(ABC):
         same_history_in_every_process: also where strings hash otherwise.
         resumes_exactly: a state that went through JSON continues as though nothing had happened.
         resumes_in_another_process: the same, elsewhere.
+        refuses_a_foreign_state: one of another searcher, or none, raises BadArgument.
         start_begins_anew: `start` forgets what was before.
         moves_no_global_random_state: neither Python's nor NumPy's.
     """
@@ -184,10 +185,21 @@ class Searcher(ABC):
         reads them with `decode`, since an option may be anything, such as a class.
         """
         version, internal, gauss = self.rng.getstate()
-        return {"rng": [version, list(internal), gauss]}
+        return {"of": type(self).__name__, "rng": [version, list(internal), gauss]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state_dict` was taken; called after `start` with the same space."""
+        """Continue where `state_dict` was taken; called after `start` with the same space.
+
+        Raises:
+            BadArgument: what is no state of such a searcher.
+        """
+        name, of = type(self).__name__, state.get("of") if isinstance(state, Mapping) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+        if of != name:
+            raise BadArgument(
+                f"{name}: expected the state of a {name}.\n"
+                f"  Got {f'that of a {of}' if of else f'{str(state)[:60]} ({type(state).__name__})'}.\n"
+                "  Load what `state_dict` of a searcher with the same arguments returned, after `start`."
+            )
         version, internal, gauss = state["rng"]
         self.rng.setstate((version, tuple(internal), gauss))
 

@@ -17,14 +17,18 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pytest
 
 from deep_arch.architecture import Architecture
+from deep_arch.errors import BadArgument
 from deep_arch.searcher import FinalState, FinishedTrial, Searcher, Values
 from deep_arch.space import SearchSpace
 from deep_arch.testing.searcher_spaces import SPACES
+
+_DRAW: Final = "draw from self.rng alone, and let nothing depend on the order of a set"
+_LOST: Final = "went on otherwise than without the stop; `state_dict` holds all that `ask`, `choose` and `tell` change"
 
 on_every_space = pytest.mark.parametrize("name", SPACES)
 
@@ -54,11 +58,14 @@ class SearcherContract(ABC):
     @on_every_space
     def test_proposes_only_architectures_of_its_space(self, name: str) -> None:
         for text in self.history(self.started(name), SPACES[name]):
-            assert not Architecture.from_json(text, SPACES[name]).unassigned
+            left = Architecture.from_json(text, SPACES[name]).unassigned
+            assert not left, f"proposed an architecture that leaves {left[0].address} open"
 
     def test_handles_a_space_without_choices(self) -> None:
         space = SPACES["constant"]
-        assert set(self.history(self.started("constant"), space)) == {space.sample(seed=0).to_json()}
+        assert set(self.history(self.started("constant"), space)) == {space.sample(seed=0).to_json()}, (
+            "did not propose the only architecture of a space in which there is nothing to choose"
+        )
 
     # --- results of every kind -----------------------------------------------------------------------------------
 
@@ -103,28 +110,34 @@ class SearcherContract(ABC):
     @on_every_space
     def test_same_seed_same_history(self, name: str) -> None:
         histories = [self.history(self.started(name), SPACES[name]) for _ in range(2)]
-        assert histories[0] == histories[1]
+        assert histories[0] == histories[1], f"the same seed gave another history; {_DRAW}"
 
     @on_every_space
     def test_start_begins_anew(self, name: str) -> None:
         searcher = self.started(name)
         expected = self.history(searcher, SPACES[name])
         searcher.start(SPACES[name], random.Random(0))
-        assert self.history(searcher, SPACES[name]) == expected
+        assert self.history(searcher, SPACES[name]) == expected, "`start` kept something of the search before"
 
     def test_same_history_in_every_process(self) -> None:
         expected = {name: self.history(self.started(name), SPACES[name]) for name in SPACES}
-        assert self.in_another_process({}) == expected
+        assert self.in_another_process({}) == expected, f"another process gave another history; {_DRAW}"
 
     @on_every_space
     def test_resumes_exactly(self, name: str) -> None:
         state, expected = self.half_a_history(name)
-        assert self.second_half(name, state) == expected
+        assert self.second_half(name, state) == expected, _LOST
 
     def test_resumes_in_another_process(self) -> None:
         halves = {name: self.half_a_history(name) for name in SPACES}
         resumed = self.in_another_process({name: state for name, (state, _) in halves.items()})
-        assert resumed == {name: expected for name, (_, expected) in halves.items()}
+        assert resumed == {name: expected for name, (_, expected) in halves.items()}, _LOST
+
+    def test_refuses_a_foreign_state(self) -> None:
+        searcher = self.started("constant")
+        for state in ({}, {**searcher.state_dict(), "of": "Another"}):
+            with pytest.raises(BadArgument, match=f"expected the state of a {type(searcher).__name__}"):
+                searcher.load_state_dict(state)
 
     @on_every_space
     def test_moves_no_global_random_state(self, name: str) -> None:
