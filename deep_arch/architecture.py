@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from deep_arch.domains import REJECTED, Domain, same
+from deep_arch.domains import REJECTED, Domain
 from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, wrong_kind
 from deep_arch.graph import Graph
 from deep_arch.hyperparameters import Dependent
 from deep_arch.liveness import certain_addresses
+from deep_arch.options import same
 from deep_arch.specs import Spec
 from deep_arch.unfolding import Unfolding
 

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deep_arch.alternatives import bindings, call_roots, expand, roots
 from deep_arch.depths import ENDLESS, can_end
-from deep_arch.domains import Domain, same
+from deep_arch.domains import Domain
 from deep_arch.errors import NotCountable
 from deep_arch.fragments import Call, Fragment, Reference
 from deep_arch.hyperparameters import Hyperparameter, Independent
 from deep_arch.modules import Module
+from deep_arch.options import same
 from deep_arch.tickets import Count, Draw, Ticket, plus, sum_counts
 from deep_arch.trampoline import Recursive, run
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from deep_arch.errors import InvalidDomain
+from deep_arch.options import Options, listed, plain
 
 
 class _Rejected:
@@ -82,100 +83,13 @@ class Domain(ABC):
         return f"<{self}>"
 
 
-class _Options:
-    """Options told apart by type and equality; they may be unhashable."""
-
-    __slots__ = ("_positions", "items")
-
-    def __init__(self, items: Iterable[Any], kind: str) -> None:
-        self.items = tuple(items)
-        self._positions: dict[Any, int] = {}
-        if not self.items:
-            raise InvalidDomain(f"{kind}: a domain needs at least one option.\n  Got none.\n  Give it its options.")
-        for position, option in enumerate(self.items):
-            if self.find(option, position) is not None:
-                raise InvalidDomain(
-                    f"{kind}: options must differ.\n  Got {option!r} twice in {self.items!r}.\n"
-                    "  Remove the repeat; to make an option likelier, give the searcher a prior."
-                )
-            try:
-                self._positions[type(option), option] = position
-            except TypeError:
-                continue
-
-    def find(self, value: Any, end: int | None = None) -> int | None:
-        """Return the position of the option of the same type that equals `value`."""
-        try:
-            position = self._positions.get((type(value), value))
-        except TypeError:
-            position = None
-            for i, option in enumerate(self.items[:end]):
-                if same(option, value):
-                    return i
-        return position
-
-    def closest(self, value: Any) -> int | None:
-        """Return `find`, or else the position of the number that equals `value`, whatever its numeric type."""
-        position = self.find(value)
-        if position is None and not isinstance(value, bool | type):
-            plain = _plain(value)
-            if isinstance(plain, int | float) and not isinstance(plain, bool):
-                for i, option in enumerate(self.items):
-                    if type(option) in (int, float) and option == plain:
-                        return i
-            elif plain is not value:
-                position = self.find(plain)
-        return position
-
-    def encode(self, position: int) -> Any:
-        option = self.items[position]
-        return option if _is_json(option) else {"option": position}
-
-    def decode(self, written: Any) -> int | None:
-        if isinstance(written, dict) and list(written) == ["option"]:  # pyright: ignore[reportUnknownArgumentType]
-            position = written["option"]  # pyright: ignore[reportUnknownVariableType]
-            return position if isinstance(position, int) and 0 <= position < len(self.items) else None
-        return self.closest(written)
-
-
-def same(a: Any, b: Any) -> bool:
-    """Return whether two values are of one type and equal; arrays are if all of their elements are."""
-    if a is b:
-        return True
-    if type(a) is not type(b):
-        return False
-    try:
-        equal = a == b
-        return bool(equal.all()) if hasattr(equal, "all") else bool(equal)
-    except (TypeError, ValueError):  # arrays of other shapes, or what has no truth value
-        return False
-
-
-def _plain(value: Any) -> Any:
-    """Return a NumPy scalar as the Python number that it holds."""
-    return value.item() if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0 else value
-
-
-def _is_json(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(type(k) is str and _is_json(v) for k, v in value.items()) and list(value) != ["option"]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    if type(value) is list:
-        return all(map(_is_json, value))  # pyright: ignore[reportUnknownArgumentType]
-    return value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value))
-
-
-def _listed(options: Sequence[Any]) -> str:
-    shown = [getattr(o, "__name__", None) or repr(o) for o in options[:8]]
-    return "(" + ", ".join(shown) + (", ..." if len(options) > 8 else "") + ")"
-
-
 class Choice(Domain):
     """One of several options."""
 
     __slots__ = ("_options", "options")
 
     def __init__(self, options: Iterable[Any]) -> None:
-        self._options = _Options(options, "choice")
+        self._options = Options(options, "choice")
         self.options = self._options.items
 
     @property
@@ -213,7 +127,7 @@ class Choice(Domain):
         return REJECTED if position is None else self.options[position]
 
     def __str__(self) -> str:
-        return f"one of {_listed(self.options)}"
+        return f"one of {listed(self.options)}"
 
 
 class Numeric(Domain):
@@ -287,7 +201,7 @@ class Integer(Numeric):
         return math.log(self.low - 0.5), math.log(self.high + 0.5)
 
     def accept(self, value: Any) -> Any:
-        value = _plain(value)
+        value = plain(value)
         if type(value) is float and value.is_integer():
             value = int(value)
         if type(value) is not int or not self.low <= value <= self.high or (value - self.low) % self.step:
@@ -343,7 +257,7 @@ class Real(Numeric):
         return Choice([self.at_unit(i / (levels - 1)) for i in range(levels)])
 
     def accept(self, value: Any) -> Any:
-        value = _plain(value)
+        value = plain(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
             return REJECTED
         return float(value)
@@ -375,7 +289,7 @@ class Subset(Domain):
     __slots__ = ("_options", "distinct", "length", "options", "ordered")
 
     def __init__(self, options: Iterable[Any], length: int, distinct: bool = True, ordered: bool = False) -> None:
-        self._options = _Options(options, "subset")
+        self._options = Options(options, "subset")
         self.options = self._options.items
         if type(length) is not int or length < 0 or (distinct and length > len(self.options)):
             raise InvalidDomain(
@@ -467,7 +381,7 @@ class Subset(Domain):
 
     def __str__(self) -> str:
         how = ("" if self.distinct else ", repeats allowed") + (", in order" if self.ordered else "")
-        return f"{self.length} of {_listed(self.options)}{how}"
+        return f"{self.length} of {listed(self.options)}{how}"
 
 
 def _combinations(n: int, k: int, distinct: bool) -> int:
@@ -490,4 +404,4 @@ class Permutation(Subset):
             yield (*value[:i], value[i + 1], value[i], *value[i + 2 :])
 
     def __str__(self) -> str:
-        return f"an order of {_listed(self.options)}"
+        return f"an order of {listed(self.options)}"

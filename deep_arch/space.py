@@ -12,7 +12,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.architecture import Architecture, ChoicePoint, accept
-from deep_arch.domains import REJECTED, Choice, Domain, Real, same
+from deep_arch.domains import REJECTED, Choice, Domain, Real
 from deep_arch.errors import (
     BadArgument,
     MissingValues,
@@ -28,6 +28,7 @@ from deep_arch.errors import (
 from deep_arch.fragments import UNSET, Value
 from deep_arch.hyperparameters import Independent
 from deep_arch.liveness import prune
+from deep_arch.options import same
 from deep_arch.program import Program
 from deep_arch.unfolding import Choose, Frame, Unfolding, unfold
 
