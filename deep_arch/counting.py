@@ -119,7 +119,7 @@ class Counter:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self.restricted = bool(space.fixed) or space.predicate is not None
+        self.restrictions = space.restrictions
         self.runs: dict[Any, Run | None] = {}
         self.users: dict[Fragment, set[Any]] = {}
         self.settled: dict[Independent, Any] = {}
@@ -176,14 +176,14 @@ class Counter:
 
     def _value(self, variable: Variable, value: int, address: str, ticket: Draw) -> Any:
         domain = self._domain(variable.hyperparameter)
-        if address in self.space.fixed:
-            return self.space.fixed[address]
+        if address in self.restrictions.fixed:
+            return self.restrictions.fixed[address]
         if value == _ANY:
             return domain.at(ticket.below(int(domain.size)))  # each counts the same, also on a log scale
         return next(v for i, v in enumerate(domain.values()) if i == value)
 
     def _domain(self, hyperparameter: Independent) -> Domain:
-        return self.space.narrowed(hyperparameter.domain)
+        return self.restrictions.narrowed(hyperparameter.domain)
 
     # --- exploring: which hyperparameters does what stands behind a call use? --------------------------------
 
@@ -194,25 +194,23 @@ class Counter:
         self._settle(program.root)
         self.runs.clear()  # what an error or an interrupt left in progress
         self._explore(program.root)
-        depth = self.space.max_depth
+        depth = self.restrictions.max_depth
         found = run(self._run(program.root, (None,) * len(program.root.outputs), depth, "", None, None))
         self._top = found
         return found
 
     def _settle(self, root: Fragment) -> None:
         """Note which of the root's hyperparameters the space's restrictions decide, or leave out, everywhere."""
-        from deep_arch.architecture import ChoicePoint
-
         for h, address in zip(root.hyperparameters, root.suffixes, strict=True):
-            if isinstance(h, Independent) and address in self.space.fixed:
-                self.settled[h] = self.space.fixed[address]
-            elif isinstance(h, Independent) and (predicate := self.space.predicate):
-                self.left_out.update([h] if not predicate(ChoicePoint(address, h.domain, h.tag)) else [])
+            if isinstance(h, Independent) and address in self.restrictions.fixed:
+                self.settled[h] = self.restrictions.fixed[address]
+            elif isinstance(h, Independent) and not self.restrictions.keeps(address, h.domain, h.tag):
+                self.left_out.add(h)
 
     def _explore(self, root: Fragment) -> None:
         """Unfold everything once, and note for each fragment which enclosing hyperparameters are used inside."""
         callers: dict[Fragment, set[Fragment]] = {root: set()}
-        depth = self.space.max_depth
+        depth = self.restrictions.max_depth
         best: dict[Fragment, int] = {root: 0}
         todo = [(root, 0, 0)]
         while todo:
@@ -477,39 +475,37 @@ class Counter:
 
     def _matters(self, prefix: str) -> bool:
         """Return whether a restriction of the space can tell this place from others."""
-        return self.space.predicate is not None or any(address.startswith(prefix) for address in self.space.fixed)
+        where, fixed = self.restrictions.predicate, self.restrictions.fixed
+        return where is not None or any(address.startswith(prefix) for address in fixed)
 
     def _ways(self, this: Run, variable: Variable, value: int) -> Count:
         """Return how many values a hyperparameter stands for that is summed over."""
         domain = self._domain(variable.hyperparameter)
         address = (this.prefix or "") + variable.path
-        if this.prefix is None or address not in self.space.fixed:
+        if this.prefix is None or address not in self.restrictions.fixed:
             return domain.size if value == _ANY else 1
-        fixed = domain.accept(self.space.fixed[address])
+        fixed = domain.accept(self.restrictions.fixed[address])
         return int(value == _ANY or _position(list(domain.values()), fixed) == value)
 
     def _excluded(self, this: Run, binding: dict[Independent, Any]) -> bool:
         """Return whether a binding contradicts what `fix` decided for an own hyperparameter."""
-        if this.prefix is None or not self.space.fixed:
+        if this.prefix is None or not self.restrictions.fixed:
             return False
         for hyperparameter, value in binding.items():
             if _home(hyperparameter) is this.fragment:
                 address = this.prefix + this.fragment.suffixes[hyperparameter.slot]
-                if address in self.space.fixed and not same(self.space.fixed[address], value):
+                if address in self.restrictions.fixed and not same(self.restrictions.fixed[address], value):
                     return True
         return False
 
     def _left_open(self, this: Run, hyperparameter: Independent) -> bool:
         """Return whether `where` leaves a hyperparameter out."""
-        predicate = self.space.predicate
-        if predicate is None:
+        if self.restrictions.predicate is None:
             return False
-        from deep_arch.architecture import ChoicePoint
-
         variable = self._variable(hyperparameter, this.fragment)
         address = self._prefix_of(variable.home, this) + variable.path
-        return address not in self.space.fixed and not predicate(
-            ChoicePoint(address, hyperparameter.domain, hyperparameter.tag)
+        return address not in self.restrictions.fixed and not self.restrictions.keeps(
+            address, hyperparameter.domain, hyperparameter.tag
         )
 
     @staticmethod

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from deep_arch.alternatives import bindings, call_roots, expand
 from deep_arch.domains import Choice, Domain
@@ -11,9 +10,6 @@ from deep_arch.fragments import Call, Fragment
 from deep_arch.hyperparameters import Independent
 from deep_arch.trampoline import Recursive, run
 from deep_arch.unfolding import Frame, depth_of
-
-if TYPE_CHECKING:
-    from deep_arch.space import SearchSpace
 
 ENDLESS = 1000
 """A depth at which a rule that can end at all has ended: more rules than a grammar has."""
@@ -54,12 +50,11 @@ def _call_can_end(fragment: Fragment, call: Call, fixed: dict[Independent, objec
     return False
 
 
-def offered(space: SearchSpace, hyperparameter: Independent, address: str, frame: Frame) -> Domain:
+def offered(max_depth: int, hyperparameter: Independent, frame: Frame) -> Domain:
     """Return the domain without the values with which a call of the same function cannot end in time."""
     domain, fragment = hyperparameter.domain, frame.fragment
-    assert space.max_depth is not None, "asked of limited spaces only"
-    remaining = space.max_depth - depth_of(frame)
-    memory = space.program.offers
+    remaining = max_depth - depth_of(frame)
+    memory = fragment.program.offers
     key = (hyperparameter, remaining)
     if key not in memory:
         calls = [c for c in fragment.live_calls if c.module.substitution and hyperparameter in call_roots(c)]

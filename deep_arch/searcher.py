@@ -146,7 +146,7 @@ class Searcher(ABC):
         return self._unfold()
 
     def _unfold(self) -> Values:
-        so_far = dict(self.space.fixed)
+        so_far = dict(self.space.restrictions.fixed)
         seen = MappingProxyType(so_far)
 
         def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import math
@@ -12,7 +13,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.architecture import Architecture, ChoicePoint, accept
-from deep_arch.domains import REJECTED, Choice, Domain, Real
+from deep_arch.domains import REJECTED, Choice, Domain
 from deep_arch.errors import (
     BadArgument,
     MissingValues,
@@ -30,6 +31,7 @@ from deep_arch.hyperparameters import Independent
 from deep_arch.liveness import prune
 from deep_arch.options import same
 from deep_arch.program import Program
+from deep_arch.restrictions import Restrictions
 from deep_arch.unfolding import Choose, Frame, Unfolding, unfold
 
 if TYPE_CHECKING:
@@ -46,17 +48,12 @@ class SearchSpace:
 
     Attributes:
         program: what the function has unfolded to so far, shared with every sub-space.
-        fixed: address to value, for the hyperparameters that `fix` decided.
-        max_depth: the most nested applications of rules that `limit` allows.
-        levels: how many numbers `discretize` leaves of each interval.
+        restrictions: what `fix`, `where`, `limit` and `discretize` leave open of it.
     """
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.program = Program(fn)
-        self.fixed: Mapping[str, Any] = {}
-        self.predicate: Callable[[ChoicePoint], bool] | None = None
-        self.max_depth: int | None = None
-        self.levels: int | None = None
+        self.restrictions = Restrictions()
         self._counts: Counter | None = None
         functools.update_wrapper(self, fn)
 
@@ -67,7 +64,7 @@ class SearchSpace:
                 f"{self.name}: a space is called on values, inside another space's function.\n  Got {values!r}.\n"
                 f"  For an architecture write {self.name}.sample(seed=0)."
             )
-        if self._is_restricted:
+        if self.restrictions:
             raise BadArgument(
                 f"{self.name}: only a whole space can be composed into another.\n  Got the sub-space {self!r}.\n"
                 "  Compose the whole space, and restrict the result with fix, where, limit or discretize."
@@ -137,51 +134,20 @@ class SearchSpace:
 
     def unfold(self, choose: Choose) -> Unfolding:
         """Unfold the space within its restrictions, asking `choose` for what they leave open."""
-        if self._is_restricted:
-            choose = self._restricted(choose)
-        unfolding = unfold(self.program, choose, self.max_depth)
+        if self.restrictions:
+            choose = self.restrictions.around(choose)
+        unfolding = unfold(self.program, choose, self.restrictions.max_depth)
         if unfolding.prunable:
             prune(unfolding)
         return unfolding
 
-    @property
-    def _is_restricted(self) -> bool:
-        return bool(self.fixed or self.predicate or self.max_depth is not None or self.levels)
-
-    def narrowed(self, domain: Domain) -> Domain:
-        """Return what `discretize` leaves of a domain."""
-        return _grid(domain, self.levels) if self.levels and isinstance(domain, Real) else domain
-
-    def _restricted(self, choose: Choose) -> Choose:
-        def restricted(hyperparameter: Independent, address: str, frame: Frame) -> Any:
-            if address in self.fixed:
-                return self.fixed[address]
-            narrowed = self._offered(hyperparameter, address, frame)
-            if narrowed is not hyperparameter.domain:
-                hyperparameter = _with_domain(hyperparameter, narrowed)
-            if self.predicate and not self.predicate(ChoicePoint(address, narrowed, hyperparameter.tag)):
-                return UNSET
-            return choose(hyperparameter, address, frame)
-
-        return restricted
-
-    def _offered(self, hyperparameter: Independent, address: str, frame: Frame) -> Domain:
-        """Return the domain as `discretize` leaves it, without the values that cannot end within the depth."""
-        if self.max_depth is None or isinstance(hyperparameter.domain, Real):
-            return self.narrowed(hyperparameter.domain)
-        from deep_arch.depths import offered
-
-        return offered(self, hyperparameter, address, frame)
-
     def choice_points(self, unfolding: Unfolding) -> tuple[ChoicePoint, ...]:
         """Return what waits for a value in an unfolding of this space."""
         points = [
-            ChoicePoint(address, self._offered(h, address, frame), h.tag, unfolding.values)
+            ChoicePoint(address, self.restrictions.offered(h, frame), h.tag, unfolding.values)
             for address, (h, frame) in unfolding.open.items()
         ]
-        if self.predicate is None:
-            return tuple(points)
-        return tuple([p for p in points if self.predicate(ChoicePoint(p.address, p.domain, p.tag))])
+        return tuple([p for p in points if self.restrictions.keeps(p.address, p.domain, p.tag)])
 
     def replay(
         self,
@@ -210,9 +176,10 @@ class SearchSpace:
             return value
 
         unfolding = self.unfold(choose)
+        fixed = self.restrictions.fixed
         for address, value in values.items():
-            if address in self.fixed and read(Choice([self.fixed[address]]), value) is REJECTED:
-                raise self._outside(Choice([self.fixed[address]]), address, value)
+            if address in fixed and read(Choice([fixed[address]]), value) is REJECTED:
+                raise self._outside(Choice([fixed[address]]), address, value)
         for address in values if required is None else required:
             if address not in unfolding.values:
                 raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
@@ -353,15 +320,16 @@ class SearchSpace:
         """
         from deep_arch.alternatives import find
 
-        fixed = dict(self.fixed)
+        before = self.restrictions.fixed
+        fixed = dict(before)
         self._check_mapping(values)
         for address, value in values.items():
             hyperparameters = find(self.program, address)
             if not hyperparameters:
                 raise self.no_such_address(address, [p.address for p in self.start().unassigned])
             accepted = [v for v in (h.domain.accept(value) for h in hyperparameters) if v is not REJECTED]
-            if not accepted or (address in self.fixed and not same(accepted[0], self.fixed[address])):
-                domain = Choice([self.fixed[address]]) if address in self.fixed else hyperparameters[0].domain
+            if not accepted or (address in before and not same(accepted[0], before[address])):
+                domain = Choice([before[address]]) if address in before else hyperparameters[0].domain
                 raise self._outside(domain, address, value)
             fixed[address] = accepted[0]
         return self._sub_space(fixed=fixed)
@@ -376,7 +344,7 @@ class SearchSpace:
             raise wrong_kind(
                 self.name, "a function of a choice point", predicate, "Write where(lambda point: point.tag == 'width')."
             )
-        before = self.predicate
+        before = self.restrictions.predicate
         if before is None:
             return self._sub_space(predicate=predicate)
 
@@ -386,10 +354,7 @@ class SearchSpace:
         return self._sub_space(predicate=both)
 
     def _sub_space(self, **changes: Any) -> SearchSpace:
-        other = object.__new__(SearchSpace)
-        vars(other).update(vars(self))
-        vars(other).update(changes, _counts=None)
-        return other
+        return _restricted(self, dataclasses.replace(self.restrictions, **changes))
 
     def neighbours(self, architecture: Architecture, seed: Seed = 0) -> Iterator[Architecture]:
         """Yield the architectures one step away: one value changed to a neighbouring value of its domain.
@@ -451,27 +416,12 @@ class SearchSpace:
         name = getattr(self.program.fn, "__qualname__", None)
         found = _find(module, name) if module and name else None
         is_found = getattr(found, "program", None) is self.program
-        whole: tuple[Any, ...] | None = (_lookup, (module, name)) if is_found else None
-        if whole is not None and not self._is_restricted:
-            return whole
-        restrictions = {
-            "fixed": dict(self.fixed),
-            "predicate": self.predicate,
-            "max_depth": self.max_depth,
-            "levels": self.levels,
-        }
-        if whole is not None:
-            return _restricted_space, (found, restrictions)
-        return _rebuild, (self.program.fn, restrictions)
+        if is_found and not self.restrictions:
+            return _lookup, (module, name)
+        return _rebuild, (found if is_found else self.program.fn, self.restrictions)
 
     def __repr__(self) -> str:
-        restrictions = [
-            f"fix {dict(self.fixed)!r}" if self.fixed else "",
-            "where ..." if self.predicate else "",
-            f"limit {self.max_depth}" if self.max_depth is not None else "",
-            f"discretize {self.levels}" if self.levels else "",
-        ]
-        return f"<space {', '.join([self.name, *filter(None, restrictions)])}>"
+        return f"<space {', '.join(filter(None, [self.name, str(self.restrictions)]))}>"
 
 
 def _generator(seed: Any) -> random.Random:
@@ -482,18 +432,6 @@ def _generator(seed: Any) -> random.Random:
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise wrong_kind("seed", "an int, a random.Random or None", seed, "Write seed=0 for the same draws each time.")
     return random.Random(operator.index(seed))
-
-
-@functools.lru_cache(maxsize=10_000)
-def _grid(domain: Real, levels: int) -> Domain:
-    return domain.grid(levels)
-
-
-def _with_domain(hyperparameter: Independent, domain: Domain) -> Independent:
-    narrowed: Independent = object.__new__(Independent)
-    narrowed.name, narrowed.tag, narrowed.owner = hyperparameter.name, hyperparameter.tag, hyperparameter.owner
-    narrowed.slot, narrowed.domain, narrowed.draw = hyperparameter.slot, domain, domain.draw
-    return narrowed
 
 
 def _lookup(module: str, name: str) -> Any:
@@ -516,12 +454,15 @@ def _find(module: str, name: str) -> Any:
     return found
 
 
-def _restricted_space(space: SearchSpace, restrictions: dict[str, Any]) -> SearchSpace:
-    return space._sub_space(**restrictions)  # pyright: ignore[reportPrivateUsage]
+def _rebuild(whole: SearchSpace | Callable[..., Any], restrictions: Restrictions) -> SearchSpace:
+    return _restricted(whole if isinstance(whole, SearchSpace) else SearchSpace(whole), restrictions)
 
 
-def _rebuild(fn: Callable[..., Any], restrictions: dict[str, Any]) -> SearchSpace:
-    return _restricted_space(SearchSpace(fn), restrictions)
+def _restricted(space: SearchSpace, restrictions: Restrictions) -> SearchSpace:
+    other = object.__new__(SearchSpace)
+    vars(other).update(vars(space))
+    vars(other).update(restrictions=restrictions, _counts=None)
+    return other
 
 
 def space(fn: Callable[..., Any]) -> SearchSpace:
