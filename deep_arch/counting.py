@@ -17,8 +17,7 @@ import math
 import random
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from deep_arch.alternatives import bindings, call_roots, expand, roots
 from deep_arch.depths import ENDLESS, can_end
@@ -28,14 +27,12 @@ from deep_arch.fragments import Call, Fragment, Reference
 from deep_arch.hyperparameters import Hyperparameter, Independent
 from deep_arch.modules import Module
 from deep_arch.options import same
-from deep_arch.tickets import Count, Draw, Ticket, plus, sum_counts
+from deep_arch.tables import ANY, Count, Key, Origin, Part, Run, Variable, join, plus, sum_counts, times
+from deep_arch.tickets import Draw, Ticket
 from deep_arch.trampoline import Recursive, run
 
 if TYPE_CHECKING:
     from deep_arch.space import SearchSpace
-
-_ANY: Final = -1
-"""Marks a hyperparameter that is used, with a value that makes no difference to the structure."""
 
 _MOST_LEVELS: Final = 3_000
 """Nested substitutions without a rule between them; more is taken for recursion that has no end."""
@@ -49,69 +46,6 @@ _MOST_ENTRIES: Final = 200_000
 
 class _Endless(Exception):
     """A rule that leads back to itself, or an interval: there are infinitely many architectures."""
-
-
-class Variable(NamedTuple):
-    """A hyperparameter at one place: `home` decides when it is summed over, `path` where it stands below that."""
-
-    home: Fragment
-    path: str
-    hyperparameter: Independent
-
-
-class Key(NamedTuple):
-    """What one row of a table is about."""
-
-    wanted: frozenset[tuple[int, int | None]]  # values of the fragment that are wanted, by index and port
-    captured: frozenset[tuple[Fragment, int, int | None]]
-    bound: frozenset[tuple[Variable, int]]
-
-
-class Part(NamedTuple):
-    """One way to unfold a call: the run and row of what stands there, and what it asks of the fragment."""
-
-    key: Key
-    ways: Count
-    run: Run | None
-    row: Key | None
-
-
-Origin = tuple[Key, Part | None, tuple[tuple[Variable, int], ...], Count]
-"""How a row came about: the row before, the part that was joined, what was summed over, and in how many ways."""
-
-
-@dataclass(eq=False)
-class Run:
-    """The table of one fragment, with the way to each row for drawing."""
-
-    fragment: Fragment
-    prefix: str | None
-    outer: Run | None
-    table: dict[Key, Count] = field(default_factory=dict[Key, Count])
-    stages: list[dict[Key, list[Origin]]] = field(default_factory=list[dict[Key, list[Origin]]])
-    calls: list[Call | None] = field(default_factory=list["Call | None"])
-
-
-def _times(a: Count, b: Count) -> Count:
-    if a == 0 or b == 0:
-        return 0
-    return math.inf if math.inf in (a, b) else a * b
-
-
-def _join(
-    a: frozenset[tuple[Variable, int]], b: frozenset[tuple[Variable, int]]
-) -> frozenset[tuple[Variable, int]] | None:
-    """Return what both bind, or None where they contradict each other."""
-    if not a or not b:
-        return a or b
-    joined = dict(a)
-    for variable, value in b:
-        before = joined.get(variable, _ANY)
-        if before == _ANY:
-            joined[variable] = value
-        elif value not in (_ANY, before):
-            return None
-    return frozenset(joined.items())
 
 
 class Counter:
@@ -178,7 +112,7 @@ class Counter:
         domain = self._domain(variable.hyperparameter)
         if address in self.restrictions.fixed:
             return self.restrictions.fixed[address]
-        if value == _ANY:
+        if value == ANY:
             return domain.at(ticket.below(int(domain.size)))  # each counts the same, also on a log scale
         return next(v for i, v in enumerate(domain.values()) if i == value)
 
@@ -303,10 +237,10 @@ class Counter:
                     parts[wanted] = yield self._parts(this, call, wanted, depth, exposed)
                 rest = frozenset([value for value in key.wanted if value[0] != call.index])
                 for part in parts[wanted]:
-                    bound = _join(key.bound, part.key.bound)
+                    bound = join(key.bound, part.key.bound)
                     if bound is not None:
                         joined = Key(rest | part.key.wanted, key.captured | part.key.captured, bound)
-                        origins.append((joined, (key, part, (), _times(count, part.ways))))
+                        origins.append((joined, (key, part, (), times(count, part.ways))))
             over = last_users.get(call.index, ())
             table = self._stage(this, call, [self._sum(this, o, over) for o in origins] if over else origins)
         if exposed is None:
@@ -380,7 +314,7 @@ class Counter:
         return Variable(owner, owner.suffixes[user.slot_of(hyperparameter).place], hyperparameter)
 
     def _bound(
-        self, this: Run, used: list[Independent], exposed: tuple[Fragment, str] | None, value: int = _ANY
+        self, this: Run, used: list[Independent], exposed: tuple[Fragment, str] | None, value: int = ANY
     ) -> frozenset[tuple[Variable, int]]:
         return frozenset([(self._exposed(self._variable(h, this.fragment), this, exposed), value) for h in used])
 
@@ -408,7 +342,7 @@ class Counter:
         left = depth if depth is None else depth - module.deepens
         if module.order_immaterial:
             binding = {h: self.settled.get(h) or next(self._domain(h).values()) for h in used}
-            positions = dict.fromkeys(used, _ANY)
+            positions = dict.fromkeys(used, ANY)
             parts: list[Part] = yield self._alternative(this, call, ports, left, exposed, binding, positions)
             row = parts[0].row if len(parts) == 1 else None
             if row is not None and len(row.wanted) == len(call.inputs):
@@ -419,7 +353,7 @@ class Counter:
             if self._excluded(this, binding):
                 continue
             places = places or {h: list(self._domain(h).values()) for h in used if h not in self.settled}
-            positions = {h: _position(places[h], v) if h in places else _ANY for h, v in binding.items()}
+            positions = {h: _position(places[h], v) if h in places else ANY for h, v in binding.items()}
             all_parts += yield self._alternative(this, call, ports, left, exposed, binding, positions)
         return all_parts
 
@@ -451,7 +385,7 @@ class Counter:
         )
         parts: list[Part] = []
         for row, count in found.table.items():
-            bound = _join(own, frozenset([(self._exposed(v, this, exposed), p) for v, p in row.bound]))
+            bound = join(own, frozenset([(self._exposed(v, this, exposed), p) for v, p in row.bound]))
             if bound is not None:
                 asked = self._ask(this, [call.inputs[i] for i, _ in row.wanted], bound)
                 local = [Reference(0, i, port) for owner, i, port in row.captured if owner is this.fragment]
@@ -467,7 +401,7 @@ class Counter:
         for variable in over:
             if variable in values:
                 value = values.pop(variable)
-                count = _times(count, self._ways(this, variable, value))
+                count = times(count, self._ways(this, variable, value))
                 summed = (*summed, (variable, value))
         return key._replace(bound=frozenset(values.items())), (before, part, summed, count)
 
@@ -483,9 +417,9 @@ class Counter:
         domain = self._domain(variable.hyperparameter)
         address = (this.prefix or "") + variable.path
         if this.prefix is None or address not in self.restrictions.fixed:
-            return domain.size if value == _ANY else 1
+            return domain.size if value == ANY else 1
         fixed = domain.accept(self.restrictions.fixed[address])
-        return int(value == _ANY or _position(list(domain.values()), fixed) == value)
+        return int(value == ANY or _position(list(domain.values()), fixed) == value)
 
     def _excluded(self, this: Run, binding: dict[Independent, Any]) -> bool:
         """Return whether a binding contradicts what `fix` decided for an own hyperparameter."""

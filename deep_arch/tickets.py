@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Iterable
 from typing import Any
 
-Count = int | float
-"""How many architectures there are: an exact integer, or infinity."""
-
-
-def plus(a: Count, b: Count) -> Count:
-    """Return the sum, infinite where one is."""
-    return math.inf if math.inf in (a, b) else a + b
-
-
-def sum_counts(counts: Iterable[Count]) -> Count:
-    """Return the sum of several."""
-    total: Count = 0
-    for count in counts:
-        total = plus(total, count)
-    return total
+from deep_arch.tables import Count, sum_counts
 
 
 class Draw:
