@@ -19,7 +19,8 @@ from deep_arch.program import Program
 Binding = dict[Independent, Any]
 """The values of the independent hyperparameters that decide a call."""
 
-_MANY = 1_000_000
+MANY = 1_000_000
+"""Combinations of values that are still listed."""
 
 _ENDS = 100
 """Of longer domains only so many values, and the last if it is not far, are tried to find an address."""
@@ -54,7 +55,7 @@ def bindings(
     Raises:
         NotCountable: there are too many, or infinitely many.
     """
-    if math.prod([domain(h).size for h in decisive if h not in settled]) > _MANY:
+    if math.prod([domain(h).size for h in decisive if h not in settled]) > MANY:
         raise NotCountable(
             f"{where}: too many values decide what this unfolds to.\n  Got {decisive!r}.\n"
             "  Use a smaller domain for what decides structure, or fix it with space.fix."
@@ -116,7 +117,7 @@ def _some_values(hyperparameter: Independent) -> list[Any]:
     if isinstance(domain, Real):
         return [domain.low, domain.high]
     first = list(itertools.islice(domain.values(), _ENDS))
-    return [*first, domain.high] if isinstance(domain, Integer) and _ENDS < domain.size <= _MANY // 100 else first
+    return [*first, domain.high] if isinstance(domain, Integer) and _ENDS < domain.size <= MANY // 100 else first
 
 
 def find(program: Program, address: Any) -> list[Independent]:

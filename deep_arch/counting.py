@@ -19,9 +19,9 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from deep_arch.alternatives import bindings, call_roots, expand, roots
+from deep_arch.alternatives import MANY, bindings, call_roots, expand, find, roots
 from deep_arch.depths import ENDLESS, can_end
-from deep_arch.domains import Domain
+from deep_arch.domains import Choice, Domain, Numeric
 from deep_arch.errors import NotCountable
 from deep_arch.fragments import Call, Fragment, Reference
 from deep_arch.hyperparameters import Hyperparameter, Independent
@@ -56,7 +56,8 @@ class Counter:
         self.restrictions = space.restrictions
         self.runs: dict[Any, Run | None] = {}
         self.users: dict[Fragment, set[Any]] = {}
-        self.settled: dict[Independent, Any] = {}
+        self.settled: dict[Independent, Any] = {}  # of the root
+        self.fixed: dict[Independent, list[Any]] = {}  # of other fragments, at some places or at all
         self.left_out: set[Independent] = set()
         self._top: Run | None = None
         self._lock = threading.RLock()
@@ -134,12 +135,16 @@ class Counter:
         return found
 
     def _settle(self, root: Fragment) -> None:
-        """Note which of the root's hyperparameters the space's restrictions decide, or leave out, everywhere."""
+        """Note which hyperparameters the space's restrictions decide, and which of the root's they leave out."""
         for h, address in zip(root.hyperparameters, root.suffixes, strict=True):
             if isinstance(h, Independent) and address in self.restrictions.fixed:
                 self.settled[h] = self.restrictions.fixed[address]
             elif isinstance(h, Independent) and not self.restrictions.keeps(address, h.domain, h.tag):
                 self.left_out.add(h)
+        for address, value in self.restrictions.fixed.items():
+            for h in find(root.program, address):
+                if h not in self.settled:
+                    self.fixed.setdefault(h, []).append(value)
 
     def _explore(self, root: Fragment) -> None:
         """Unfold everything once, and note for each fragment which enclosing hyperparameters are used inside."""
@@ -185,13 +190,20 @@ class Counter:
         decisive, settled = call_roots(call), self.settled
         if any(h in self.left_out for h in decisive):
             return
-        if any(self._domain(h).size == math.inf for h in decisive if h not in settled):
+        if any(self._explored(h).size == math.inf for h in decisive if h not in settled):
             raise _Endless
         if call.module.order_immaterial:
             yield expand(fragment, call, {h: settled.get(h) or next(self._domain(h).values()) for h in decisive})
             return
-        for binding in bindings(decisive, fragment.where(call.module), settled, self._domain):
+        for binding in bindings(decisive, fragment.where(call.module), settled, self._explored):
             yield expand(fragment, call, binding)
+
+    def _explored(self, hyperparameter: Independent) -> Domain:
+        """Return the values that count somewhere: a fixed number need not be on the grid, or alone can be listed."""
+        domain, fixed = self._domain(hyperparameter), self.fixed.get(hyperparameter)
+        if not fixed or not isinstance(hyperparameter.domain, Numeric):
+            return domain
+        return Choice(dict.fromkeys([*fixed, *(domain.values() if domain.size <= MANY else ())]))
 
     # --- tables ----------------------------------------------------------------------------------------------
 
@@ -340,8 +352,11 @@ class Counter:
         if depth is not None and depth < module.deepens:
             return []
         left = depth if depth is None else depth - module.deepens
+        settled = self._settled_at(this, used)
+        if any(self._domain(h).size == math.inf for h in used if h not in settled):
+            raise _Endless
         if module.order_immaterial:
-            binding = {h: self.settled.get(h) or next(self._domain(h).values()) for h in used}
+            binding = {h: settled.get(h) or next(self._domain(h).values()) for h in used}
             positions = dict.fromkeys(used, ANY)
             parts: list[Part] = yield self._alternative(this, call, ports, left, exposed, binding, positions)
             row = parts[0].row if len(parts) == 1 else None
@@ -349,10 +364,8 @@ class Counter:
                 return parts  # every part always uses its input, so the order makes no difference
         all_parts: list[Part] = []
         places: dict[Independent, list[Any]] = {}
-        for binding in bindings(used, fragment.where(module), self.settled, self._domain):
-            if self._excluded(this, binding):
-                continue
-            places = places or {h: list(self._domain(h).values()) for h in used if h not in self.settled}
+        for binding in bindings(used, fragment.where(module), settled, self._domain):
+            places = places or {h: list(self._domain(h).values()) for h in used if h not in settled}
             positions = {h: _position(places[h], v) if h in places else ANY for h, v in binding.items()}
             all_parts += yield self._alternative(this, call, ports, left, exposed, binding, positions)
         return all_parts
@@ -378,7 +391,7 @@ class Counter:
         prefix = None
         if this.prefix is not None:
             above = self._prefix_of(home, this) + path
-            prefix = above if self._matters(above) else None
+            prefix = above if self._matters(above, inner) else None
         found: Run = yield self._run(inner, ports, left, prefix, inner_exposed, this)
         own = frozenset(
             [(self._exposed(self._variable(h, this.fragment), this, exposed), p) for h, p in positions.items()]
@@ -407,37 +420,35 @@ class Counter:
 
     # --- restrictions ----------------------------------------------------------------------------------------
 
-    def _matters(self, prefix: str) -> bool:
+    def _matters(self, prefix: str, inner: Fragment) -> bool:
         """Return whether a restriction of the space can tell this place from others."""
         where, fixed = self.restrictions.predicate, self.restrictions.fixed
-        return where is not None or any(address.startswith(prefix) for address in fixed)
+        if where is not None or any(address.startswith(prefix) for address in fixed):
+            return True
+        return any(_home(h) is not inner and h in self.users[inner] for h in self.fixed)
 
     def _ways(self, this: Run, variable: Variable, value: int) -> Count:
         """Return how many values a hyperparameter stands for that is summed over."""
-        domain = self._domain(variable.hyperparameter)
-        address = (this.prefix or "") + variable.path
-        if this.prefix is None or address not in self.restrictions.fixed:
-            return domain.size if value == ANY else 1
-        fixed = domain.accept(self.restrictions.fixed[address])
-        return int(value == ANY or _position(list(domain.values()), fixed) == value)
+        is_fixed = this.prefix is not None and this.prefix + variable.path in self.restrictions.fixed
+        return self._domain(variable.hyperparameter).size if value == ANY and not is_fixed else 1
 
-    def _excluded(self, this: Run, binding: dict[Independent, Any]) -> bool:
-        """Return whether a binding contradicts what `fix` decided for an own hyperparameter."""
-        if this.prefix is None or not self.restrictions.fixed:
-            return False
-        for hyperparameter, value in binding.items():
-            if _home(hyperparameter) is this.fragment:
-                address = this.prefix + this.fragment.suffixes[hyperparameter.slot]
-                if address in self.restrictions.fixed and not same(self.restrictions.fixed[address], value):
-                    return True
-        return False
+    def _settled_at(self, this: Run, used: list[Independent]) -> dict[Independent, Any]:
+        """Return what `fix` decided of the hyperparameters that are used at a place."""
+        if this.prefix is None:
+            return self.settled
+        addresses = {h: self._address(h, this) for h in used}
+        fixed = self.restrictions.fixed
+        return {**self.settled, **{h: fixed[address] for h, address in addresses.items() if address in fixed}}
+
+    def _address(self, hyperparameter: Independent, this: Run) -> str:
+        variable = self._variable(hyperparameter, this.fragment)
+        return self._prefix_of(variable.home, this) + variable.path
 
     def _left_open(self, this: Run, hyperparameter: Independent) -> bool:
         """Return whether `where` leaves a hyperparameter out."""
         if self.restrictions.predicate is None:
             return False
-        variable = self._variable(hyperparameter, this.fragment)
-        address = self._prefix_of(variable.home, this) + variable.path
+        address = self._address(hyperparameter, this)
         return address not in self.restrictions.fixed and not self.restrictions.keeps(
             address, hyperparameter.domain, hyperparameter.tag
         )

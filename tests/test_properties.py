@@ -89,6 +89,18 @@ def test_fixing_splits_the_size(space: da.SearchSpace, seed: int) -> None:
 
 @MODERATE
 @given(spaces(6), st.integers(0, 10**6))
+def test_fixing_keeps_what_agrees_wherever_it_is_reached(space: da.SearchSpace, seed: int) -> None:
+    if space.size() <= 500:
+        rng, values = random.Random(seed), space.sample(seed).values
+        fixed = {address: value for address, value in values.items() if rng.random() < 0.4}
+        kept = {a for a in space.enumerate() if all(a.values.get(address, v) == v for address, v in fixed.items())}
+        part = space.fix(fixed)
+        assert set(part.enumerate()) == kept and part.size() == len(kept)
+        assert {part.nth(i) for i in range(len(kept))} == kept
+
+
+@MODERATE
+@given(spaces(6), st.integers(0, 10**6))
 def test_every_space_has_shapes_costs_and_tables(space: da.SearchSpace, seed: int) -> None:
     architecture = space.sample(seed)
     vector = da.vector(4)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -240,6 +241,36 @@ def test_real_hyperparameters() -> None:
     assert mixed.fix({"rate": 0.01}).size() == 6
     assert mixed.where(lambda p: p.address != "rate").size() == 6
     assert len(list(mixed.where(lambda p: p.address != "rate").enumerate())) == 6
+
+
+def two_of(wide: Callable[[], Any]) -> da.SearchSpace:
+    """Return a space of two like alternatives, in which a wide hyperparameter decides structure further inside."""
+
+    def alternative(x: Value) -> Value:
+        def several(x: Value) -> Value:
+            return da.repeat(lambda: ops.Scale(da.choice([1.0, 2.0])), da.dependent(int, r))(x)
+
+        r = wide()
+        return da.optional(several)(x)
+
+    return da.space(lambda x: da.or_({"a": alternative, "b": alternative})(x))
+
+
+@pytest.mark.parametrize("wide", [lambda: da.real(0, 3, name="r"), lambda: da.integer(0, 10**9, name="r")])
+def test_what_decides_structure_inside_is_counted_once_it_is_fixed(wide: Callable[[], Any]) -> None:
+    both = two_of(wide).fix({"or[a]/r": 2, "or[b]/r": 1})
+    assert both.size() == (1 + 4) + (1 + 2)
+    assert {both.nth(i) for i in range(8)} == set(both.enumerate())
+
+
+def test_what_is_fixed_at_one_place_is_open_at_another() -> None:
+    real, integer = (two_of(wide) for wide in (lambda: da.real(0, 3, name="r"), lambda: da.integer(0, 10**9, name="r")))
+    assert real.fix({"or[a]/r": 2}).size() == math.inf
+    with pytest.raises(NotCountable, match="too many values decide"):
+        integer.fix({"or[a]/r": 2}).size()
+    grid = real.fix({"or[a]/r": 2.5}).discretize(4)  # a value that is not on the grid
+    assert grid.size() == (1 + 4) + 1 + (1 + 2 + 4 + 8)
+    assert {grid.nth(i) for i in range(21)} == set(grid.enumerate())
 
 
 def test_a_chain_of_a_hundred_choices_counts_exactly() -> None:
