@@ -86,7 +86,7 @@ def _volume(points: list[Point]) -> float:
         return max(points, default=(0.0,))[0]
     front = [points[i] for i in fronts(points)[0]]
     if len(front[0]) == 2:
-        return math.fsum(a * (b - below) for (a, b), (_, below) in zip(front, [(0, 0), *front], strict=False))
+        return sum(a * (b - below) for (a, b), (_, below) in zip(front, [(0, 0), *front], strict=False))
     total = 0.0
     for i, (first, *rest) in enumerate(front):
         # Those before reach further along the first objective, so what they share with this point has its length.

@@ -24,7 +24,11 @@ def total_effects(
     if not features:
         return {}
     inputs = numpy.concatenate(list(features.values()), axis=1)
-    forest = ensemble.RandomForestRegressor(random_state=seed).fit(inputs, scores)
+    told = numpy.array(scores, dtype=float)
+    for _ in range(2):  # to a range of about 1, in which no square overflows or vanishes
+        told = told / (abs(told).max() or 1.0)
+        told -= told.mean()
+    forest = ensemble.RandomForestRegressor(random_state=seed).fit(inputs, told)
     predicted = forest.predict(inputs)
     variance = predicted.var() or 1.0
 

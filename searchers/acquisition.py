@@ -34,16 +34,22 @@ def best(scores: Array, least: int) -> list[int]:
 
 
 def scalarised(scores: Array, rng: random.Random) -> Array:
-    """Return (results, 1): a random weighting of several objectives, whose best result is somewhere on the front.
+    """Return (results, 1): a random weighting of how far each objective is from its best, somewhere on the front.
 
     References:
         Knowles, ParEGO: a hybrid algorithm with on-line landscape approximation for expensive multiobjective
         optimization problems (2006), equation 2.
     """
     weights = np.array([-math.log(1 - rng.random()) for _ in range(scores.shape[1])])
-    spread = (scores - scores.min(0)) / (np.ptp(scores, axis=0) + 1e-12)
-    weighted = spread * weights / weights.sum()
-    return (weighted.min(1) + 0.05 * weighted.sum(1))[:, None]
+    missing = np.stack([1 - shares(score) for score in scores.T], axis=1) * weights / weights.sum()
+    return -(missing.max(1) + 0.05 * missing.sum(1))[:, None]
+
+
+def shares(scores: Array) -> Array:
+    """Return scores as shares of their range, from 0 for the worst to 1 for the best; all 1 where they are equal."""
+    scaled = scores / (np.abs(scores).max() or 1.0)  # first, so that no difference overflows
+    low, high = scaled.min(), scaled.max()
+    return (scaled - low) / (high - low) if high > low else np.ones(len(scores))
 
 
 def with_pending(scores: Array, n_pending: int) -> Array:

@@ -125,7 +125,7 @@ def median_rule(warmup_steps: int = 0, least_trials: int = 5) -> Rule:
     def rule(curve: Curve, others: Iterable[Curve]) -> bool:
         step = max(curve.scores)
         so_far = [[score for at, score in other.scores.items() if at <= step] for other in others if other.complete]
-        averages = [statistics.fmean(scores) for scores in so_far if scores]
+        averages = [sum(scores) / len(scores) for scores in so_far if scores]
         if step < warmup_steps or len(averages) < least_trials:
             return False
         return max(curve.scores.values()) < statistics.median(averages)

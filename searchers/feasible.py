@@ -90,7 +90,7 @@ class Feasible(Wrapper):
 
 
 NO_TRIAL: Final = -1
-"""The number under which a searcher is told of a proposal that never became a trial."""
+"""The number under which a searcher is told of what is no trial of its search; negative numbers are of none."""
 
 
 def within(inputs: Inputs, **bounds: float) -> Predicate:

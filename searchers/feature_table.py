@@ -56,5 +56,6 @@ class FeatureTable:
         return [list(column) for column in self.columns]
 
     def load(self, state: list[Any]) -> None:
-        """Begin with columns in a known order, and no rows."""
+        """Begin anew with columns in a known order, and no rows."""
         self.columns = {(block, label): place for place, (block, label) in enumerate(state)}
+        self._free = list(range(len(self._numbers)))[::-1]

@@ -51,8 +51,9 @@ def numbers(scores: Array) -> Array:
 
 
 def standardised(scores: Array) -> Array:
-    """Return the scores with mean 0 and variance 1."""
-    return (scores - scores.mean()) / (scores.std() + 1e-12)
+    """Return the scores with mean 0 and variance 1; all 0 where they are equal."""
+    scaled = scores / (np.abs(scores).max() or 1.0)  # first, so that no square overflows or vanishes
+    return (scaled - scaled.mean()) / (scaled.std() + 1e-12)
 
 
 SCALES: Final[Mapping[str, Callable[[Array], Array]]] = {"ranks": ranks, "numbers": numbers}

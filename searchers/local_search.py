@@ -8,8 +8,12 @@ from typing import Any, Final, Literal
 
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_option
+from deep_arch.searchers.decisions import identity
 from deep_arch.searchers.mutation import complete, mutable
 from deep_arch.space import SearchSpace
+
+_MOST_OUT: Final = 1000
+"""How many proposals without a result are remembered, so that those that are never told take no memory."""
 
 
 class LocalSearch(Searcher):
@@ -53,6 +57,10 @@ class LocalSearch(Searcher):
         self._higher: tuple[Values, float] | None = None
         self._steps: list[tuple[str, Any]] = []
         self._over = False
+        # Each start is on a hill of its own; what is tried from there belongs to it, also if its result comes late.
+        self._hill = self._n_starts = 0
+        self._out: dict[Any, tuple[Values, int]] = {}
+        self._tops: dict[int, float] = {}
 
     def ask(self) -> Values | None:
         """Propose a neighbour that was not tried yet, or a new start."""
@@ -60,25 +68,36 @@ class LocalSearch(Searcher):
             self._climb(self._higher)
         if self._steps and self._here:
             address, value = self._steps.pop()
-            return complete(self.space, {**self._here[0], address: value}, self.rng)
+            return self._sent(complete(self.space, {**self._here[0], address: value}, self.rng), self._hill)
         self._over = self._over or (self._here is not None and not self.restarts)
         if self._over:
             return None
-        self._here = None
-        return self.space.sample(self.rng).values
+        self._n_starts += 1
+        return self._sent(self.space.sample(self.rng).values, self._n_starts)
+
+    def _sent(self, values: Values, hill: int) -> Values:
+        self._out[identity(values)] = values, hill
+        if len(self._out) > _MOST_OUT:
+            del self._out[next(iter(self._out))]
+        return values
 
     def tell(self, trial: FinishedTrial) -> None:
-        """Go on from what is better."""
+        """Go on from what is better or, at a top, from a new start."""
+        _, hill = self._out.pop(identity(trial.values), (None, self._hill))
         if trial.state != "complete":
             return
         place = trial.values, trial.score
-        if self._here is None or (place[1] > self._here[1] and self.move == "first"):
+        if self._here is None or (hill > self._hill and not self._steps and not self._higher):
+            self._hill = hill
             self._climb(place)
-        elif place[1] > max(self._here[1], self._higher[1] if self._higher else self._here[1]):
-            self._higher = place
+        elif place[1] > max(self._here[1], self._tops.get(hill, self._here[1])):
+            if self.move == "first":
+                self._climb(place)
+            elif self._higher is None or place[1] > self._higher[1]:
+                self._higher = place
 
     def _climb(self, place: tuple[Values, float]) -> None:
-        values, _ = place
+        values, self._tops[self._hill] = place
         self._here, self._higher = place, None
         domains = mutable(self.space, values)
         self._steps = [(a, other) for a, domain in domains.items() for other in domain.neighbours(values[a])]
@@ -89,7 +108,14 @@ class LocalSearch(Searcher):
         places = [place and [self.encode(place[0]), place[1]] for place in (self._here, self._higher)]
         domains = self.space.decidable(self._here[0]) if self._here else {}
         steps = [[address, domains[address].encode(value)] for address, value in self._steps]
-        return {**super().state_dict(), "places": places, "steps": steps, "over": self._over}
+        return {
+            **super().state_dict(),
+            "places": places,
+            "steps": steps,
+            "over": self._over,
+            "hills": [self._hill, self._n_starts, list(self._tops.items())],
+            "out": [[self.encode(values), hill] for values, hill in self._out.values()],
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where the search stood."""
@@ -98,3 +124,7 @@ class LocalSearch(Searcher):
         domains = self.space.decidable(self._here[0]) if self._here else {}
         self._steps = [(address, domains[address].decode(written)) for address, written in state["steps"]]
         self._over = state["over"]
+        self._hill, self._n_starts, tops = state["hills"]
+        self._tops = dict(tops)
+        out = [(self.decode(text), hill) for text, hill in state["out"]]
+        self._out = {identity(values): (values, hill) for values, hill in out}

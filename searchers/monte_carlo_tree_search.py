@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from deep_arch.architecture import ChoicePoint
-from deep_arch.domains import Domain, Integer, Real
+from deep_arch.domains import Choice, Domain, Integer, Real
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_number
-from deep_arch.searchers.decisions import decide, identity
+from deep_arch.searchers.decisions import decide, decisions, identity
 
 _UNVISITED: Final = 0  # no node's child is the root
 _CLOSED: Final = -1
@@ -110,41 +110,49 @@ class MonteCarloTreeSearch(Searcher):
         """Decide by the tree, or draw below it."""
         if self._in_tree:
             return decide(point.domain, point.address, self._pick)
-        self._drew = True
+        self._drew = self._drew or point.domain.size > 1
         return point.domain.draw(self.rng)
 
-    def _pick(self, _address: str, domain: Domain) -> Any:
+    def _pick(self, _address: str, domain: Domain, known: Any = None) -> Any:
+        """Return a value, the known one if there is one, and go where it leads."""
         if isinstance(domain, Real):
-            return domain.at_unit(self._unit())
+            return domain.at_unit(self._unit(None if known is None else domain.unit(known)))
+        wanted = None if known is None else _position(domain, known)
         low, high = 0, int(domain.size)
         while high - low > self.branches:
             middle = _middle(domain, low, high)
-            low, high = (middle, high) if self._step(2) else (low, middle)
-        return domain.at(low + self._step(high - low))
+            is_upper = self._step(2, None if wanted is None else int(wanted >= middle))
+            low, high = (middle, high) if is_upper else (low, middle)
+        return domain.at(low + self._step(high - low, None if wanted is None else wanted - low))
 
-    def _unit(self) -> float:
+    def _unit(self, known: float | None) -> float:
         low, width = 0.0, 1.0
         while width > _RESOLUTION:
             width /= 2
-            low += width * self._step(2)
+            low += width * self._step(2, None if known is None else int(known >= low + width))
         self._drew = True
-        return low + width * self.rng.random()
+        return low + width * self.rng.random() if known is None else known
 
-    def _step(self, n_options: int) -> int:
+    def _step(self, n_options: int, known: int | None) -> int:
         """Return the option to go on with, and go there."""
         if n_options == 1:
             return 0
-        children = self._tree[self._place].children
         if self._in_tree:
+            children = self._tree[self._place].children
             children += [_UNVISITED] * (n_options - len(children))
-            if unvisited := [i for i, child in enumerate(children[:n_options]) if child == _UNVISITED]:
-                return self._expand(self.rng.choice(unvisited))
-            if max(children[:n_options]) > _UNVISITED:
-                option = self._best(children[:n_options])
+            option = self._choice(children[:n_options]) if known is None else known
+            if children[option] == _UNVISITED:
+                return self._expand(option)
+            if children[option] != _CLOSED:
                 self._place = children[option]
                 return option
         self._in_tree, self._drew = False, True
-        return int(self.rng.random() * n_options)
+        return int(self.rng.random() * n_options) if known is None else known
+
+    def _choice(self, children: Sequence[int]) -> int:
+        """Return an option that was never visited or else the best one; any if all are closed."""
+        unvisited = [i for i, child in enumerate(children) if child == _UNVISITED]
+        return self.rng.choice(unvisited) if unvisited else self._best(children)
 
     def _expand(self, option: int) -> int:
         self._tree[self._place].children[option] = len(self._tree)
@@ -189,12 +197,25 @@ class MonteCarloTreeSearch(Searcher):
     def tell(self, trial: FinishedTrial) -> None:
         """Give a complete trial's score to the nodes on its way; what is told twice counts once."""
         told = identity(trial.values)
-        for i, (proposed, _, place) in enumerate(self._out):
-            if proposed == told:
-                del self._out[i]
-                if trial.state == "complete":
-                    self._learn(place, min(max(trial.score, -_HUGE), _HUGE))
-                return
+        place = next((i for i, (proposed, *_) in enumerate(self._out) if proposed == told), None)
+        if place is not None:
+            leaf = self._out[place][2]
+            del self._out[place]
+        elif trial.number < 0:  # of no trial of this search, but known before
+            leaf = self._leaf(trial.values)
+        else:
+            return
+        if trial.state == "complete":
+            self._learn(leaf, min(max(trial.score, -_HUGE), _HUGE))
+
+    def _leaf(self, values: Values) -> int:
+        """Return where the tree is left on the way to some values, a node more for them, as if they were proposed."""
+        self._place, self._in_tree, self._drew = 0, True, False
+        for address, domain in self.space.decidable(values).items():
+            for decision in decisions(domain, address, values[address]):
+                self._pick(*decision)
+        self._visit()
+        return self._place
 
     def _learn(self, place: int, score: float) -> None:
         is_first = not self._tree[0].scored
@@ -222,9 +243,18 @@ class MonteCarloTreeSearch(Searcher):
         super().load_state_dict(state)
         self._tree = [_Node(parent, list(children), *counts) for parent, children, *counts in state["tree"]]
         self._low, self._high = state["range"]
+        self._out.clear()
         for text, place in state["out"]:
             values = self.decode(text)
             self._out.append((identity(values), values, place))
+
+
+def _position(domain: Domain, value: Any) -> int:
+    """Return the position of a value of a simple domain."""
+    if isinstance(domain, Choice):
+        return domain.position(value) or 0
+    assert isinstance(domain, Integer), "decisions are of options and numbers"
+    return int(value - domain.low) // domain.step
 
 
 def _middle(domain: Domain, low: int, high: int) -> int:

@@ -26,7 +26,8 @@ class Partitioned(Searcher):
         parts: pairs of a predicate of choice points, as for `space.where`, and a searcher of its own.
 
     Raises:
-        BadArgument: no parts, what is no pair of a function and a searcher, or one searcher twice.
+        BadArgument: no parts, what is no pair of a function and a searcher, or one searcher twice; and by the first
+            proposal, a searcher that gives budgets.
 
     Example:
         >>> import deep_arch as da
@@ -71,15 +72,12 @@ class Partitioned(Searcher):
             if i not in self._held:
                 if (values := searcher.ask()) is None:
                     return None
+                if (budget := searcher.budget(values)) is not None:
+                    raise _no_budgets(searcher, budget)
                 self._held[i] = values  # kept if a later part has to wait
         together = {address: value for values in self._held.values() for address, value in values.items()}
         self._held = {}
         return complete(self.space, together, self.rng)
-
-    def budget(self, values: Values) -> float | None:
-        """Return what the first part allows that has budgets."""
-        budgets = [searcher.budget(part) for part, (_, searcher) in zip(self._split(values), self.parts, strict=True)]
-        return next((budget for budget in budgets if budget is not None), None)
 
     def _split(self, values: Values) -> list[Values]:
         return [part.replay(values, required=()).values for part in self._spaces]
@@ -105,3 +103,12 @@ class Partitioned(Searcher):
         for (_, searcher), inner in zip(self.parts, state["parts"], strict=True):
             searcher.load_state_dict(inner)
         self._held = {i: self.parts[i][1].decode(text) for i, text in state["held"]}
+
+
+def _no_budgets(searcher: Searcher, budget: float) -> BadArgument:
+    name = type(searcher).__name__
+    return BadArgument(
+        "Partitioned: expected parts without budgets; a larger one is for the same architecture, of which the other "
+        f"parts would propose another.\n  Got {budget!r} from {name}.\n"
+        f"  Search the whole space with {name}, or this part alone in space.where(...)."
+    )

@@ -131,10 +131,12 @@ class ProximalPolicy(Searcher):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with a policy and what waits for it."""
         super().load_state_dict(state)
+        self.policy = Policy(self.space)
         self.policy.load_state_dict(state["policy"], self.decode)
+        self._out.clear()
         for text, logs in state["out"]:
             self._remember(self.decode(text), logs)
-        self._told.extend(_Told(self.decode(text), score, logs) for text, score, logs in state["told"])
+        self._told = [_Told(self.decode(text), score, logs) for text, score, logs in state["told"]]
 
 
 def surrogate_slope(log_ratio: float, advantage: float, clip: float) -> float:
@@ -146,6 +148,8 @@ def surrogate_slope(log_ratio: float, advantage: float, clip: float) -> float:
 
 def normalised(scores: list[float]) -> list[float]:
     """Return scores less their mean, over their standard deviation; all 0 where they are equal."""
-    mean = sum(scores) / len(scores)
-    deviation = math.sqrt(sum([(score - mean) ** 2 for score in scores]) / len(scores))
+    if min(scores) == max(scores):  # of which the mean may differ by rounding
+        return [0.0] * len(scores)
+    mean = math.fsum(scores) / len(scores)
+    deviation = math.sqrt(math.fsum([(score - mean) ** 2 for score in scores]) / len(scores))
     return [(score - mean) / deviation if deviation else 0.0 for score in scores]

@@ -76,4 +76,5 @@ class RegularizedEvolution(Searcher):
         """Go on with a population."""
         super().load_state_dict(state)
         self._n_drawn = state["n_drawn"]
+        self._members.clear()
         self._members.extend((self.decode(text), score) for text, score in state["members"])

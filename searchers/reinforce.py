@@ -86,6 +86,7 @@ class Reinforce(Searcher):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with a policy."""
         super().load_state_dict(state)
+        self.policy = Policy(self.space)
         self.policy.load_state_dict(state["policy"], self.decode)
         for average, numbers in zip((self._baseline, self._square), state["averages"], strict=True):
             average.total, average.weight = numbers

@@ -200,10 +200,16 @@ class SurrogateSearch(Searcher):
         if trial.state == "skipped":
             self._forget(len(self._results) - 1)
         elif len(self._results) > MOST_RESULTS:
-            from deep_arch.searchers.acquisition import best
+            self._forget(self._least_telling())
 
-            kept = set(best(self._scores(), MOST_RESULTS // 2))
-            self._forget(next(i for i in range(len(self._results)) if i not in kept))
+    def _least_telling(self) -> int:
+        """Return the place of the oldest result that is not among the best."""
+        from deep_arch.searchers.acquisition import best
+
+        if not any(result.scores for result in self._results):
+            return 0
+        kept = set(best(self._scores(), MOST_RESULTS // 2)[: MOST_RESULTS // 2])
+        return next(i for i in range(len(self._results)) if i not in kept)
 
     def _forget(self, place: int) -> None:
         result = self._results.pop(place)

@@ -241,6 +241,13 @@ def test_importance_is_the_total_sobol_index() -> None:
     assert both["a"] == pytest.approx(1, abs=0.1) and both["b"] == pytest.approx(1, abs=0.1) and both["c"] < 0.05
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e300])
+def test_importance_is_of_scores_of_any_size(scale: float) -> None:
+    found = importances(two_numbers, lambda values: scale * (2 * values["a"] + values["b"]), n=100)
+    as_usual = importances(two_numbers, lambda values: 2 * values["a"] + values["b"], n=100)
+    assert found == pytest.approx(as_usual, abs=0.01)  # the forest breaks ties by rounding
+
+
 @da.space
 def branches(x: Any) -> Any:
     """Have a rate only in one branch, and one unrelated number."""

@@ -68,3 +68,7 @@ def test_hypervolume_is_the_number_of_dominated_cells(objectives: int, n: int) -
 def test_only_what_is_better_than_the_reference_everywhere_has_volume() -> None:
     assert hypervolume([(2, 0), (0, 2)], reference=(0, 0)) == 0
     assert hypervolume([(2, 0), (1, 2)], reference=(-1, -1)) == 3 * 1 + 2 * 3 - 2 * 1
+
+
+def test_hypervolume_of_huge_points_is_no_error() -> None:
+    assert hypervolume([(1e300, 1e8), (1e200, 1e108), (1e8, 1e300)], (0, 0)) == math.inf

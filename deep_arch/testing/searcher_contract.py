@@ -190,7 +190,8 @@ class SearcherContract(ABC):
 
     def second_half(self, name: str, state: str) -> list[str]:
         """Return the proposals of a new searcher that continues from a state."""
-        resumed = self.started(name, seed=1)  # the state has to bring its own randomness
+        resumed = self.started(name, seed=1)  # the state has to bring its own randomness, and to replace what was
+        self.history(resumed, SPACES[name], self.n_trials - 3)
         resumed.load_state_dict(json.loads(state))
         return self.history(resumed, SPACES[name], self.n_trials // 2 + 1)
 

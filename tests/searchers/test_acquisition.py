@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
@@ -56,6 +57,17 @@ def test_random_weightings_prefer_several_places_of_the_front() -> None:
     rng = random.Random(0)
     winners = {int(scalarised(scores, rng).argmax()) for _ in range(200)}
     assert winners == {0, 1, 2}
+
+
+def test_a_weighting_is_the_augmented_distance_from_the_best() -> None:
+    scores = np.array([[0.0, 30.0], [2.0, 10.0], [1.0, 20.0]])
+    rng = random.Random(3)
+    weights = [-math.log(1 - rng.random()) for _ in range(2)]
+    a, b = (weight / sum(weights) for weight in weights)
+    expected = [-(a + 0.05 * a), -(b + 0.05 * b), -(max(a, b) / 2 + 0.05 * (a + b) / 2)]
+    assert scalarised(scores, random.Random(3))[:, 0] == pytest.approx(expected)
+    assert scalarised(scores * 1e306, random.Random(3))[:, 0] == pytest.approx(expected)
+    assert not scalarised(np.full((3, 2), 7.0), random.Random(3)).any()
 
 
 def test_what_is_out_counts_as_middling() -> None:

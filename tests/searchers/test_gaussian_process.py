@@ -106,3 +106,12 @@ def test_what_was_learned_is_kept_until_there_are_enough_more_results() -> None:
         return model.state_dict()["thetas"]
 
     assert learned(20) == learned(25) != learned(26)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-15, 1.0, 1e300])
+def test_scores_of_any_size_are_standardised(scale: float) -> None:
+    scores = np.array([1.0, 2.0, 4.0, 1.5, 3.0])
+    for of in (ranks, numbers):
+        assert of(scores * scale) == pytest.approx(of(scores), abs=1e-9)
+        assert of(scores * scale).std() == pytest.approx(1)
+    assert not numbers(np.full(5, scale)).any()

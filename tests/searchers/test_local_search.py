@@ -97,3 +97,43 @@ def test_finds_more_than_random_search() -> None:
 def test_an_unknown_move_is_refused() -> None:
     with pytest.raises(BadArgument, match=r"LocalSearch: move is 'first' or 'best'(.|\n)*Got 'worst'"):
         LocalSearch("worst")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("n_out", [1, 2, 4, 8])
+def test_a_hill_is_left_at_its_top_however_many_are_out(n_out: int) -> None:
+    # Ten hills of 20 numbers each, with steps of one: what is asked after a top stands on the hill of a new start.
+    hills = da.space(lambda x: ops.Dense(units=da.integer(0, 199))(x))
+
+    def height(units: int) -> float:
+        return -abs(units % 20 - 10)
+
+    searcher = LocalSearch()
+    searcher.start(hills, random.Random(0))
+    out: list[Values] = []
+    tops: set[int] = set()
+    for number in range(600):
+        out.append(searcher.ask() or {})
+        if len(out) == n_out:
+            values = out.pop(0)
+            tops.update([values["dense.units"]] if values["dense.units"] % 20 == 10 else [])
+            searcher.tell(FinishedTrial(number, values, (height(values["dense.units"]),)))
+    assert len(tops) >= 8
+
+
+def test_a_late_neighbour_is_heard_only_above_its_top() -> None:
+    line = da.space(lambda x: ops.Dense(units=da.integer(0, 100, name="n"))(x))
+
+    def told(late: float) -> Values | None:
+        searcher = LocalSearch()
+        searcher.start(line, random.Random(0))
+        top = searcher.ask() or {}
+        searcher.tell(FinishedTrial(0, top, (5.0,)))
+        neighbours = [searcher.ask() or {} for _ in range(2)]
+        start = searcher.ask() or {}
+        assert {abs(n["n"] - top["n"]) for n in neighbours} == {1} and abs(start["n"] - top["n"]) > 1
+        searcher.tell(FinishedTrial(1, start, (1.0,)))
+        searcher.tell(FinishedTrial(2, neighbours[0], (late,)))
+        asked = searcher.ask() or {}
+        return start if abs(asked["n"] - start["n"]) == 1 else neighbours[0]
+
+    assert told(4.0) == told(5.0) != told(6.0)

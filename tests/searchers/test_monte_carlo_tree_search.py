@@ -167,8 +167,9 @@ def test_a_state_brings_what_is_out_and_does_not_change_any_more() -> None:
     assert json.dumps(state) == text
 
 
-def test_everything_is_proposed_before_anything_is_walked_to_again() -> None:
-    three = configured(a=da.boolean, b=da.boolean, c=da.boolean)
+@pytest.mark.parametrize("further", [{}, {"only": lambda: da.choice(["one"])}])
+def test_everything_is_proposed_before_anything_is_walked_to_again(further: Any) -> None:
+    three = configured(a=da.boolean, b=da.boolean, c=da.boolean, **further)
     searcher = started(three)
     proposed = run(searcher, 14, lambda values: 4.0 * values["a"] + values["c"])
     assert len(tree(searcher)) == 15 and tree(searcher)[0][1] == [-1, -1]

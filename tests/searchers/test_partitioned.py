@@ -11,7 +11,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.architecture import ChoicePoint
 from deep_arch.errors import BadArgument
-from deep_arch.searchers import LocalSearch, Partitioned, RandomSearch, RegularizedEvolution
+from deep_arch.searchers import Hyperband, LocalSearch, Partitioned, RandomSearch, RegularizedEvolution
 from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 
@@ -113,3 +113,9 @@ def test_a_part_that_is_over_ends_the_search() -> None:
 def test_what_are_no_parts_is_refused(parts: Any) -> None:
     with pytest.raises(BadArgument, match=r"Partitioned: expected pairs of a predicate and a searcher of its own"):
         Partitioned(parts)
+
+
+def test_a_part_with_budgets_is_refused() -> None:
+    searcher = Partitioned([(is_width, Hyperband()), (lambda p: not is_width(p), RandomSearch())])
+    with pytest.raises(BadArgument, match=r"expected parts without budgets(.|\n)*from Hyperband"):
+        next(da.search(two_parts, searcher, trials=10, seed=0))

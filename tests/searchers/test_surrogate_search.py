@@ -9,7 +9,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
 from deep_arch.pareto import hypervolume
-from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.searcher import FinalState, FinishedTrial, Searcher, Values
 from deep_arch.searchers import RandomSearch, SurrogateSearch, surrogate_search
 from deep_arch.testing.searcher_contract import SearcherContract
 
@@ -125,6 +125,18 @@ def test_learns_from_a_bounded_number_of_results(monkeypatch: pytest.MonkeyPatch
     assert len(state["results"]) == 20 and len(state["forgotten"]) == 40
     assert max(told) in [scores[0] for _, scores in state["results"]]
     assert max(told[-10:]) in [scores[0] for _, scores in state["results"]]
+
+
+@pytest.mark.parametrize("outcome", [(), (1.0,), "different", "front"])
+def test_forgets_also_where_no_result_is_better_than_another(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surrogate_search, "MOST_RESULTS", 20)
+    searcher = SurrogateSearch(initial=40, candidates=5, pool=5)
+    searcher.start(chain, random.Random(0))
+    for number in range(42):
+        scores = {"different": (float(number),), "front": (float(number), -float(number))}.get(outcome, outcome)
+        state: FinalState = "complete" if scores else "failed"
+        searcher.tell(FinishedTrial(number, searcher.ask(), scores, state=state))
+    assert len(searcher.state_dict()["results"]) == 20
 
 
 def test_fronts_of_two_objectives_are_wider_than_random_ones() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -9,14 +9,19 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, ValueOutsideDomain
-from deep_arch.searcher import FinishedTrial
-from deep_arch.searchers import RandomSearch, RegularizedEvolution, WarmStart
+from deep_arch.searcher import FinishedTrial, Searcher
+from deep_arch.searchers import (
+    EarlyStopping,
+    MonteCarloTreeSearch,
+    ProximalPolicy,
+    RandomSearch,
+    RegularizedEvolution,
+    SurrogateSearch,
+    WarmStart,
+    median_rule,
+)
 from deep_arch.testing.searcher_contract import SearcherContract
-
-
-class TestWarmStart(SearcherContract):
-    def make(self) -> WarmStart:
-        return WarmStart(RegularizedEvolution(population=5, sample=2))
+from deep_arch.testing.searcher_spaces import SPACES
 
 
 @da.space
@@ -30,6 +35,29 @@ def earlier(direction: Any = "maximize") -> da.Search:
         distance = abs(trial.values["dense.units"] - 420)
         trial.tell(distance if direction == "minimize" else -distance)
     return search
+
+
+KNOWN = [
+    FinishedTrial(n, SPACES["conditional"].sample(n).values, (float(n),), {0: n / 2, 1: float(n)}) for n in range(8)
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*earlier trials:deep_arch.SearchWarning")
+class TestWarmStart(SearcherContract):
+    """With earlier trials of one of the contract's spaces, which are no architectures of the others."""
+
+    def make(self) -> WarmStart:
+        return WarmStart(RegularizedEvolution(population=5, sample=2), KNOWN)
+
+
+class TestOfPolicy(TestWarmStart):
+    def make(self) -> WarmStart:
+        return WarmStart(ProximalPolicy(batch=5), KNOWN)
+
+
+class TestOfTree(TestWarmStart):
+    def make(self) -> WarmStart:
+        return WarmStart(MonteCarloTreeSearch(), KNOWN)
 
 
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
@@ -82,3 +110,23 @@ def test_wrong_arguments_are_refused() -> None:
         WarmStart(RandomSearch(), [3])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueOutsideDomain, match=r"dense.units: 0 is not"):
         WarmStart(RandomSearch(), first=[{"dense.units": 0}]).start(line, random.Random(0))
+
+
+@pytest.mark.parametrize("make", [MonteCarloTreeSearch, SurrogateSearch, lambda: RegularizedEvolution(population=20)])
+def test_what_is_known_leads_to_what_is_good(make: Callable[[], Searcher]) -> None:
+    def mean_distance(trials: Sequence[FinishedTrial]) -> float:
+        search = da.search(line, WarmStart(make(), trials), trials=20, seed=1)
+        for trial in search:
+            trial.tell(-abs(trial.values["dense.units"] - 420))
+        return -sum(trial.score or 0.0 for trial in search.trials) / 20
+
+    assert mean_distance(earlier().results) < mean_distance(()) / 2
+
+
+def test_earlier_curves_are_told_apart() -> None:
+    curves = [FinishedTrial(n, {"dense.units": n + 1}, (1.0,), {0: 1.0}) for n in range(6)]
+    search = da.search(line, WarmStart(EarlyStopping(RandomSearch(), median_rule()), curves), trials=1, seed=0)
+    trial = next(search)
+    trial.report(0.5, step=0)
+    assert trial.should_stop()
+    trial.skip()
