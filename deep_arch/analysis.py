@@ -72,6 +72,7 @@ def regret(trials: Trials, optimum: float, directions: Directions = None) -> Dat
     Raises:
         BadArgument: there are several objectives, or no such directions.
     """
+    _check_numbers("regret", [optimum])
     listed, best, direction = _best("regret", trials, directions)
     (highest,) = upward([optimum], [direction])
     return _table(listed, {"regret": [highest - score for score in best]})
@@ -118,6 +119,7 @@ def hypervolume(trials: Trials, reference: Sequence[float], directions: Directio
         expected = f"a reference with a score for each of the {len(turned)} objectives"
         mend = f"Write the worst score that counts, for each of {', '.join(turned)}."
         raise wrong_kind("hypervolume", expected, reference, mend)
+    _check_numbers("hypervolume", reference)
     corner, front, volumes = upward(reference, turned), list[pareto.Point](), [0.0]
     for point in points:
         if not point or point in front or any(pareto.dominates(other, point) for other in front):
@@ -145,9 +147,11 @@ def compare(
         BadArgument: a searcher without runs, or whatever the measure raises.
     """
     tables: dict[str, Any] = {}
+    mend = "Write compare({'random': [search_0, search_1], 'evolution': [search_2, search_3]})."
+    if not isinstance(searches, Mapping) or not searches:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_kind("compare", "a mapping from the names of searchers to their searches", searches, mend)
     for name, runs in searches.items():
         if not isinstance(runs, Sequence) or not runs:  # pyright: ignore[reportUnnecessaryIsInstance]
-            mend = "Write compare({'random': [search_0, search_1], 'evolution': [search_2, search_3]})."
             raise wrong_kind("compare", f"a list of searches for {name!r}", runs, mend)
         tables[name] = _over_runs([measure(run) for run in runs])
     return cast("DataFrame", imported("pandas").concat(tables, names=["searcher", "trial"]))
@@ -222,6 +226,12 @@ def _listed(where: str, trials: Trials) -> list[Trial]:
     if wrong:
         raise wrong_kind(where, "a search, or a sequence of trials", wrong[0], "Pass what da.search returned.")
     return listed
+
+
+def _check_numbers(where: str, scores: Sequence[Any]) -> None:
+    for score in scores:
+        if isinstance(score, str) or not hasattr(score, "__float__"):
+            raise wrong_kind(where, "a number", score, "Write it in the units of the scores.")
 
 
 def _table(trials: list[Trial], data: Any, **options: Any) -> DataFrame:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from deep_arch.errors import BadArgument
+from deep_arch.trial import SearchWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +28,23 @@ class Directories:
 
     def __init__(self, root: str | os.PathLike[str] | None) -> None:
         self._root = None if root is None else _unused(root)
+        self._is_temporary = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._is_temporary:
+            warnings.warn(
+                "search: what trials keep in their temporary folders does not go with the search that is pickled.\n"
+                f"  Got a search whose trials have folders in {self._root}.\n"
+                "  Give it a folder that stays: da.search(..., directory='runs').",
+                SearchWarning,
+                stacklevel=2,
+            )
+        return {"_root": None if self._is_temporary else self._root, "_is_temporary": False}
 
     def folder(self, number: int) -> Path:
         """Return the folder that the trial of this number began, which exists."""
         if self._root is None:
-            self._root = _temporary(self)
+            self._root, self._is_temporary = _temporary(self), True
         path = self._root / f"{_PREFIX}{number}"
         path.mkdir(parents=True, exist_ok=True)
         return path

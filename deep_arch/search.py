@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from os import PathLike
@@ -63,7 +64,10 @@ class Search(Iterator[Trial]):
         self._directories = Directories(directory)
         self._waiting: dict[int, list[Values]] = {}  # duplicates of trials that are still out
         self._seen: set[bytes] = set()
-        searcher.start(space, seed if isinstance(seed, random.Random) else random.Random(seed))
+        self._rng = seed if isinstance(seed, random.Random) else random.Random(seed)
+        self._lock = threading.RLock()
+        _check_objectives(searcher, self.directions)
+        searcher.start(space, self._rng)
 
     # --- giving out ----------------------------------------------------------------------------------------------
 
@@ -83,18 +87,25 @@ class Search(Iterator[Trial]):
     def ask(self) -> Trial | None:
         """Return the next trial, also while others are out, or None where there is none: `ending` says why.
 
-        None is for good if no trial is out; otherwise more may follow once results are told.
+        None is for good if no trial is out; otherwise more may follow once results are told. Several threads may ask
+        and end trials at once.
 
         Raises:
             DeepArchError: the searcher proposed what is no architecture of the space.
+            TrialError: another search has started the same searcher since.
         """
+        with self._lock:
+            self._check_searcher()
+            return self._next_trial()
+
+    def _next_trial(self) -> Trial | None:
         if len(self._trials) >= self._n_trials:
             self.ending = f"all {self._n_trials} trials were given out"
             return None
         for in_a_row in range(MAX_DUPLICATES):
             values = self.searcher.ask()
             if values is None:
-                self.ending = "the searcher had nothing left to propose"
+                self.ending = None if self._running else "the searcher had nothing left to propose"
                 return None
             architecture, budget = self.space.at(values), self.searcher.budget(values)
             if self._gives_duplicates:
@@ -109,8 +120,16 @@ class Search(Iterator[Trial]):
                 return None
         if not self._running:
             self._warn_of_duplicates()
-        self.ending = f"{MAX_DUPLICATES} proposals in a row were duplicates"
+            self.ending = f"{MAX_DUPLICATES} proposals in a row were duplicates"
         return None
+
+    def _check_searcher(self) -> None:
+        if getattr(self.searcher, "rng", self._rng) is not self._rng:
+            name = type(self.searcher).__name__
+            raise TrialError(
+                f"search of {self.space.name}: another search has started its searcher since, which forgot this one.\n"
+                f"  Got one {name} in both.\n  Give each search a searcher of its own: {name}()."
+            )
 
     def _give(self, architecture: Architecture, budget: float | None) -> Trial:
         # By values, since another architecture that computes the same may name its weights differently.
@@ -124,7 +143,8 @@ class Search(Iterator[Trial]):
 
     def folder(self, number: int) -> Path:
         """Return the folder that the trial of this number began; called by the trial."""
-        return self._directories.folder(number)
+        with self._lock:
+            return self._directories.folder(number)
 
     # --- duplicates ----------------------------------------------------------------------------------------------
 
@@ -155,7 +175,7 @@ class Search(Iterator[Trial]):
             f"{MAX_DUPLICATES} proposals in a row were duplicates.\n"
             "  Ask for fewer trials, enlarge the space, or pass duplicates='give' to evaluate duplicates again.",
             SearchWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
     # --- results -------------------------------------------------------------------------------------------------
@@ -167,13 +187,16 @@ class Search(Iterator[Trial]):
 
     def finished(self, trial: Trial) -> None:
         """Take the result of a trial, and tell the searcher; called by the trial."""
-        del self._running[trial.number]
-        for values in (trial.values, *self._waiting.pop(trial.number, ())):
-            self.searcher.tell(self._as_told(trial, values))
+        with self._lock:
+            self._check_searcher()
+            del self._running[trial.number]
+            for values in (trial.values, *self._waiting.pop(trial.number, ())):
+                self.searcher.tell(self._as_told(trial, values))
 
     def advises_stop(self, trial: Trial) -> bool:
         """Return whether the searcher would stop the trial early; called by the trial."""
-        return self.searcher.should_stop(trial.number, trial.values, self._upward(trial.intermediate))
+        with self._lock:
+            return self.searcher.should_stop(trial.number, trial.values, self._upward(trial.intermediate))
 
     def _as_told(self, trial: Trial, values: Values) -> FinishedTrial:
         assert trial.state != "running", "only results are told"
@@ -231,6 +254,12 @@ class Search(Iterator[Trial]):
             )
         return complete
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.RLock())
+
     def __repr__(self) -> str:
         ending = f", ended: {self.ending}" if self.ending else ""
         return f"<search of {self.space.name}: {len(self._trials)} of {self._n_trials} trials{ending}>"
@@ -258,13 +287,25 @@ def listed_directions(given: Any) -> tuple[Direction, ...]:
     Raises:
         BadArgument: what is neither a direction nor a sequence of some.
     """
-    directions: tuple[Any, ...] = (given,) if isinstance(given, str) else tuple(given)
+    directions: tuple[Any, ...] = (given,) if isinstance(given, str) or not hasattr(given, "__iter__") else tuple(given)
     if not directions or any(d not in ("maximize", "minimize") for d in directions):
         raise BadArgument(
             "search: directions is 'maximize', 'minimize', or a sequence of these for several objectives.\n"
             f"  Got {given!r}.\n  Write directions='minimize' for a loss."
         )
     return directions
+
+
+def _check_objectives(searcher: Searcher, directions: tuple[Direction, ...]) -> None:
+    n = searcher.n_objectives
+    if n is not None and n != len(directions):
+        name = type(searcher).__name__
+        raise BadArgument(
+            f"search: {name} learns from {n} score{'s' if n > 1 else ''} of a trial.\n"
+            f"  Got directions={directions!r}.\n"
+            "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell one "
+            "number made of them."
+        )
 
 
 def _check_kinds(space: Any, searcher: Any, trials: Any, seed: Any, duplicates: Any) -> None:
@@ -316,8 +357,13 @@ def search(
             it; a trial with the values of the latest complete one and a larger budget continues in its folder. It
             must not hold such folders yet. None for a temporary one, removed with the search.
 
+    A search can be pickled between its trials, with all that they and the searcher know, and goes on from there in
+    another process as if nothing had happened, in the same directory. A trial that was running then is still to be
+    ended: `trial.fail("interrupted")`.
+
     Raises:
-        BadArgument: an argument of the wrong kind, or a directory that holds the trials of another search.
+        BadArgument: an argument of the wrong kind, a directory that holds the trials of another search, or several
+            directions with a searcher that learns from one score.
         TrialError: by the next step, where a trial was left without a result.
 
     Example:

@@ -109,6 +109,9 @@ class Searcher(ABC):
     space: SearchSpace
     rng: random.Random
 
+    n_objectives: int | None = None
+    """From how many scores of a trial it learns; None for any number."""
+
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Begin a search of `space`; whoever overrides this calls `super().start(space, rng)` first.
 
@@ -182,10 +185,11 @@ class Searcher(ABC):
         """Return all that `load_state_dict` needs to continue exactly, as JSON can hold it.
 
         A searcher with a state of its own returns `{**super().state_dict(), ...}`. It writes values with `encode` and
-        reads them with `decode`, since an option may be anything, such as a class.
+        reads them with `decode`, since an option may be anything, such as a class; a value alone it writes with
+        `point.domain.encode` and reads with `point.domain.decode`.
         """
         version, internal, gauss = self.rng.getstate()
-        return {"of": type(self).__name__, "rng": [version, list(internal), gauss]}
+        return {"of": type(self).__name__, "space": self.space.name, "rng": [version, list(internal), gauss]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was taken; called after `start` with the same space.
@@ -194,10 +198,10 @@ class Searcher(ABC):
             BadArgument: what is no state of such a searcher.
         """
         name, of = type(self).__name__, state.get("of") if isinstance(state, Mapping) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-        if of != name:
+        if of != name or state.get("space") != self.space.name:
+            got = f"that of a {of} on {state.get('space')}" if of else f"{str(state)[:60]} ({type(state).__name__})"
             raise BadArgument(
-                f"{name}: expected the state of a {name}.\n"
-                f"  Got {f'that of a {of}' if of else f'{str(state)[:60]} ({type(state).__name__})'}.\n"
+                f"{name}: expected the state of a {name} on {self.space.name}.\n  Got {got}.\n"
                 "  Load what `state_dict` of a searcher with the same arguments returned, after `start`."
             )
         version, internal, gauss = state["rng"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import operator
 import traceback
 import warnings
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsIndex
 
 from deep_arch.architecture import Architecture
 from deep_arch.errors import TrialError
@@ -151,7 +152,7 @@ class Trial:
             self.scores = tuple(numbers)
             self._finish("complete")
 
-    def report(self, score: Any, step: int) -> None:
+    def report(self, score: Any, step: SupportsIndex) -> None:
         """Record a score on the way, for the record and for searchers that stop trials early.
 
         With several objectives it is a score of the first. A later report for the same step replaces the earlier
@@ -161,7 +162,7 @@ class Trial:
             TrialError: the trial has ended, or `step` is no int of at least 0.
         """
         self._check_running("report")
-        if type(step) is not int or step < 0:
+        if isinstance(step, bool) or not hasattr(step, "__index__") or operator.index(step) < 0:
             raise TrialError(
                 f"trial {self.number}: a step is an int of at least 0, such as an epoch.\n"
                 f"  Got {step!r} ({type(step).__name__}).\n  Write trial.report(score, step=epoch)."
@@ -171,7 +172,7 @@ class Trial:
         if number is None:
             self._warn(score, f"The report for step {step} is left out.")
         else:
-            self.intermediate[step] = number
+            self.intermediate[operator.index(step)] = number
 
     def should_stop(self) -> bool:
         """Return whether the searcher would stop here; the trial then still needs `tell`, `skip` or `fail`.
@@ -198,7 +199,7 @@ class Trial:
             TrialError: the trial has ended before.
         """
         self._check_running("fail")
-        self.error = error if isinstance(error, str) else "".join(traceback.format_exception(error))
+        self.error = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else str(error)
         self._finish("failed")
 
     def __enter__(self) -> Trial:

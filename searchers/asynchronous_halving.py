@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.searchers.checks import check_function
 from deep_arch.searchers.rungs import Draw, Rung, draw_at_random, rung_budgets
 from deep_arch.space import SearchSpace
 
@@ -42,11 +43,14 @@ class AsynchronousHalving(Searcher):
         tuning (MLSys 2020), algorithm 2.
     """
 
+    n_objectives: int | None = 1
+
     def __init__(
         self, min_budget: float = 1, max_budget: float = 81, eta: int = 3, draw: Draw = draw_at_random
     ) -> None:
         self.budgets: Final = rung_budgets(self, min_budget, max_budget, eta)
         self.eta: Final = eta
+        check_function(self, draw=draw)
         self.draw: Final = draw
 
     def start(self, space: SearchSpace, rng: random.Random) -> None:

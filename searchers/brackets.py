@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.searchers.checks import check_function
 from deep_arch.searchers.rungs import Draw, Rung, rung_budgets
 from deep_arch.space import SearchSpace
 
@@ -27,9 +28,12 @@ class BracketSearcher(Searcher):
         draw: makes new configurations.
     """
 
+    n_objectives: int | None = 1
+
     def __init__(self, min_budget: float, max_budget: float, eta: int, draw: Draw) -> None:
         self.budgets: Final = rung_budgets(self, min_budget, max_budget, eta)
         self.eta: Final = eta
+        check_function(self, draw=draw)
         self.draw: Final = draw
 
     @abstractmethod

@@ -64,7 +64,8 @@ class EarlyStopping(Wrapper):
 
     def __init__(self, searcher: Searcher, rule: Rule) -> None:
         super().__init__(searcher)
-        if not callable(rule):
+        makers: tuple[Any, ...] = (median_rule, halving_rule)
+        if not callable(rule) or rule in makers:
             raise wrong_kind("EarlyStopping", "a rule", rule, "Write EarlyStopping(searcher, median_rule()).")
         self.rule = rule
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_function, check_number
 from deep_arch.searchers.decisions import identity
-from deep_arch.searchers.mutation import Crossover, Mutation
+from deep_arch.searchers.mutation import Crossover, Mutation, applied
 from deep_arch.space import SearchSpace
 
 _ATTEMPTS: Final = 10
@@ -73,8 +73,8 @@ class GenerationalSearcher(Searcher):
     def _breed(self, parents: list[Member]) -> Values:
         child = self._select(parents)
         if self.rng.random() < self.crossover_rate:
-            child = self.crossover(self.space, child, self._select(parents), self.rng)
-        return self.mutation(self.space, child, self.rng)
+            child = applied(self.crossover, self.space, child, self._select(parents), self.rng)
+        return applied(self.mutation, self.space, child, self.rng)
 
     def _select(self, parents: list[Member]) -> Values:
         """Return the best of some that are drawn with replacement; the best stand first."""

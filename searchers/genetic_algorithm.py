@@ -46,6 +46,8 @@ class GeneticAlgorithm(GenerationalSearcher):
         schemes used in genetic algorithms (1991), for the tournament.
     """
 
+    n_objectives: int | None = 1
+
     def __init__(
         self,
         population: int = 30,

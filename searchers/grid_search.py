@@ -8,7 +8,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from deep_arch.errors import DeepArchError
+from deep_arch.errors import DeepArchError, wrong_kind
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_option
 from deep_arch.space import SearchSpace
@@ -93,11 +93,19 @@ class GridSearch(Searcher):
 
     def state_dict(self) -> dict[str, Any]:
         """Return how far the search is."""
-        return {**super().state_dict(), "next": self._next, "depth": self._depth, "keys": self._keys}
+        grid = [self.order, self.levels]
+        return {**super().state_dict(), "next": self._next, "depth": self._depth, "keys": self._keys, "grid": grid}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with the architecture after the last."""
+        """Go on with the architecture after the last.
+
+        Raises:
+            BadArgument: what is no state of such a searcher.
+        """
         super().load_state_dict(state)
+        if state["grid"] != [self.order, self.levels]:
+            mend = "Make the searcher as that one was, so that each architecture comes once."
+            raise wrong_kind("GridSearch", f"the state of {[self.order, self.levels]}", state["grid"], mend)
         self._next, self._keys = state["next"], state["keys"]
         self._go_to(state["depth"])
 

@@ -44,6 +44,8 @@ class LocalSearch(Searcher):
         White, Nolen and Savani, Exploring the loss landscape in neural architecture search (UAI 2021), algorithm 1.
     """
 
+    n_objectives: int | None = 1
+
     def __init__(self, move: Literal["first", "best"] = "first", restarts: bool = True) -> None:
         check_option(self, "move", move, ("first", "best"))
         check_option(self, "restarts", restarts, (True, False))

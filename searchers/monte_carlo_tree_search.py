@@ -82,6 +82,8 @@ class MonteCarloTreeSearch(Searcher):
         Auer, Cesa-Bianchi and Fischer, Finite-time analysis of the multiarmed bandit problem (2002), UCB1.
     """
 
+    n_objectives: int | None = 1
+
     def __init__(self, exploration: float = 0.4, branches: int = 5) -> None:
         check_number(self, low=0, exploration=exploration)
         check_count(self, least=2, branches=branches)

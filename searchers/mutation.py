@@ -2,7 +2,7 @@
 
 They work by address, on conditional and recursive spaces too: what stays valid is kept, what is newly reached is
 drawn, so whatever an operator asks for, an architecture of the space comes out. An operator is a function; write
-another and pass it to a searcher.
+another, which returns all values of an architecture as `space.complete` makes them, and pass it to a searcher.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from deep_arch.domains import Choice, Domain, Numeric
-from deep_arch.errors import TooDeep
+from deep_arch.errors import TooDeep, wrong_kind
 from deep_arch.searcher import Values
 from deep_arch.space import SearchSpace
 
@@ -24,6 +24,20 @@ _ATTEMPTS: Final = 10
 
 _STEP: Final = 0.1
 """The standard deviation of a step between numbers, as a share of the domain's scale: as far as `Domain.neighbours`."""
+
+
+def applied(operator: Callable[..., Values], *arguments: Any) -> Values:
+    """Return what a mutation or crossover makes of a space, values and a generator.
+
+    Raises:
+        BadArgument: it returned no values.
+    """
+    made = operator(*arguments)
+    if not isinstance(made, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        name = getattr(operator, "__name__", repr(operator))
+        mend = "Let it return a mapping, as `space.complete({**values, address: value}, rng).values` is."
+        raise wrong_kind(name, "an operator to return values by address", made, mend)
+    return made
 
 
 def complete(space: SearchSpace, values: Mapping[str, Any], rng: random.Random) -> Values:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import inspect
 import logging
 import pickle
 import warnings
@@ -26,6 +27,9 @@ _STATES: Final = {"complete": "COMPLETE", "failed": "FAIL", "skipped": "PRUNED"}
 
 class OptunaSearcher(Searcher):
     """Let a sampler of Optuna propose, also in conditional and recursive spaces, and for several objectives.
+
+    A failed trial is told as one with the worst scores so far, since samplers forget what failed in Optuna's sense, and
+    would propose the like again.
 
     Args:
         sampler: of `optuna.samplers`, such as `NSGAIIISampler()`: each search begins with a copy of it, whose random
@@ -59,12 +63,13 @@ class OptunaSearcher(Searcher):
     def __init__(self, sampler: Any = None, objectives: int = 1) -> None:
         require("optuna")
         check_count(self, objectives=objectives)
-        if sampler is not None and not callable(sampler) and not hasattr(sampler, "sample_independent"):
+        if sampler is not None and not _is_sampler(sampler) and not _makes_samplers(sampler):
             raise wrong_kind(
                 "OptunaSearcher", "a sampler of optuna.samplers", sampler, "Write OptunaSearcher(NSGAIIISampler())."
             )
         self.sampler: Final = sampler or _parzen
         self.objectives: Final = objectives
+        self.n_objectives = objectives
 
     def start(self, space: Any, rng: Any) -> None:
         """Begin an empty study in memory, with a sampler seeded from `rng`."""
@@ -72,6 +77,7 @@ class OptunaSearcher(Searcher):
         self._study = _new_study(self.sampler, rng.getrandbits(32), self.objectives)
         self._out: dict[str, list[Any]] = {}  # Optuna's trials by values; a sampler may propose the same again
         self._is_over = False
+        self._worst: tuple[float, ...] | None = None
 
     def ask(self) -> Values | None:
         """Propose what the sampler suggests, or None once it has nothing left."""
@@ -107,7 +113,10 @@ class OptunaSearcher(Searcher):
         if self.objectives == 1:  # Optuna takes no scores on the way to several
             for step, score in trial.intermediate.items():
                 asked.report(score, step)
-        self._end(asked, trial.state, trial.scores or None)
+        if trial.scores:
+            self._worst = tuple(map(min, trial.scores, self._worst or trial.scores))
+        known = trial.state != "failed" or self._worst is None
+        self._end(asked, *((trial.state, trial.scores or None) if known else ("complete", self._worst)))
 
     def _trial_of(self, values: Values) -> Any:
         """Return the trial of Optuna's that proposed these values and is out, or a new one."""
@@ -146,13 +155,26 @@ class OptunaSearcher(Searcher):
                 "OptunaSearcher: a sampler whose search is to be resumed must be possible to pickle.\n"
                 f"  Got {type(error).__name__}: {error}\n  Give it functions that stand at the head of a module."
             ) from error
-        return {**super().state_dict(), "study": base64.b64encode(pickled).decode(), "is_over": self._is_over}
+        own = {"study": base64.b64encode(pickled).decode(), "is_over": self._is_over, "worst": self._worst}
+        return {**super().state_dict(), **own}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with a study."""
         super().load_state_dict(state)
         self._study, self._out = pickle.loads(zlib.decompress(base64.b64decode(state["study"])))
-        self._is_over = state["is_over"]
+        self._is_over, self._worst = state["is_over"], state["worst"] and tuple(state["worst"])
+
+
+def _is_sampler(sampler: Any) -> bool:
+    return hasattr(sampler, "sample_independent") and not isinstance(sampler, type)
+
+
+def _makes_samplers(sampler: Any) -> bool:
+    try:
+        inspect.signature(sampler).bind(seed=0)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _parzen(seed: int) -> Any:
@@ -183,7 +205,11 @@ def _new_study(sampler: Any, seed: int, objectives: int) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        made: Any = sampler(seed=seed) if callable(sampler) else _reseeded(sampler, seed)
+        made: Any = _reseeded(sampler, seed) if _is_sampler(sampler) else sampler(seed=seed)
+    if not _is_sampler(made):
+        raise wrong_kind(
+            "OptunaSearcher", "a sampler from what is called with a seed", made, "Pass a class of optuna.samplers."
+        )
     up, logger = optuna.study.StudyDirection.MAXIMIZE, logging.getLogger("optuna.storages._in_memory")
     logger.addFilter(_nothing)  # else each search, also those in loops, would print a line
     try:

@@ -58,6 +58,9 @@ class Partitioned(Searcher):
                 "RandomSearch())])."
             )
 
+        known = [searcher.n_objectives for searcher in searchers if searcher.n_objectives is not None]
+        self.n_objectives = known[0] if known else None
+
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Begin a search of each part."""
         super().start(space, rng)

@@ -61,6 +61,8 @@ class ProximalPolicy(Searcher):
         Schulman, Wolski, Dhariwal, Radford and Klimov, Proximal policy optimization algorithms (2017), equation 7.
     """
 
+    n_objectives: int | None = 1
+
     def __init__(
         self, batch: int = 10, epochs: int = 4, clip: float = 0.2, learning_rate: float = 0.05, entropy: float = 0.01
     ) -> None:

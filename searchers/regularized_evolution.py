@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_function
-from deep_arch.searchers.mutation import Mutation, mutate_one
+from deep_arch.searchers.mutation import Mutation, applied, mutate_one
 
 
 class RegularizedEvolution(Searcher):
@@ -39,6 +39,8 @@ class RegularizedEvolution(Searcher):
         algorithm 1.
     """
 
+    n_objectives: int | None = 1
+
     def __init__(self, population: int = 50, sample: int = 10, mutation: Mutation = mutate_one) -> None:
         check_count(self, population=population, sample=sample)
         check_function(self, mutation=mutation)
@@ -60,7 +62,7 @@ class RegularizedEvolution(Searcher):
             return self.space.sample(self.rng).values
         competing = [members[int(random() * len(members))] for _ in range(self.sample)]
         parent, _ = max(competing, key=lambda member: member[1])
-        return self.mutation(self.space, parent, self.rng)
+        return applied(self.mutation, self.space, parent, self.rng)
 
     def tell(self, trial: FinishedTrial) -> None:
         """Take a complete trial into the population, and its oldest member out."""

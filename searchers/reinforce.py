@@ -48,6 +48,8 @@ class Reinforce(Searcher):
         Dong, Liu, Musial and Gabrys, NATS-Bench (TPAMI 2021), whose settings are learning_rate=0.01 and entropy=0.
     """
 
+    n_objectives: int | None = 1
+
     def __init__(self, learning_rate: float = 0.05, momentum: float = 0.9, entropy: float = 0.1) -> None:
         check_number(self, 0, learning_rate=learning_rate, entropy=entropy)
         check_number(self, 0.01, 0.999, momentum=momentum)

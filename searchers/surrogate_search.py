@@ -11,7 +11,7 @@ from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_function, check_option
 from deep_arch.searchers.decisions import identity
 from deep_arch.searchers.features import features
-from deep_arch.searchers.mutation import Mutation, mutate_one
+from deep_arch.searchers.mutation import Mutation, applied, mutate_one
 from deep_arch.space import SearchSpace
 
 MOST_RESULTS: Final = 500
@@ -156,8 +156,8 @@ class SurrogateSearch(Searcher):
         def draw() -> Values:
             if self.rng.random() >= _MUTANTS:
                 return self.space.sample(self.rng).values
-            values = self.mutation(self.space, self.rng.choice(parents), self.rng)
-            return self.mutation(self.space, values, self.rng) if self.rng.random() < _FURTHER else values
+            values = applied(self.mutation, self.space, self.rng.choice(parents), self.rng)
+            return applied(self.mutation, self.space, values, self.rng) if self.rng.random() < _FURTHER else values
 
         for _ in range(self.candidates):
             if (found := self._new(draw, 1)) is not None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from deep_arch.architecture import Architecture
 from deep_arch.errors import DeepArchError, wrong_kind
 from deep_arch.search import SearchWarning
 from deep_arch.searcher import FinishedTrial, Searcher, Values
@@ -25,7 +26,8 @@ class WarmStart(Wrapper):
     Args:
         searcher: what proposes.
         trials: earlier results, scores to be maximised: `search.results` of an earlier search.
-        first: values to propose before the searcher is asked, such as those of a known good architecture.
+        first: architectures or their values, to propose before the searcher is asked; what values leave open is
+            drawn. They have no budget.
 
     Raises:
         BadArgument: what is no searcher, or no finished trials.
@@ -45,7 +47,9 @@ class WarmStart(Wrapper):
         {'dense.units': 40}
     """
 
-    def __init__(self, searcher: Searcher, trials: Sequence[FinishedTrial] = (), first: Sequence[Values] = ()) -> None:
+    def __init__(
+        self, searcher: Searcher, trials: Sequence[FinishedTrial] = (), first: Sequence[Values | Architecture] = ()
+    ) -> None:
         super().__init__(searcher)
         if not isinstance(trials, Sequence) or not all(isinstance(trial, FinishedTrial) for trial in trials):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise wrong_kind("WarmStart", "finished trials", trials, "Pass search.results of an earlier search.")
@@ -55,7 +59,7 @@ class WarmStart(Wrapper):
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Tell the earlier trials to the searcher inside."""
         super().start(space, rng)
-        self._first = [space.at(values).values for values in self.first]
+        self._first = [self._completed(values) for values in self.first]
         self._asked_inside = False
         n_told = sum(self._tell_earlier(trial, NO_TRIAL - i) for i, trial in enumerate(self.trials))
         if n_told < len(self.trials):
@@ -66,6 +70,11 @@ class WarmStart(Wrapper):
                 SearchWarning,
                 stacklevel=3,
             )
+
+    def _completed(self, given: Values | Architecture) -> Values:
+        values = given.values if isinstance(given, Architecture) else given
+        self.space.replay(values)  # which refuses what is not of the space
+        return self.space.complete(values, self.rng).values
 
     def _tell_earlier(self, trial: FinishedTrial, number: int) -> bool:
         try:

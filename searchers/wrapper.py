@@ -26,6 +26,7 @@ class Wrapper(Searcher):
         if not isinstance(searcher, Searcher):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise wrong_kind(type(self).__name__, "a searcher to wrap", searcher, "Pass an instance: RandomSearch().")
         self.searcher = searcher
+        self.n_objectives = searcher.n_objectives
 
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Begin a search of the searcher inside."""

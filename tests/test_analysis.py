@@ -311,6 +311,10 @@ def test_importance_of_one_of_several_objectives() -> None:
             lambda: analysis.hypervolume(searched([(1, 2)], ["maximize", "minimize"]), (0,)),
             "hypervolume: expected a reference with a score for each of the 2 objectives.\n  Got (0,) (tuple).",
         ),
+        (lambda: analysis.compare({}), "compare: expected a mapping from the names of searchers"),
+        (lambda: analysis.compare([searched([1])]), "compare: expected a mapping from the names of searchers"),  # type: ignore[arg-type]
+        (lambda: analysis.regret(searched([1]), "1"), "regret: expected a number.\n  Got '1' (str)."),  # type: ignore[arg-type]
+        (lambda: analysis.hypervolume(searched([1]), ["1"]), "hypervolume: expected a number.\n  Got '1' (str)."),  # type: ignore[list-item]
         (lambda: analysis.compare({"a": []}), "compare: expected a list of searches for 'a'.\n  Got [] (list)."),
         (lambda: analysis.compare({"a": searched([1])}), "compare: expected a list of searches for 'a'."),  # type: ignore[dict-item]
         (lambda: analysis.importance(searched([1, None])), "importance: expected at least two complete trials."),

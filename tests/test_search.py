@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import math
+import pickle
 import random
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from deep_arch import ops
 from deep_arch.errors import BadArgument, TrialError, ValueOutsideDomain
 from deep_arch.search import MAX_DUPLICATES, Search
 from deep_arch.searcher import FinishedTrial, Searcher, Values
-from deep_arch.searchers import RandomSearch
+from deep_arch.searchers import RandomSearch, RegularizedEvolution
 from deep_arch.trial import SearchWarning, Trial
 
 UNITS = "dense.units"
@@ -269,6 +271,13 @@ def test_a_report_that_is_no_finite_number_is_left_out() -> None:
     assert (trial.intermediate, trial.state) == ({}, "running")
 
 
+def test_steps_may_be_integers_of_numpy() -> None:
+    trial, _ = one()
+    for step in np.arange(2):
+        trial.report(1, step)
+    assert trial.intermediate == {0: 1, 1: 1} and {type(step) for step in trial.intermediate} == {int}
+
+
 @pytest.mark.parametrize("step", [-1, 0.5, True, None])
 def test_a_step_is_a_count(step: Any) -> None:
     trial, _ = one()
@@ -342,6 +351,74 @@ def test_several_trials_may_be_out_at_once() -> None:
         assert trial is not None
         trial.tell(trial.number)
     assert [told.number for told in searcher.told] == [2, 1, 0]
+
+
+def test_a_search_that_waits_for_results_has_not_ended() -> None:
+    search = da.search(four, Script(units(1)), trials=9)
+    trial = search.ask()
+    assert search.ask() is None and search.ending is None and trial is not None
+    trial.tell(1)
+    assert search.ask() is None and search.ending == "the searcher had nothing left to propose"
+
+
+def test_threads_ask_and_tell_at_once() -> None:
+    told: list[int] = []
+
+    class Checking(RandomSearch):
+        inside = 0
+
+        def ask(self) -> Values | None:
+            Checking.inside += 1
+            values = super().ask()
+            assert Checking.inside == 1, "two threads are in the searcher"
+            Checking.inside -= 1
+            return values
+
+        def tell(self, trial: FinishedTrial) -> None:
+            Checking.inside += 1
+            told.append(trial.number)
+            assert Checking.inside == 1, "two threads are in the searcher"
+            Checking.inside -= 1
+
+    search = da.search(large, Checking(), trials=400, seed=0)
+
+    def work() -> None:
+        while (trial := search.ask()) is not None:
+            trial.report(1, step=0)
+            trial.should_stop()
+            trial.tell(1)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for future in [pool.submit(work) for _ in range(8)]:
+                future.result()
+    finally:
+        sys.setswitchinterval(interval)
+    assert sorted(told) == [trial.number for trial in search.trials] == list(range(400))
+
+
+def test_two_searches_do_not_share_a_searcher() -> None:
+    searcher = RandomSearch()
+    outer = da.search(large, searcher, trials=5, seed=0)
+    trial = next(outer)
+    next(da.search(four, searcher, trials=2, seed=0)).tell(1)
+    for use in (outer.ask, lambda: trial.tell(1)):
+        with pytest.raises(TrialError, match=r"search of large: another search(.|\n)*one RandomSearch in both"):
+            use()
+
+
+def test_a_search_goes_on_from_a_file_as_if_nothing_had_happened() -> None:
+    def history(search: Search) -> list[Any]:
+        for trial in search:
+            trial.tell(trial.values[UNITS])
+        return [(trial.values, trial.scores) for trial in search.trials]
+
+    whole, half = (da.search(large, RegularizedEvolution(5, 2), trials=40, seed=0) for _ in range(2))
+    for _, trial in zip(range(20), half, strict=False):
+        trial.tell(trial.values[UNITS])
+    assert history(pickle.loads(pickle.dumps(half))) == history(whole)
 
 
 def test_a_proposal_outside_the_space_is_an_error() -> None:
@@ -593,7 +670,7 @@ def test_a_wrong_argument_is_refused(arguments: tuple[Any, ...], text: str) -> N
         da.search(*arguments)
 
 
-@pytest.mark.parametrize("directions", ["up", [], ["maximize", "down"]])
+@pytest.mark.parametrize("directions", ["up", [], ["maximize", "down"], 5, None])
 def test_an_unknown_direction_is_refused(directions: Any) -> None:
     with pytest.raises(BadArgument, match=r"directions is 'maximize', 'minimize', or (.|\n)*Got (.|\n)*for a loss"):
         da.search(four, RandomSearch(), 1, directions=directions)

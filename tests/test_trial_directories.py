@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -182,3 +183,27 @@ def test_training_resumes_from_its_checkpoint(tmp_path: Path) -> None:
         assert trial.score == pytest.approx(trial.values[UNITS] * (1 - 0.9 ** (trial.budget or 0)))
     assert any(trial.continues is not None for trial in search.trials)
     assert search.best.budget == 9
+
+
+def test_a_pickled_search_goes_on_in_its_directory(tmp_path: Path) -> None:
+    search = da.search(net, Budgeted((5, 1), (5, 3)), 10, directory=tmp_path / "runs")
+    first = next(search)
+    (first.directory / "checkpoint").write_text("one epoch")
+    first.tell(0)
+    resumed = pickle.loads(pickle.dumps(search))
+    second = next(resumed)
+    assert second.continues == 0 and (second.directory / "checkpoint").read_text() == "one epoch"
+    second.skip()
+
+
+def test_a_pickled_search_warns_of_temporary_directories() -> None:
+    search = da.search(net, Budgeted((5, 1), (5, 3)), 10)
+    pickle.dumps(search)  # none was made yet
+    first = next(search)
+    kept = first.directory
+    first.tell(0)
+    with pytest.warns(da.SearchWarning, match=r"temporary folders(.|\n)*directory='runs'"):
+        resumed = pickle.loads(pickle.dumps(search))
+    second = next(resumed)
+    assert second.directory != kept and second.directory.is_dir()
+    second.skip()

@@ -11,6 +11,7 @@ from typing import Any
 
 from deep_arch.errors import BadArgument
 from deep_arch.extras import missing
+from deep_arch.search import Search
 from deep_arch.visualization import palette
 
 
@@ -31,16 +32,20 @@ class ScoreCurve:
     n_trials: int
 
 
-def score_curve(trials: Iterable[Any], minimize: bool = False) -> ScoreCurve:
+def score_curve(trials: Search | Iterable[Any], minimize: bool | None = None) -> ScoreCurve:
     """Return the scores of trials and the best so far, leaving out trials that have no score.
 
     Args:
-        trials: numbers, or objects with a `score` that is a number or None, in the order in which they ended.
-        minimize: whether the best score is the lowest.
+        trials: a search; or numbers, or objects with a `score` that is a number or None, in the order in which they
+            ended.
+        minimize: whether the best score is the lowest; left out, as the search has it, and otherwise not.
 
     Raises:
         BadArgument: a score is not a single number.
     """
+    if isinstance(trials, Search):
+        minimize = trials.directions[0] == "minimize" if minimize is None else minimize
+        trials = trials.trials
     given = [_score(trial, i) for i, trial in enumerate(trials)]
     positions = [i for i, score in enumerate(given, start=1) if score is not None]
     scores = [score for score in given if score is not None]
@@ -60,20 +65,23 @@ def _score(trial: Any, position: int) -> float | None:
         raise BadArgument(
             f"plot_scores: trial {position}: expected a number, or an object whose score is a number or None.\n"
             f"  Got {score!r} ({type(score).__name__}).\n"
-            "  Of several objectives plot one: plot_scores([trial.score[0] for trial in trials])."
+            "  Of several objectives plot one: plot_scores([trial.scores[0] for trial in search.trials])."
         ) from error
     return None if math.isnan(number) else number
 
 
-def plot_scores(trials: Iterable[Any], path: str | PathLike[str] | None = None, *, minimize: bool = False) -> Any:
+def plot_scores(
+    trials: Search | Iterable[Any], path: str | PathLike[str] | None = None, *, minimize: bool | None = None
+) -> Any:
     """Plot the score of each trial as a dot and the best so far as a line, and return the matplotlib figure.
 
     Nothing global is touched: no figure is opened in pyplot, and no backend is chosen.
 
     Args:
-        trials: numbers, or objects with a `score` that is a number or None, in the order in which they ended.
+        trials: a search; or numbers, or objects with a `score` that is a number or None, in the order in which they
+            ended.
         path: a file to save the plot to, in the format that its ending says.
-        minimize: whether the best score is the lowest.
+        minimize: whether the best score is the lowest; left out, as the search has it, and otherwise not.
 
     Raises:
         BadArgument: a score is not a single number.

@@ -135,7 +135,8 @@ class SearcherContract(ABC):
 
     def test_refuses_a_foreign_state(self) -> None:
         searcher = self.started("constant")
-        for state in ({}, {**searcher.state_dict(), "of": "Another"}):
+        own = searcher.state_dict()
+        for state in ({}, {**own, "of": "Another"}, {**own, "space": "another"}):
             with pytest.raises(BadArgument, match=f"expected the state of a {type(searcher).__name__}"):
                 searcher.load_state_dict(state)
 

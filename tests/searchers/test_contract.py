@@ -16,9 +16,9 @@ import pytest
 import deep_arch as da
 import deep_arch.searchers
 from deep_arch.architecture import ChoicePoint
-from deep_arch.errors import DeepArchError, TrialError
+from deep_arch.errors import BadArgument, DeepArchError, TrialError
 from deep_arch.searcher import FinishedTrial, Searcher, Values
-from deep_arch.searchers import RandomSearch
+from deep_arch.searchers import EarlyStopping, RandomSearch, median_rule
 from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 
@@ -66,11 +66,14 @@ OF_ONE_SCORE = [
 
 @pytest.mark.parametrize("name", OF_ONE_SCORE)
 def test_a_searcher_of_one_score_refuses_several(name: str) -> None:
-    searcher = getattr(deep_arch.searchers, name)()
-    search = da.search(net, searcher, trials=3, seed=0, directions=["maximize", "minimize"])
+    searcher: Searcher = getattr(deep_arch.searchers, name)()
+    for wrapped in (searcher, EarlyStopping(searcher, median_rule())):
+        with pytest.raises(BadArgument, match=r"learns from 1 score of a trial(.|\n)*'minimize'(.|\n)*NSGA2"):
+            da.search(net, wrapped, trials=3, seed=0, directions=["maximize", "minimize"])
+    searcher.start(net, random.Random(0))
     with pytest.raises(TrialError, match=r"trial 0: expected one score(.|\n)*Got 2: \(1.0, -2.0\)(.|\n)*NSGA2"):
-        for trial in search:
-            trial.tell((1.0, 2.0))
+        values = searcher.ask() or {}
+        searcher.tell(FinishedTrial(0, values, (1.0, -2.0), budget=searcher.budget(values)))
 
 
 # --- searchers that break one law each -----------------------------------------------------------------------------

@@ -178,6 +178,7 @@ def untyped(wrong: Any) -> Any:
             lambda: EarlyStopping(RandomSearch(), untyped("median")),
             r"EarlyStopping: expected a rule(.|\n)*median_rule\(\)\)",
         ),
+        (lambda: EarlyStopping(RandomSearch(), untyped(median_rule)), r"EarlyStopping: expected a rule"),
         (lambda: median_rule(warmup_steps=-1), r"median_rule: warmup_steps is an int of at least 0\.\n  Got -1"),
         (lambda: median_rule(least_trials=0), r"median_rule: least_trials is an int of at least 1\.\n  Got 0"),
         (lambda: halving_rule(eta=1), r"halving_rule: eta is an int of at least 2\.\n  Got 1"),

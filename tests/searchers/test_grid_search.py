@@ -103,3 +103,11 @@ def test_wrong_arguments_are_refused() -> None:
         GridSearch("random")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     with pytest.raises(BadArgument, match=r"GridSearch: levels is an int of at least 2(.|\n)*Got 1 "):
         GridSearch(levels=1)
+
+
+def test_a_state_of_another_order_is_refused() -> None:
+    searchers = [GridSearch("shuffled"), GridSearch()]
+    for searcher in searchers:
+        searcher.start(net, random.Random(0))
+    with pytest.raises(BadArgument, match=r"expected the state of \['fixed', 10\](.|\n)*Got \['shuffled', 10\]"):
+        searchers[1].load_state_dict(searchers[0].state_dict())

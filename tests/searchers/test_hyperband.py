@@ -7,10 +7,13 @@ import math
 import random
 from typing import Any
 
+import pytest
+
 import deep_arch as da
 from deep_arch import ops
+from deep_arch.errors import BadArgument
 from deep_arch.searcher import Searcher
-from deep_arch.searchers import Hyperband, RandomSearch
+from deep_arch.searchers import AsynchronousHalving, Hyperband, RandomSearch, SuccessiveHalving
 from deep_arch.testing.searcher_contract import SearcherContract
 
 
@@ -75,3 +78,9 @@ def reached(searcher: Searcher, seed: int) -> float:
 def test_it_beats_random_search() -> None:
     ours, theirs = ([reached(make(), seed) for seed in range(10)] for make in (lambda: Hyperband(1, 27), RandomSearch))
     assert sum(ours) > sum(theirs) + 1
+
+
+@pytest.mark.parametrize("searcher", [Hyperband, SuccessiveHalving, AsynchronousHalving])
+def test_draw_is_a_function(searcher: Any) -> None:
+    with pytest.raises(BadArgument, match=f"{searcher.__name__}: draw is a function"):
+        searcher(draw="random")

@@ -26,7 +26,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, MissingDependency, MissingValues, TooDeep
 from deep_arch.searcher import FinishedTrial, Values
-from deep_arch.searchers import OptunaSearcher, RandomSearch
+from deep_arch.searchers import Feasible, OptunaSearcher, RandomSearch, within
 from deep_arch.testing.searcher_contract import SearcherContract
 from deep_arch.testing.searcher_spaces import SPACES
 
@@ -265,6 +265,28 @@ def test_ends_when_the_sampler_has_nothing_left(sampler: Any) -> None:
     assert resumed.ask() is None
 
 
+@pytest.mark.parametrize("sampler", [None, GPSampler, NSGAIISampler])
+def test_infeasible_regions_are_left(sampler: Any) -> None:
+    wide = da.space(lambda x: da.repeat(lambda: ops.Dense(units=da.integer(8, 512)), da.integer(1, 4))(x))
+    small = within(da.vector(8), parameters=20_000)
+    search = da.search(wide, Feasible(OptunaSearcher(sampler), small, attempts=200), trials=30, seed=0)
+    for trial in search:
+        trial.tell(trial.architecture.cost(da.vector(8)).parameters)
+    assert len(search.trials) == 30
+
+
+def test_a_failure_counts_as_the_worst_so_far() -> None:
+    searcher = started(OptunaSearcher(), numbers)
+    for number, score in enumerate([None, 3.0, 1.0, None, 2.0]):
+        values = searcher.ask()
+        assert values is not None
+        searcher.tell(
+            FinishedTrial(number, values, () if score is None else (score,), state="complete" if score else "failed")
+        )
+    told = [(trial.state.name, trial.values) for trial in searcher._study.trials]
+    assert told == [("FAIL", None), *[("COMPLETE", [score]) for score in (3.0, 1.0, 1.0, 2.0)]]
+
+
 def test_optuna_prints_nothing_and_keeps_its_verbosity() -> None:
     records: list[logging.LogRecord] = []
 
@@ -303,6 +325,12 @@ def test_a_sampler_that_is_made_already_begins_from_the_seed_of_the_search(sampl
 
 
 # --- errors --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [lambda: 3, lambda seed: 3])
+def test_what_makes_no_sampler_is_refused(wrong: Any) -> None:
+    with pytest.raises(BadArgument, match=r"OptunaSearcher: expected a sampler"):
+        started(OptunaSearcher(wrong), numbers)
 
 
 def test_what_is_no_sampler_is_refused() -> None:

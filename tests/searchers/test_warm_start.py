@@ -20,6 +20,7 @@ from deep_arch.searchers import (
     WarmStart,
     median_rule,
 )
+from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 from deep_arch.testing.searcher_spaces import SPACES
 
@@ -101,6 +102,15 @@ def test_known_architectures_are_proposed_first_and_in_order() -> None:
     resumed.start(line, random.Random(1))
     resumed.load_state_dict(state)
     assert resumed.ask() == searcher.ask()
+
+
+def test_what_is_left_open_of_a_first_architecture_is_drawn() -> None:
+    architecture = net.sample(seed=3)
+    searcher = WarmStart(RandomSearch(), first=[{"n": 2}, architecture])
+    searcher.start(net, random.Random(0))
+    proposed = net.at(searcher.ask() or {})
+    assert proposed.values["n"] == 2 and proposed.is_specified
+    assert searcher.ask() == architecture.values
 
 
 def test_wrong_arguments_are_refused() -> None:

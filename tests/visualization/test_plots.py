@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+import deep_arch as da
 from deep_arch.errors import BadArgument, MissingDependency
+from deep_arch.searchers import RandomSearch
 from deep_arch.visualization import plot_scores, score_curve
 
 
@@ -64,3 +66,14 @@ def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingDependency, match=r'pip install "deep_arch\[plot\]"'):
         plot_scores([1, 2])
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_a_search_is_plotted_in_its_direction_and_not_moved_on(direction: Any) -> None:
+    net = da.space(lambda x: da.ops.Dense(units=da.integer(1, 100))(x))
+    search = da.search(net, RandomSearch(), trials=5, seed=0, directions=direction)
+    next(search).tell(2)
+    next(search).tell(1)
+    best = (2, 1) if direction == "minimize" else (2, 2)
+    assert score_curve(search).best == best and len(search.trials) == 2
+    assert score_curve(search, minimize=True).best == (2, 1)
