@@ -51,7 +51,7 @@ def test_the_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
             compared += 1
     assert compared >= 2
     assert (tmp_path / "step-1.svg").exists()
-    result = da.search(names["net"], names["First"](), trials=1)
+    result = da.search(names["net"], names["Uniform"](), trials=1)
     next(result).tell(1.0)
     assert result.best.values["n"] == 1
 
