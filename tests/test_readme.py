@@ -51,9 +51,9 @@ def test_the_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
             compared += 1
     assert compared >= 2
     assert (tmp_path / "step-1.svg").exists()
-    result = da.search(names["net"], names["Uniform"](), trials=1)
+    result = da.search(names["net"], names["Uniform"](), trials=1, seed=0)
     next(result).tell(1.0)
-    assert result.best.values["n"] == 1
+    assert result.best.values == names["net"].sample(seed=0).values
 
 
 def test_the_commands_of_the_readme_are_targets() -> None:
