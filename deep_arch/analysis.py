@@ -53,7 +53,13 @@ def frame(trials: Trials) -> DataFrame:
         cells = [trial.state, budget, *(trial.scores or [math.nan] * len(names))]
         values = {f"value.{a}" if a in own else a: value for a, value in trial.values.items()}
         rows.append({**dict(zip(own, cells, strict=True)), **values})
-    return _table(listed, rows, columns=list(dict.fromkeys([*own, *[name for row in rows for name in row]])))
+    columns = list(dict.fromkeys([*own, *[name for row in rows for name in row]]))
+    table: Any = _table(listed, rows, columns=columns)
+    for name in columns:
+        cells = [row.get(name, math.nan) for row in rows]
+        if any(cell is None for cell in cells):  # an option, which pandas would show as NaN
+            table[name] = imported("pandas").Series(cells, index=table.index, dtype=object)
+    return cast("DataFrame", table)
 
 
 def best_so_far(trials: Trials, directions: Directions = None) -> DataFrame:

@@ -218,7 +218,7 @@ class Architecture:
             raise BadArgument(
                 f"from_json: expected the text that Architecture.to_json writes.\n  Got {text[:80]!r}: {error}."
             ) from error
-        return Architecture(space, space.replay(values, lambda domain, value: domain.decode(value)))
+        return Architecture(space, space.replay(space.decoded(values)))
 
     def render(self, path: str | PathLike[str] | None = None, **options: Any) -> str:
         """Draw the architecture into a file, by its ending SVG, PNG, PDF or DOT, and return the DOT text.

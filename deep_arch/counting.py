@@ -130,7 +130,7 @@ class Counter:
         self.runs.clear()  # what an error or an interrupt left in progress
         self._explore(program.root)
         depth = self.restrictions.max_depth
-        found = run(self._run(program.root, (None,) * len(program.root.outputs), depth, "", None, None))
+        found = run(self._run(program.root, (None,) * len(program.root.outputs), depth, "", None, None, 0))
         self._top = found
         return found
 
@@ -139,7 +139,7 @@ class Counter:
         for h, address in zip(root.hyperparameters, root.suffixes, strict=True):
             if isinstance(h, Independent) and address in self.restrictions.fixed:
                 self.settled[h] = self.restrictions.fixed[address]
-            elif isinstance(h, Independent) and not self.restrictions.keeps(address, h.domain, h.tag):
+            elif isinstance(h, Independent) and not self.restrictions.keeps(address, h):
                 self.left_out.add(h)
         for address, value in self.restrictions.fixed.items():
             for h in find(root.program, address):
@@ -215,6 +215,7 @@ class Counter:
         prefix: str | None,
         exposed: tuple[Fragment, str] | None,
         outer: Run | None,
+        nested: int,
     ) -> Recursive[Run]:
         """Return the table of a fragment of which some outputs are wanted.
 
@@ -225,6 +226,7 @@ class Counter:
             exposed: for the inside of a module that several places share: the home and path of its hyperparameters,
                 which are not summed over before all these places are joined.
             outer: the run of the fragment that it stands in.
+            nested: how many rules that is inside of.
         """
         memory = (fragment, ports, depth, prefix, exposed)
         if memory in self.runs:
@@ -233,7 +235,7 @@ class Counter:
                 raise _Endless
             return found
         self.runs[memory] = None  # in progress: meeting it again is a cycle
-        this = Run(fragment, prefix, outer)
+        this = Run(fragment, prefix, outer, nested)
         table: dict[Key, Count] = {self._start(this, ports): 1}
         table = self._stage(this, None, self._with_config(this, table, exposed))
         last_users = self._last_users(fragment) if exposed is None else {}
@@ -383,6 +385,9 @@ class Counter:
         inner = expand(this.fragment, call, binding)
         if call.module.deepens and left is None and not can_end(inner, ENDLESS):
             return []
+        nested = this.nested + call.module.deepens
+        if left is None and nested > _MOST_RULES:  # the same rule at ever longer addresses is never met again
+            raise _Endless
         home = this.fragment.owner_at(call.home)
         path = call.name + inner.ending
         inner_exposed = (home, path) if call.module.shared else None
@@ -392,7 +397,7 @@ class Counter:
         if this.prefix is not None:
             above = self._prefix_of(home, this) + path
             prefix = above if self._matters(above, inner) else None
-        found: Run = yield self._run(inner, ports, left, prefix, inner_exposed, this)
+        found: Run = yield self._run(inner, ports, left, prefix, inner_exposed, this, nested)
         own = frozenset(
             [(self._exposed(self._variable(h, this.fragment), this, exposed), p) for h, p in positions.items()]
         )
@@ -425,7 +430,9 @@ class Counter:
         where, fixed = self.restrictions.predicate, self.restrictions.fixed
         if where is not None or any(address.startswith(prefix) for address in fixed):
             return True
-        return any(_home(h) is not inner and h in self.users[inner] for h in self.fixed)
+        if not fixed or inner not in self.users:  # another order of what stands in any
+            return bool(fixed)
+        return any(isinstance(u, Module) or (u in self.fixed and _home(u) is not inner) for u in self.users[inner])
 
     def _ways(self, this: Run, variable: Variable, value: int) -> Count:
         """Return how many values a hyperparameter stands for that is summed over."""
@@ -449,9 +456,7 @@ class Counter:
         if self.restrictions.predicate is None:
             return False
         address = self._address(hyperparameter, this)
-        return address not in self.restrictions.fixed and not self.restrictions.keeps(
-            address, hyperparameter.domain, hyperparameter.tag
-        )
+        return address not in self.restrictions.fixed and not self.restrictions.keeps(address, hyperparameter)
 
     @staticmethod
     def _prefix_of(home: Fragment, this: Run) -> str:

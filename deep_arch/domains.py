@@ -357,7 +357,7 @@ class Subset(Domain):
         return self.at_positions(positions)
 
     def neighbours(self, value: Any) -> Iterator[tuple[Any, ...]]:
-        """Yield the tuples with one member exchanged for another option."""
+        """Yield the tuples with one member exchanged for another option, or, if ordered, with its neighbour."""
         positions = [self._options.find(v) for v in value]
         seen = {self.positions(value)}
         for i in range(self.length):
@@ -366,6 +366,8 @@ class Subset(Domain):
                 if other is not REJECTED and self.positions(other) not in seen:
                     seen.add(self.positions(other))
                     yield other
+        if self.ordered and self.distinct:
+            yield from _exchanges(value)
 
     def positions(self, value: Sequence[Any]) -> tuple[int | None, ...]:
         """Return the positions of a value's members among the options."""
@@ -384,6 +386,12 @@ class Subset(Domain):
         return f"{self.length} of {listed(self.options)}{how}"
 
 
+def _exchanges(value: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Yield a tuple with each two neighbouring members exchanged."""
+    for i in range(len(value) - 1):
+        yield (*value[:i], value[i + 1], value[i], *value[i + 2 :])
+
+
 def _combinations(n: int, k: int, distinct: bool) -> int:
     """Return in how many ways `k` of `n` options can be taken when their order does not count."""
     return math.comb(n, k) if distinct else math.comb(max(n + k - 1, 0), k)
@@ -400,8 +408,7 @@ class Permutation(Subset):
 
     def neighbours(self, value: Any) -> Iterator[tuple[Any, ...]]:
         """Yield the orders with two neighbouring members exchanged."""
-        for i in range(len(value) - 1):
-            yield (*value[:i], value[i + 1], value[i], *value[i + 2 :])
+        return _exchanges(value)
 
     def __str__(self) -> str:
         return f"an order of {listed(self.options)}"

@@ -20,6 +20,17 @@ def architectures(space: SearchSpace) -> Iterator[Architecture]:
     What decides structure is decided first, and only what the outputs depend on for certain, so that nothing is
     decided that turns out not to count.
     """
+    if space.restrictions.predicate is None:
+        yield from _found(space)
+        return
+    seen: set[Architecture] = set()  # where structure stays open, what counts may depend on the order of decisions
+    for architecture in _found(space):
+        if architecture not in seen:
+            seen.add(architecture)
+            yield architecture
+
+
+def _found(space: SearchSpace) -> Iterator[Architecture]:
     nothing: dict[str, Any] = {}
     stack = [iter([nothing])]
     while stack:

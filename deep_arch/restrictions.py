@@ -42,9 +42,9 @@ class Restrictions:
         ]
         return ", ".join(filter(None, parts))
 
-    def keeps(self, address: str, domain: Domain, tag: str | None) -> bool:
-        """Return whether `where` keeps a hyperparameter that is not fixed."""
-        return self.predicate is None or self.predicate(ChoicePoint(address, domain, tag))
+    def keeps(self, address: str, hyperparameter: Independent) -> bool:
+        """Return whether `where` keeps a hyperparameter that is not fixed; it is shown the whole domain."""
+        return self.predicate is None or self.predicate(ChoicePoint(address, hyperparameter.domain, hyperparameter.tag))
 
     def narrowed(self, domain: Domain) -> Domain:
         """Return what `discretize` leaves of a domain."""
@@ -64,11 +64,11 @@ class Restrictions:
         def restricted(hyperparameter: Independent, address: str, frame: Frame) -> Any:
             if address in self.fixed:
                 return self.fixed[address]
+            if not self.keeps(address, hyperparameter):
+                return UNSET
             narrowed = self.offered(hyperparameter, frame)
             if narrowed is not hyperparameter.domain:
                 hyperparameter = _with_domain(hyperparameter, narrowed)
-            if not self.keeps(address, narrowed, hyperparameter.tag):
-                return UNSET
             return choose(hyperparameter, address, frame)
 
         return restricted

@@ -99,6 +99,8 @@ class Search(Iterator[Trial]):
             return self._next_trial()
 
     def _next_trial(self) -> Trial | None:
+        if self.ending and not self._running:
+            return None
         if len(self._trials) >= self._n_trials:
             self.ending = f"all {self._n_trials} trials were given out"
             return None

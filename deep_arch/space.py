@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from deep_arch.architecture import Architecture, ChoicePoint, accept
+from deep_arch.architecture import Architecture, ChoicePoint
 from deep_arch.domains import REJECTED, Choice, Domain
 from deep_arch.errors import (
     BadArgument,
@@ -146,20 +146,15 @@ class SearchSpace:
         points = [
             ChoicePoint(address, self.restrictions.offered(h, frame), h.tag, unfolding.values)
             for address, (h, frame) in unfolding.open.items()
+            if self.restrictions.keeps(address, h)
         ]
-        return tuple([p for p in points if self.restrictions.keeps(p.address, p.domain, p.tag)])
+        return tuple(points)
 
-    def replay(
-        self,
-        values: Mapping[str, Any],
-        read: Callable[[Domain, Any], Any] = accept,
-        required: Iterable[str] | None = None,
-    ) -> Unfolding:
+    def replay(self, values: Mapping[str, Any], required: Iterable[str] | None = None) -> Unfolding:
         """Unfold the space at some values, and leave open what has none.
 
         Args:
             values: by address.
-            read: makes a value of the domain out of what `values` holds.
             required: the addresses that must be reached; all of them if left out.
 
         Raises:
@@ -170,7 +165,7 @@ class SearchSpace:
         def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
             if address not in values:
                 return UNSET
-            value = read(hyperparameter.domain, values[address])
+            value = hyperparameter.domain.accept(values[address])
             if value is REJECTED:
                 raise self._outside(hyperparameter.domain, address, values[address])
             return value
@@ -178,12 +173,28 @@ class SearchSpace:
         unfolding = self.unfold(choose)
         fixed = self.restrictions.fixed
         for address, value in values.items():
-            if address in fixed and read(Choice([fixed[address]]), value) is REJECTED:
+            if address in fixed and Choice([fixed[address]]).accept(value) is REJECTED:
                 raise self._outside(Choice([fixed[address]]), address, value)
         for address in values if required is None else required:
             if address not in unfolding.values:
                 raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
         return unfolding
+
+    def decoded(self, written: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values that were encoded for JSON, as they were; what is no value that is reached stays as written."""
+        values = dict(written)
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address not in written:
+                return self.restrictions.fixed.get(address, UNSET)
+            value = hyperparameter.domain.decode(written[address])  # of the whole space, as when it was encoded
+            if value is REJECTED:
+                return UNSET
+            values[address] = value
+            return value
+
+        unfold(self.program, choose)
+        return values
 
     def _check_mapping(self, values: object) -> None:
         if not isinstance(values, Mapping):
@@ -294,8 +305,10 @@ class SearchSpace:
         So a space with real numbers is counted, enumerated and drawn from like any other.
 
         Raises:
-            BadArgument: `levels` is no int of at least 2.
+            BadArgument: `levels` is no int of at least 2, or this is a grid already.
         """
+        if self.restrictions.levels:
+            raise wrong_kind(f"{self.name}.discretize", "a space with intervals", self, "Discretize the whole space.")
         if type(levels) is not int or levels < 2:
             raise wrong_kind(f"{self.name}.discretize", "an int of at least 2", levels, "Write discretize(levels=10).")
         return self._sub_space(levels=levels)
@@ -336,6 +349,8 @@ class SearchSpace:
 
     def where(self, predicate: Callable[[ChoicePoint], bool]) -> SearchSpace:
         """Return the sub-space of those hyperparameters for which `predicate(choice_point)` holds.
+
+        The choice point has the hyperparameter's whole domain, also where `limit` or `discretize` leave a part of it.
 
         The others stay open: an architecture of the sub-space with nothing left to assign may be partial. Search
         the rest in `space.fix(architecture.values)`.

@@ -53,6 +53,7 @@ class Run:
     fragment: Fragment
     prefix: str | None
     outer: Run | None
+    nested: int  # how many rules it is inside of
     table: dict[Key, Count] = field(default_factory=dict[Key, Count])
     stages: list[dict[Key, list[Origin]]] = field(default_factory=list[dict[Key, list[Origin]]])
     calls: list[Call | None] = field(default_factory=list["Call | None"])

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from deep_arch.domains import Choice, Domain, Subset
 from deep_arch.searcher import Values
+
+Known = TypeVar("Known")
 
 Pick = Callable[[str, Domain], Any]
 """From what is added to the address, and a `Choice` or `Numeric` domain, to a value of that domain."""
@@ -63,6 +65,19 @@ def _members(domain: Subset, address: str, pick: Callable[[str, list[int]], int]
 @functools.lru_cache(maxsize=1024)
 def _positions(n: int) -> Choice:
     return Choice(range(n))
+
+
+MOST_OUT: Final = 1000
+"""How many proposals without a result are remembered, so that those that are never told take no memory."""
+
+
+def remember(out: dict[Any, Known], values: Values, known: Known) -> None:
+    """Keep what is known of a proposal by its identity until its result comes."""
+    key = identity(values)
+    out.pop(key, None)  # so that what is proposed again becomes the newest
+    out[key] = known
+    if len(out) > MOST_OUT:
+        del out[next(iter(out))]
 
 
 def identity(values: Values) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import statistics
 from collections.abc import Callable, Iterable, Mapping
@@ -89,7 +90,9 @@ class EarlyStopping(Wrapper):
     def tell(self, trial: FinishedTrial) -> None:
         """Keep the curve, and tell the searcher inside."""
         if trial.intermediate:
-            self._curves[trial.number] = Curve(dict(trial.intermediate), trial.state == "complete")
+            # Several that are of no trial of this search may have one number.
+            number = trial.number if trial.number >= 0 else min([0, *self._curves]) - 1
+            self._curves[number] = Curve(dict(trial.intermediate), trial.state == "complete")
         super().tell(trial)
 
     def state_dict(self) -> dict[str, Any]:
@@ -123,15 +126,16 @@ def median_rule(warmup_steps: int = 0, least_trials: int = 5) -> Rule:
     check_count(median_rule, least=0, warmup_steps=warmup_steps)
     check_count(median_rule, least_trials=least_trials)
 
-    def rule(curve: Curve, others: Iterable[Curve]) -> bool:
-        step = max(curve.scores)
-        so_far = [[score for at, score in other.scores.items() if at <= step] for other in others if other.complete]
-        averages = [sum(scores) / len(scores) for scores in so_far if scores]
-        if step < warmup_steps or len(averages) < least_trials:
-            return False
-        return max(curve.scores.values()) < statistics.median(averages)
+    return functools.partial(_below_median, warmup_steps, least_trials)  # which can be pickled
 
-    return rule
+
+def _below_median(warmup_steps: int, least_trials: int, curve: Curve, others: Iterable[Curve]) -> bool:
+    step = max(curve.scores)
+    so_far = [[score for at, score in other.scores.items() if at <= step] for other in others if other.complete]
+    averages = [sum(scores) / len(scores) for scores in so_far if scores]
+    if step < warmup_steps or len(averages) < least_trials:
+        return False
+    return max(curve.scores.values()) < statistics.median(averages)
 
 
 def halving_rule(eta: int = 3, first_step: int = 1) -> Rule:
@@ -155,16 +159,17 @@ def halving_rule(eta: int = 3, first_step: int = 1) -> Rule:
     check_count(halving_rule, least=2, eta=eta)
     check_count(halving_rule, first_step=first_step)
 
-    def rule(curve: Curve, others: Iterable[Curve]) -> bool:
-        *earlier, step = sorted(curve.scores)
-        rung = _last_rung(step, eta, first_step)
-        if step < first_step or (earlier and earlier[-1] >= rung):
-            return False
-        own = curve.scores[step]
-        reached = [other.scores[min(steps)] for other in others if (steps := [s for s in other.scores if s >= rung])]
-        return sum([score > own for score in reached]) >= max(1, (len(reached) + 1) // eta)
+    return functools.partial(_below_share, eta, first_step)
 
-    return rule
+
+def _below_share(eta: int, first_step: int, curve: Curve, others: Iterable[Curve]) -> bool:
+    *earlier, step = sorted(curve.scores)
+    rung = _last_rung(step, eta, first_step)
+    if step < first_step or (earlier and earlier[-1] >= rung):
+        return False
+    own = curve.scores[step]
+    reached = [other.scores[min(steps)] for other in others if (steps := [s for s in other.scores if s >= rung])]
+    return sum([score > own for score in reached]) >= max(1, (len(reached) + 1) // eta)
 
 
 def _last_rung(step: int, eta: int, rung: int) -> int:

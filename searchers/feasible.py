@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import warnings
 from collections.abc import Callable, Mapping
@@ -90,7 +91,7 @@ class Feasible(Wrapper):
 
 
 NO_TRIAL: Final = -1
-"""The number under which a searcher is told of what is no trial of its search; negative numbers are of none."""
+"""The number under which a searcher is told of what is no trial of its search."""
 
 
 def within(inputs: Inputs, **bounds: float) -> Predicate:
@@ -113,11 +114,12 @@ def within(inputs: Inputs, **bounds: float) -> Predicate:
                 f"Write macs=1e6.{nearest(name, known)}",
             )
 
-    def is_within(architecture: Architecture) -> bool:
-        try:
-            cost = architecture.cost(inputs)
-        except ShapeMismatch:
-            return False
-        return all(getattr(cost, name) <= bound for name, bound in bounds.items())
+    return functools.partial(_is_within, inputs, bounds)  # which can be pickled
 
-    return is_within
+
+def _is_within(inputs: Inputs, bounds: Mapping[str, float], architecture: Architecture) -> bool:
+    try:
+        cost = architecture.cost(inputs)
+    except ShapeMismatch:
+        return False
+    return all(getattr(cost, name) <= bound for name, bound in bounds.items())

@@ -55,7 +55,7 @@ class GridSearch(Searcher):
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Count the space, and begin with its first architecture."""
         super().start(space, rng)
-        self._grid = space.discretize(self.levels)
+        self._grid = space if space.restrictions.levels else space.discretize(self.levels)
         self._keys = [rng.getrandbits(64) for _ in range(_ROUNDS)]
         self._next = 0
         endless = self._grid.size() == math.inf

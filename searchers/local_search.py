@@ -8,12 +8,9 @@ from typing import Any, Final, Literal
 
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_option
-from deep_arch.searchers.decisions import identity
+from deep_arch.searchers.decisions import identity, remember
 from deep_arch.searchers.mutation import complete, mutable
 from deep_arch.space import SearchSpace
-
-_MOST_OUT: Final = 1000
-"""How many proposals without a result are remembered, so that those that are never told take no memory."""
 
 
 class LocalSearch(Searcher):
@@ -78,9 +75,7 @@ class LocalSearch(Searcher):
         return self._sent(self.space.sample(self.rng).values, self._n_starts)
 
     def _sent(self, values: Values, hill: int) -> Values:
-        self._out[identity(values)] = values, hill
-        if len(self._out) > _MOST_OUT:
-            del self._out[next(iter(self._out))]
+        remember(self._out, values, (values, hill))
         return values
 
     def tell(self, trial: FinishedTrial) -> None:

@@ -12,16 +12,13 @@ from deep_arch.architecture import ChoicePoint
 from deep_arch.domains import Choice, Domain, Integer, Real
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_number
-from deep_arch.searchers.decisions import decide, decisions, identity
+from deep_arch.searchers.decisions import MOST_OUT, decide, decisions, identity
 
 _UNVISITED: Final = 0  # no node's child is the root
 _CLOSED: Final = -1
 
 _RESOLUTION: Final = 2**-8
 """The share of its scale down to which an interval is bisected; below it, numbers are drawn."""
-
-_MOST_OUT: Final = 1000
-"""How many proposals without a result are remembered, so that those that are never told take no memory."""
 
 _HUGE: Final = 1e150
 """Where scores are cut off, so that no sum of them overflows."""
@@ -94,7 +91,7 @@ class MonteCarloTreeSearch(Searcher):
         """Begin with a tree that is only its root."""
         super().start(space, rng)
         self._tree = [_Node()]
-        self._out: deque[tuple[Any, Values, int]] = deque(maxlen=_MOST_OUT)
+        self._out: deque[tuple[Any, Values, int]] = deque(maxlen=MOST_OUT)
         self._low = self._high = 0.0
 
     # --- proposing -----------------------------------------------------------------------------------------------

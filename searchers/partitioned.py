@@ -10,6 +10,7 @@ from typing import Any, Final
 from deep_arch.architecture import ChoicePoint
 from deep_arch.errors import BadArgument
 from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.searchers.decisions import identity, remember
 from deep_arch.searchers.mutation import complete
 from deep_arch.space import SearchSpace
 
@@ -66,6 +67,7 @@ class Partitioned(Searcher):
         super().start(space, rng)
         self._spaces = [space.where(predicate) for predicate, _ in self.parts]
         self._held: dict[int, Values] = {}
+        self._out: dict[Any, tuple[Values, list[Values]]] = {}  # by identity: the whole, and what each part proposed
         for part, (_, searcher) in zip(self._spaces, self.parts, strict=True):
             searcher.start(part, rng)
 
@@ -78,17 +80,22 @@ class Partitioned(Searcher):
                 if (budget := searcher.budget(values)) is not None:
                     raise _no_budgets(searcher, budget)
                 self._held[i] = values  # kept if a later part has to wait
-        together = {address: value for values in self._held.values() for address, value in values.items()}
-        self._held = {}
-        return complete(self.space, together, self.rng)
+        parts, self._held = [self._held[i] for i in range(len(self.parts))], {}
+        whole = complete(self.space, {a: value for values in parts for a, value in values.items()}, self.rng)
+        remember(self._out, whole, (whole, parts))
+        return whole
 
     def _split(self, values: Values) -> list[Values]:
-        return [part.replay(values, required=()).values for part in self._spaces]
+        """Return what each part proposed; if it was none of them, its parts, drawn where they are left open."""
+        if (out := self._out.get(identity(values))) is not None:
+            return out[1]
+        return [complete(part, values, self.rng) for part in self._spaces]
 
     def tell(self, trial: FinishedTrial) -> None:
         """Tell each searcher of its part of the architecture."""
         for values, (_, searcher) in zip(self._split(trial.values), self.parts, strict=True):
             searcher.tell(replace(trial, values=values))
+        self._out.pop(identity(trial.values), None)
 
     def should_stop(self, number: int, values: Values, intermediate: Mapping[int, float]) -> bool:
         """Return whether any of the searchers would stop."""
@@ -98,7 +105,12 @@ class Partitioned(Searcher):
     def state_dict(self) -> dict[str, Any]:
         """Return the states of the searchers, and the random state that all share."""
         held = [[i, searcher.encode(self._held[i])] for i, (_, searcher) in enumerate(self.parts) if i in self._held]
-        return {**super().state_dict(), "parts": [searcher.state_dict() for _, searcher in self.parts], "held": held}
+        out = [[self.encode(whole), self._encoded(parts)] for whole, parts in self._out.values()]
+        parts = [searcher.state_dict() for _, searcher in self.parts]
+        return {**super().state_dict(), "parts": parts, "held": held, "out": out}
+
+    def _encoded(self, parts: list[Values]) -> list[str]:
+        return [searcher.encode(values) for values, (_, searcher) in zip(parts, self.parts, strict=True)]
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with every searcher."""
@@ -106,6 +118,11 @@ class Partitioned(Searcher):
         for (_, searcher), inner in zip(self.parts, state["parts"], strict=True):
             searcher.load_state_dict(inner)
         self._held = {i: self.parts[i][1].decode(text) for i, text in state["held"]}
+        self._out = {}
+        for text, texts in state["out"]:
+            whole = self.decode(text)
+            parts = [searcher.decode(part) for part, (_, searcher) in zip(texts, self.parts, strict=True)]
+            self._out[identity(whole)] = whole, parts
 
 
 def _no_budgets(searcher: Searcher, budget: float) -> BadArgument:

@@ -9,11 +9,8 @@ from typing import Any, Final, NamedTuple
 from deep_arch.architecture import ChoicePoint
 from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_number
-from deep_arch.searchers.decisions import identity
+from deep_arch.searchers.decisions import identity, remember
 from deep_arch.searchers.policy import Gradient, Policy, ascend, bounded
-
-_MOST_OUT: Final = 1000
-"""How many proposals without a result are remembered; the oldest are those whose result will not come."""
 
 _MOST_LOG_RATIO: Final = 5.0
 """Where a bad decision became so much likelier, its slope grows no further, and no later step is dwarfed by it."""
@@ -90,18 +87,11 @@ class ProximalPolicy(Searcher):
         """Propose what the policy draws, and remember how likely each decision was."""
         values = super().ask()
         if values is not None:
-            self._remember(values, self._logs(values))
+            remember(self._out, values, (values, self._logs(values)))
         return values
 
     def _logs(self, values: Values) -> list[float]:
         return [distribution.log_probability(picked) for distribution, picked in self.policy.picks(values)]
-
-    def _remember(self, values: Values, logs: list[float]) -> None:
-        key = identity(values)
-        self._out.pop(key, None)  # so that what is proposed again becomes the newest
-        self._out[key] = values, logs
-        if len(self._out) > _MOST_OUT:
-            del self._out[next(iter(self._out))]
 
     def tell(self, trial: FinishedTrial) -> None:
         """Take a complete trial into the batch, and learn from it once it is full."""
@@ -137,7 +127,8 @@ class ProximalPolicy(Searcher):
         self.policy.load_state_dict(state["policy"], self.decode)
         self._out.clear()
         for text, logs in state["out"]:
-            self._remember(self.decode(text), logs)
+            values = self.decode(text)
+            remember(self._out, values, (values, logs))
         self._told = [_Told(self.decode(text), score, logs) for text, score, logs in state["told"]]
 
 

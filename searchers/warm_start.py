@@ -61,7 +61,7 @@ class WarmStart(Wrapper):
         super().start(space, rng)
         self._first = [self._completed(values) for values in self.first]
         self._asked_inside = False
-        n_told = sum(self._tell_earlier(trial, NO_TRIAL - i) for i, trial in enumerate(self.trials))
+        n_told = sum(self._tell_earlier(trial) for trial in self.trials)
         if n_told < len(self.trials):
             warnings.warn(
                 f"{space.name}: {len(self.trials) - n_told} of {len(self.trials)} earlier trials are no architectures "
@@ -76,12 +76,12 @@ class WarmStart(Wrapper):
         self.space.replay(values)  # which refuses what is not of the space
         return self.space.complete(values, self.rng).values
 
-    def _tell_earlier(self, trial: FinishedTrial, number: int) -> bool:
+    def _tell_earlier(self, trial: FinishedTrial) -> bool:
         try:
             values = self.space.at(trial.values).values
         except DeepArchError:
             return False
-        self.searcher.tell(replace(trial, number=number, values=values))
+        self.searcher.tell(replace(trial, number=NO_TRIAL, values=values))
         return True
 
     def ask(self) -> Values | None:

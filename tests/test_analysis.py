@@ -18,7 +18,7 @@ from deep_arch import analysis, ops
 from deep_arch.errors import BadArgument, MissingDependency
 from deep_arch.search import Direction, Search
 from deep_arch.searcher import FinishedTrial, Searcher, Values
-from deep_arch.searchers import RandomSearch
+from deep_arch.searchers import GridSearch, RandomSearch
 
 UNITS = "dense.units"
 
@@ -86,6 +86,20 @@ def test_frame_tells_an_address_from_a_column_of_its_name() -> None:
     table = analysis.frame(search)
     assert table["state"].tolist() == ["complete"] * 3
     assert table["value.state"].tolist() == [trial.values["state"] for trial in search.trials]
+
+
+def test_frame_shows_the_option_none() -> None:
+    @da.space
+    def net(x: Any) -> Any:
+        da.config(clip=da.choice([None, 1.5]))
+        return da.optional(lambda: ops.Dropout(rate=da.choice([0.25, 0.5])))(x)
+
+    search = da.search(net, GridSearch(), trials=6)
+    for trial in search:
+        trial.tell(1)
+    table = analysis.frame(search)
+    assert table["clip"].tolist() == [trial.values["clip"] for trial in search.trials]
+    assert table["optional/dropout.rate"].isna().sum() == 2 and table["optional/dropout.rate"].dtype == float
 
 
 def test_frame_numbers_the_scores_of_several_objectives() -> None:

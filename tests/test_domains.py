@@ -147,6 +147,21 @@ def test_log_scales_draw_evenly_over_magnitudes() -> None:
     assert sum(drawn[n] for n in range(1, 32)) > 1800
 
 
+def test_steps_to_neighbours_lead_everywhere() -> None:
+    for domain in (
+        Permutation("abcd"),
+        Subset("abc", 3, ordered=True),
+        Subset("abcd", 2),
+        Subset("ab", 2, False, True),
+    ):
+        reached, todo = set[Any](), [next(domain.values())]
+        while todo:
+            if (value := todo.pop()) not in reached:
+                reached.add(value)
+                todo += domain.neighbours(value)
+        assert len(reached) == domain.size
+
+
 def test_neighbours() -> None:
     assert list(Choice("abc").neighbours("b")) == ["a", "c"]
     assert list(Integer(0, 10, step=5).neighbours(0)) == [5]

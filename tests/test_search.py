@@ -20,7 +20,15 @@ from deep_arch import ops
 from deep_arch.errors import BadArgument, TrialError, ValueOutsideDomain
 from deep_arch.search import MAX_DUPLICATES, Search
 from deep_arch.searcher import FinishedTrial, Searcher, Values
-from deep_arch.searchers import RandomSearch, RegularizedEvolution
+from deep_arch.searchers import (
+    EarlyStopping,
+    Feasible,
+    RandomSearch,
+    RegularizedEvolution,
+    halving_rule,
+    median_rule,
+    within,
+)
 from deep_arch.trial import SearchWarning, Trial
 
 UNITS = "dense.units"
@@ -419,6 +427,28 @@ def test_a_search_goes_on_from_a_file_as_if_nothing_had_happened() -> None:
     for _, trial in zip(range(20), half, strict=False):
         trial.tell(trial.values[UNITS])
     assert history(pickle.loads(pickle.dumps(half))) == history(whole)
+
+
+@pytest.mark.parametrize(
+    "searcher",
+    [
+        EarlyStopping(RandomSearch(), median_rule()),
+        EarlyStopping(RandomSearch(), halving_rule()),
+        Feasible(RandomSearch(), within(da.vector(8), parameters=10**9)),
+    ],
+)
+def test_rules_and_bounds_are_pickled(searcher: Searcher) -> None:
+    search = da.search(large, searcher, trials=2, seed=0)
+    next(search).tell(1)
+    next(pickle.loads(pickle.dumps(search))).tell(1)
+
+
+def test_a_search_that_has_ended_stays_over() -> None:
+    search = da.search(four, Script(units(1) * (MAX_DUPLICATES + 1) + units(2)), trials=9)
+    with pytest.warns(SearchWarning, match="the search ends after 1 of 9 trials"):
+        for trial in search:
+            trial.tell(1)
+    assert search.ask() is None and len(search.trials) == 1
 
 
 def test_a_proposal_outside_the_space_is_an_error() -> None:

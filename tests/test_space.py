@@ -410,3 +410,100 @@ def test_what_a_searcher_decides() -> None:
     assert "n" not in net.fix({"n": values["n"]}).decidable(values)
     some = net.where(lambda point: point.name == "n")
     assert list(some.decidable(some.sample(seed=0).values)) == ["n"]
+
+
+# --- restrictions together -----------------------------------------------------------------------------------------
+
+
+@da.rule
+def endless() -> da.Module:
+    return da.or_([ops.ReLU, lambda: da.sequential(endless, endless)])
+
+
+def test_recursion_at_ever_longer_addresses_is_infinite() -> None:
+    @da.space
+    def tied(x: Value) -> Value:
+        shared = endless()
+        return ops.Add()(shared(x), shared(x))
+
+    assert tied.size() == math.inf
+    assert da.space(lambda x: endless()(x)).where(lambda point: True).size() == math.inf
+
+
+@da.space
+def orders(x: Value) -> Value:
+    n = da.choice([1, 2], name="n")
+    x = da.optional(lambda: ops.Dense(units=da.choice([4, 8])))(x)
+    return da.permute([lambda: da.repeat(ops.Tanh, n), ops.ReLU])(x)
+
+
+@da.space
+def tied_part(x: Value) -> Value:
+    part = da.optional(lambda y: da.optional(ops.ReLU)(y))
+    return ops.Add()(part(x), da.optional(lambda y: part(y))(x))
+
+
+@pytest.mark.parametrize(
+    ("space", "fixed"), [(orders, {"optional/dense.units": 4}), (tied_part, {"optional/optional.use": True})]
+)
+def test_fixing_what_some_alternatives_reach_counts_each_once(space: da.SearchSpace, fixed: dict[str, Any]) -> None:
+    part = space.fix(fixed)
+    listed = list(part.enumerate())
+    assert part.size() == len(listed) == len(set(listed))
+    assert {part.nth(i) for i in range(len(listed))} == set(listed)
+
+
+@da.space
+def rated(x: Value) -> Value:
+    da.config(rate=da.real(0, 1))
+    return ops.Dense(units=da.choice([4, 8]))(x)
+
+
+def test_where_is_shown_whole_domains() -> None:
+    def is_real(point: da.ChoicePoint) -> bool:
+        return point.domain.size == math.inf
+
+    for part in (rated.discretize(3).where(is_real), rated.where(is_real).discretize(3)):
+        assert part.size() == len(list(part.enumerate())) == 3
+        assert set(part.sample(0, uniform="architectures").values) == {"rate"}
+        assert [point.domain.size for point in part.start().unassigned] == [3]
+
+
+def test_a_grid_is_not_made_another_grid() -> None:
+    with pytest.raises(BadArgument, match=r"rated.discretize: expected a space with intervals(.|\n)*discretize 3"):
+        rated.discretize(3).discretize(5)
+
+
+def test_what_where_leaves_out_makes_no_architecture_twice() -> None:
+    @da.space
+    def net(x: Value) -> Value:
+        a = da.optional(ops.ReLU)(x)
+        y = da.or_([lambda a, b: a, lambda a, b: b])(x, a)
+        return da.optional(ops.Tanh, use=da.boolean(name="k"))(y)
+
+    part = net.where(lambda point: point.name != "k")
+    listed = list(part.enumerate())
+    assert len(listed) == len(set(listed)) == part.size() == 3
+
+
+def kinds(kind: tuple[str]) -> Any:
+    return {"s": lambda x: ops.Add()(rec()(x), rec()(x)), "r": ops.ReLU(), "t": ops.Tanh()}[kind[0]]
+
+
+@da.rule
+def rec() -> da.Module:
+    return da.substitute(kinds, kind=da.choice([("s",), ("r",), ("t",)]))
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        da.space(lambda x: rec()(x)).limit(1),
+        da.space(lambda x: da.permute([ops.ReLU, ops.Tanh])(x)).fix({"permute.order": (1, 0)}),
+        da.space(lambda x: da.wrap(dict)(of=da.choice([ops.ReLU, ops.Tanh], name="op"))(x)).fix({"op": ops.Tanh}),
+        rated.discretize(3),
+    ],
+)
+def test_json_is_read_in_the_sub_space_that_wrote_it(space: da.SearchSpace) -> None:
+    for architecture in space.enumerate():
+        assert da.Architecture.from_json(architecture.to_json(), space) == architecture

@@ -111,3 +111,8 @@ def test_a_state_of_another_order_is_refused() -> None:
         searcher.start(net, random.Random(0))
     with pytest.raises(BadArgument, match=r"expected the state of \['fixed', 10\](.|\n)*Got \['shuffled', 10\]"):
         searchers[1].load_state_dict(searchers[0].state_dict())
+
+
+def test_a_grid_is_searched_as_it_is() -> None:
+    space = da.space(lambda x: ops.Dropout(rate=da.real(0, 0.5))(x)).discretize(3)
+    assert len(proposals(space, GridSearch())) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -11,7 +12,16 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.architecture import ChoicePoint
 from deep_arch.errors import BadArgument
-from deep_arch.searchers import Hyperband, LocalSearch, Partitioned, RandomSearch, RegularizedEvolution
+from deep_arch.searchers import (
+    Hyperband,
+    LocalSearch,
+    NoRepeats,
+    OptunaSearcher,
+    Partitioned,
+    RandomSearch,
+    RegularizedEvolution,
+    SurrogateSearch,
+)
 from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 
@@ -119,3 +129,29 @@ def test_a_part_with_budgets_is_refused() -> None:
     searcher = Partitioned([(is_width, Hyperband()), (lambda p: not is_width(p), RandomSearch())])
     with pytest.raises(BadArgument, match=r"expected parts without budgets(.|\n)*from Hyperband"):
         next(da.search(two_parts, searcher, trials=10, seed=0))
+
+
+@pytest.mark.parametrize("inner", [SurrogateSearch, OptunaSearcher, LocalSearch, lambda: NoRepeats(RandomSearch())])
+def test_a_part_is_told_what_it_proposed_though_it_does_not_count_in_the_whole(inner: Any) -> None:
+    @da.space
+    def pick(x: Any) -> Any:
+        wide = ops.Dense(units=da.integer(1, 50))(x)
+        return da.or_([lambda a, b: a, lambda a, b: b])(wide, x)
+
+    def is_which(point: ChoicePoint) -> bool:
+        return point.name == "or.which"
+
+    def make() -> Partitioned:
+        return Partitioned([(is_which, RandomSearch()), (lambda p: not is_which(p), inner())])
+
+    searcher = make()
+    found = da.search(pick, searcher, trials=16, seed=0, duplicates="give")
+    out = [trial for trial in (found.ask(), found.ask()) if trial is not None]
+    for trial in iter(found.ask, None):
+        out.append(trial)
+        out.pop(0).tell(trial.number)
+    resumed = make()
+    resumed.start(pick, random.Random(1))
+    resumed.load_state_dict(json.loads(json.dumps(searcher.state_dict())))
+    assert resumed.state_dict() == searcher.state_dict() or inner is OptunaSearcher  # which pickles
+    assert resumed.ask() == searcher.ask()

@@ -135,7 +135,8 @@ def test_what_is_known_leads_to_what_is_good(make: Callable[[], Searcher]) -> No
 
 def test_earlier_curves_are_told_apart() -> None:
     curves = [FinishedTrial(n, {"dense.units": n + 1}, (1.0,), {0: 1.0}) for n in range(6)]
-    search = da.search(line, WarmStart(EarlyStopping(RandomSearch(), median_rule()), curves), trials=1, seed=0)
+    inside = WarmStart(EarlyStopping(RandomSearch(), median_rule()), curves[:3])
+    search = da.search(line, WarmStart(inside, curves[3:]), trials=1, seed=0)
     trial = next(search)
     trial.report(0.5, step=0)
     assert trial.should_stop()
