@@ -101,7 +101,7 @@ class Searcher(ABC):
         same_history_in_every_process: also where strings hash otherwise.
         resumes_exactly: a state that went through JSON continues as though nothing had happened.
         resumes_in_another_process: the same, elsewhere.
-        refuses_a_foreign_state: one of another searcher, or none, raises BadArgument.
+        refuses_a_foreign_state: one of another searcher or space, or none, raises BadArgument.
         start_begins_anew: `start` forgets what was before.
         moves_no_global_random_state: neither Python's nor NumPy's.
     """
