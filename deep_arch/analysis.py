@@ -121,7 +121,7 @@ def hypervolume(trials: Trials, reference: Sequence[float], directions: Directio
         BadArgument: a reference of another length, or no such directions.
     """
     listed, points, turned = _read("hypervolume", trials, directions)
-    if not isinstance(reference, Sequence) or len(reference) != len(turned):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not hasattr(reference, "__len__") or len(reference) != len(turned):  # an array too
         expected = f"a reference with a score for each of the {len(turned)} objectives"
         mend = f"Write the worst score that counts, for each of {', '.join(turned)}."
         raise wrong_kind("hypervolume", expected, reference, mend)

@@ -328,9 +328,9 @@ class Counter:
         return Variable(owner, owner.suffixes[user.slot_of(hyperparameter).place], hyperparameter)
 
     def _bound(
-        self, this: Run, used: list[Independent], exposed: tuple[Fragment, str] | None, value: int = ANY
+        self, this: Run, used: list[Independent], exposed: tuple[Fragment, str] | None
     ) -> frozenset[tuple[Variable, int]]:
-        return frozenset([(self._exposed(self._variable(h, this.fragment), this, exposed), value) for h in used])
+        return frozenset([(self._exposed(self._variable(h, this.fragment), this, exposed), ANY) for h in used])
 
     def _exposed(self, variable: Variable, this: Run, exposed: tuple[Fragment, str] | None) -> Variable:
         """Return the variable as it is known outside of a module that several places share."""

@@ -13,7 +13,7 @@ from deep_arch.architecture import Architecture
 from deep_arch.directories import Directories
 from deep_arch.errors import BadArgument, NotCountable, TrialError
 from deep_arch.pareto import fronts
-from deep_arch.searcher import FinishedTrial, Searcher, Values
+from deep_arch.searcher import SEVERAL_SCORES, FinishedTrial, Searcher, Values
 from deep_arch.space import SearchSpace
 from deep_arch.trial import SearchWarning as SearchWarning
 from deep_arch.trial import Trial as Trial
@@ -304,9 +304,7 @@ def _check_objectives(searcher: Searcher, directions: tuple[Direction, ...]) -> 
         name = type(searcher).__name__
         raise BadArgument(
             f"search: {name} learns from {n} score{'s' if n > 1 else ''} of a trial.\n"
-            f"  Got directions={directions!r}.\n"
-            "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell one "
-            "number made of them."
+            f"  Got directions={directions!r}.\n{SEVERAL_SCORES}"
         )
 
 

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 Values = Mapping[str, Any]
 """Address to value: all that distinguishes one architecture from another in its space."""
 
+SEVERAL_SCORES = (
+    "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell one number "
+    "made of them."
+)
+"""What to do where a searcher learns from one score."""
+
 FinalState = Literal["complete", "failed", "skipped"]
 """How a trial ended: with scores, with an error or a score that is no finite number, or set aside by the user."""
 
@@ -33,7 +39,7 @@ class FinishedTrial:
 
     Attributes:
         number: the trial's number, from 0 in the order of proposals. Where a duplicate is answered from the record,
-            the number of the trial that has the result.
+            the number of the trial that has the result; -1 for what is no trial of this search.
         values: address to value.
         scores: one finite number for each objective, each to be maximised; empty unless the trial is complete.
         intermediate: step to the score reported there, to be maximised too.
@@ -59,9 +65,7 @@ class FinishedTrial:
         if others:
             raise TrialError(
                 f"trial {self.number}: expected one score, which is all that this searcher learns from.\n"
-                f"  Got {len(self.scores)}: {self.scores!r}.\n"
-                "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell "
-                "one number made of them."
+                f"  Got {len(self.scores)}: {self.scores!r}.\n{SEVERAL_SCORES}"
             )
         return score
 
@@ -101,7 +105,7 @@ class Searcher(ABC):
         same_history_in_every_process: also where strings hash otherwise.
         resumes_exactly: a state that went through JSON continues as though nothing had happened.
         resumes_in_another_process: the same, elsewhere.
-        refuses_a_foreign_state: one of another searcher or space, or none, raises BadArgument.
+        refuses_a_foreign_state: one of another searcher or space, or one that lacks something, raises BadArgument.
         start_begins_anew: `start` forgets what was before.
         moves_no_global_random_state: neither Python's nor NumPy's.
     """
@@ -203,6 +207,11 @@ class Searcher(ABC):
             raise BadArgument(
                 f"{name}: expected the state of a {name} on {self.space.name}.\n  Got {got}.\n"
                 "  Load what `state_dict` of a searcher with the same arguments returned, after `start`."
+            )
+        if missing := [key for key in self.state_dict() if key not in state]:
+            raise BadArgument(
+                f"{name}: expected the whole state of a {name}.\n  Got one without {', '.join(map(repr, missing))}.\n"
+                "  Load what `state_dict` returned, unchanged."
             )
         version, internal, gauss = state["rng"]
         self.rng.setstate((version, tuple(internal), gauss))

@@ -25,7 +25,8 @@ class GridSearch(Searcher):
 
     Args:
         order: "fixed", the order of `space.nth`, or "shuffled", another order for each seed.
-        levels: how many values a real number takes, evenly spaced on its scale, both ends included.
+        levels: how many values a real number takes, evenly spaced on its scale, both ends included, unless the space
+            is a grid already.
 
     Raises:
         BadArgument: an unknown order, or fewer than two levels.

@@ -107,6 +107,8 @@ def test_frame_numbers_the_scores_of_several_objectives() -> None:
     for trials in (search, search.trials):
         table = analysis.frame(trials)
         assert list(table.columns) == ["state", "budget", "score_0", "score_1", UNITS]
+        reference: Any = np.array([0, 20])
+        assert column(analysis.hypervolume(trials, reference, ["maximize", "minimize"]), "hypervolume") == [10, 10]
         assert column(table, "score_1") == [10, None]
 
 

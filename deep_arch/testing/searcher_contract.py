@@ -139,6 +139,9 @@ class SearcherContract(ABC):
         for state in ({}, {**own, "of": "Another"}, {**own, "space": "another"}):
             with pytest.raises(BadArgument, match=f"expected the state of a {type(searcher).__name__}"):
                 searcher.load_state_dict(state)
+        for key in own.keys() - {"of", "space"}:
+            with pytest.raises(BadArgument, match=f"Got one without {key!r}"):
+                searcher.load_state_dict({other: part for other, part in own.items() if other != key})
 
     @on_every_space
     def test_moves_no_global_random_state(self, name: str) -> None:
