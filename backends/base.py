@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deep_arch.architecture import Architecture, Inputs
 from deep_arch.backends.names import ModuleNames
-from deep_arch.costs import apply_rule, input_specs
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch
-from deep_arch.graph import GraphCall
-from deep_arch.modules import Module, Operation, Wrapped
-from deep_arch.specs import Spec
+from deep_arch.language.modules import Module, Operation, Wrapped
+from deep_arch.language.specs import Spec
+from deep_arch.measures.costs import apply_rule, input_specs
+from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.spaces.graph import GraphCall
 
 AsNative = Callable[[Wrapped], Any]
 """Makes of what `da.wrap` gave what the backend's own `wrap` gives, whose shape rule asks the framework."""

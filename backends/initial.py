@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deep_arch.backends.base import Plan
-from deep_arch.modules import Operation
-from deep_arch.weights import Weight
+from deep_arch.language.modules import Operation
+from deep_arch.language.weights import Weight
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +41,7 @@ def draw_weights(plan: Plan, seed: int, own: str = "") -> dict[str, Array]:
 
 
 def draw(weight: Weight, seed: Sequence[int]) -> Array:
-    """Return numbers for one weight; see `deep_arch.weights.Initial` for what the distributions are."""
+    """Return numbers for one weight; see `deep_arch.language.weights.Initial` for what the distributions are."""
     initial = weight.initial
     if initial == "unit_forget":
         return np.repeat(np.array([0.0, 1.0, 0.0, 0.0], np.float32), weight.size // 4)

@@ -25,7 +25,6 @@ except ImportError as error:
         "  Or set KERAS_BACKEND to one that is installed, of tensorflow, torch and jax, before keras is imported."
     ) from error
 
-from deep_arch.architecture import Architecture, Inputs
 from deep_arch.backends.base import Plan, lowering, plan, results, seed_number
 from deep_arch.backends.initial import draw_weights
 from deep_arch.backends.keras_emitter import Emitter as Emitter
@@ -40,6 +39,7 @@ from deep_arch.backends.keras_weights import set_weights as set_weights
 from deep_arch.backends.keras_wrapped import KerasModule
 from deep_arch.backends.keras_wrapped import wrap as wrap
 from deep_arch.backends.names import identifier
+from deep_arch.spaces.architecture import Architecture, Inputs
 
 _EXAMPLE = """Give the class a method `to_keras(self, emit, specs, *tensors)` that returns the tensor of its output,
   such as `return emit.layer(keras.layers.ReLU, *tensors)`, or make the module with keras_backend.wrap(a_class)."""

@@ -24,9 +24,9 @@ from deep_arch.backends.keras_emitter import Emitter, Lowering, Tensor
 from deep_arch.backends.keras_layers import Scale
 from deep_arch.backends.keras_specs import native_shape
 from deep_arch.backends.keras_windows import LAST
+from deep_arch.language.specs import Spec
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of
-from deep_arch.specs import Spec
 
 Specs = Sequence[Spec]
 Make = Callable[..., Any]

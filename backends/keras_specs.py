@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from deep_arch.errors import NotSupported
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 
 
 def native_shape(spec: Spec) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from deep_arch.backends.keras_emitter import Emitter, Lowered, Tensor
 from deep_arch.backends.keras_specs import native_dtype, native_shape, neutral_spec
 from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 
 
 class KerasModule(NativeModule):
@@ -70,7 +70,7 @@ def wrap(layer_class: Callable[..., Any], outputs: int = 1) -> Callable[..., Ker
             such arguments.
 
     Example:
-        >>> from deep_arch.specs import image
+        >>> from deep_arch.language.specs import image
         >>> conv = wrap(keras.layers.Conv2D)
         >>> str(conv(8, kernel_size=3, data_format="channels_last").shape(image(3, 8, 8)))
         '(8, 6, 6)'

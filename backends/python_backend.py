@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deep_arch.architecture import Architecture
 from deep_arch.backends.base import check_specified
 from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, nearest
-from deep_arch.graph import Graph, GraphCall
-from deep_arch.modules import Module, Wrapped
+from deep_arch.language.modules import Module, Wrapped
 from deep_arch.ops import Identity
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.graph import Graph, GraphCall
 
 _namedtuple: Any = namedtuple  # type checkers want the names in the program's text
 

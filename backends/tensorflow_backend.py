@@ -19,7 +19,6 @@ try:
 except ImportError as error:
     raise missing("tensorflow") from error
 
-from deep_arch.architecture import Architecture, Inputs
 from deep_arch.backends.base import Plan, Step, lowering, plan, seed_number
 from deep_arch.backends.initial import draw_weights
 from deep_arch.backends.names import identifier
@@ -33,9 +32,10 @@ from deep_arch.backends.tensorflow_onnx import export_onnx as export_onnx
 from deep_arch.backends.tensorflow_ops import LOWERINGS
 from deep_arch.backends.tensorflow_wrapped import TensorFlowModule, calling, native_variables
 from deep_arch.backends.tensorflow_wrapped import wrap as wrap
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
-from deep_arch.weights import Weight
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight
+from deep_arch.spaces.architecture import Architecture, Inputs
 
 _EXAMPLE = """Give the class a method `to_tensorflow(self, call, *tensors)` that returns its output, such as
   `return tf.nn.relu(*tensors)`, or make the module with tensorflow_backend.wrap(a_tf_module_class)."""

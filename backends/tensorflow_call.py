@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 
 Lowering: TypeAlias = Callable[..., Any]
 """Called as lowering(op, call, *tensors): a resolved operation, a `Call`, the inputs.

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 
 
 def native_shape(spec: Spec) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from deep_arch.backends.names import ModuleNames
 from deep_arch.backends.tensorflow_layout import native_shape
 from deep_arch.backends.weights import check_weights
 from deep_arch.errors import BadArgument, ShapeMismatch, nearest
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 
 Array = npt.NDArray[Any]
 
@@ -160,7 +160,7 @@ class Model(tf.Module):  # type: ignore[misc]
 def get_weights(model: Model) -> dict[str, Array]:
     """Return copies of all weights, moving statistics included, by neutral name and in the order of the calls.
 
-    Names and layouts are those of `deep_arch.weights`, the same in every backend: what this returns can be given to the
+    Names and layouts are those of `da.Weight`, the same in every backend: what this returns can be given to the
     `set_weights` of another. Variables of wrapped modules go by the attributes that hold them. NumPy has no bfloat16,
     which comes as float32.
 

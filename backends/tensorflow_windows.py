@@ -19,8 +19,8 @@ import tensorflow as tf
 
 from deep_arch import ops
 from deep_arch.backends.tensorflow_call import Call, Lowering, batch_of
+from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import leaves_cells, same_padding, span, transposed_crop, tuple_of
-from deep_arch.specs import Spec
 
 Sizes: TypeAlias = tuple[int, ...]
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from deep_arch.backends.tensorflow_layout import native_shape, neutral_spec
 from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 
 _BATCH = 2  # what shapes are traced at: 1 would hide a module that loses the batch
 
@@ -71,7 +71,7 @@ def wrap(module_class: Callable[..., Any], outputs: int = 1) -> Callable[..., Te
             such arguments.
 
     Example:
-        >>> from deep_arch.specs import image
+        >>> from deep_arch.language.specs import image
         >>> def tile(times):
         ...     return lambda x: tf.tile(x, (1, times, 1, 1))
         >>> str(wrap(tile)(times=2).shape(image(3, 8, 8)))

@@ -12,7 +12,6 @@ try:
 except ImportError as error:
     raise missing("torch") from error
 
-from deep_arch.architecture import Architecture, Inputs
 from deep_arch.backends.base import Step, lowering, plan, results, seed_number
 from deep_arch.backends.names import ModuleNames, identifier
 from deep_arch.backends.torch_emitter import Emitter as Emitter
@@ -27,7 +26,8 @@ from deep_arch.backends.torch_weights import places_of
 from deep_arch.backends.torch_weights import set_weights as set_weights
 from deep_arch.backends.torch_wrapped import TorchModule
 from deep_arch.backends.torch_wrapped import wrap as wrap
-from deep_arch.modules import Wrapped
+from deep_arch.language.modules import Wrapped
+from deep_arch.spaces.architecture import Architecture, Inputs
 
 # A submodule named `forward` would take the place of the method.
 _RESERVED = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph()))) | {"self"}

@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from deep_arch.backends.torch_places import Place
 from deep_arch.errors import BadArgument
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 
 _KEY = "deep_arch"
 

@@ -24,9 +24,9 @@ from deep_arch.backends.torch_batch_norm import BatchNorm1d, BatchNorm2d, BatchN
 from deep_arch.backends.torch_emitter import Emitter, Lowered, Lowering
 from deep_arch.backends.torch_layout import channels_first, channels_last, in_either_layout
 from deep_arch.backends.torch_windows import brief
+from deep_arch.language.specs import Spec
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of
-from deep_arch.specs import Spec
 
 Specs = Sequence[Spec]
 

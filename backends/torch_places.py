@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from deep_arch import ops
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 
 Shape: TypeAlias = tuple[int, ...]
 

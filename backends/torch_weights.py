@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 def get_weights(model: nn.Module) -> dict[str, Array]:
     """Return copies of all weights, moving statistics included, by neutral name and in the order of the calls.
 
-    Names and layouts are those of `deep_arch.weights`, the same in every backend: what this returns can be given to the
+    Names and layouts are those of `da.Weight`, the same in every backend: what this returns can be given to the
     `set_weights` of another. Weights of wrapped torch classes, and of operations of your own, go by the names that
     torch gives them. NumPy has no bfloat16, which comes as float32.
 

@@ -15,7 +15,7 @@ from deep_arch.backends.torch_emitter import Emitter, Lowered, unpacked
 from deep_arch.backends.torch_layers import Function
 from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 
 _BATCH = 2  # what shapes and costs are measured at: 1 would hide a layer that loses the batch
 
@@ -70,7 +70,7 @@ def wrap(module_class: Callable[..., Any], outputs: int = 1) -> Callable[..., To
             such arguments.
 
     Example:
-        >>> from deep_arch.specs import image
+        >>> from deep_arch.language.specs import image
         >>> conv = wrap(torch.nn.Conv2d)
         >>> str(conv(3, 8, kernel_size=3).shape(image(3, 8, 8)))
         '(8, 6, 6)'

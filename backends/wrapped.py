@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from deep_arch.errors import BadArgument, DeepArchError, ShapeMismatch
-from deep_arch.modules import Wrapped
-from deep_arch.specs import Spec
-from deep_arch.wrapping import bind
+from deep_arch.language.modules import Wrapped
+from deep_arch.language.specs import Spec
+from deep_arch.language.wrapping import bind
 
 _Native = TypeVar("_Native", bound="NativeModule")
 

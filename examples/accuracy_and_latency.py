@@ -22,7 +22,7 @@ from benchmark_tables import cell, load, row_of, run_all
 
 import deep_arch as da
 from deep_arch import searchers
-from deep_arch.pareto import Point, fronts, hypervolume
+from deep_arch.studies.pareto import Point, fronts, hypervolume
 
 SEARCHERS: dict[str, Callable[[], da.Searcher]] = {
     "random": searchers.RandomSearch,

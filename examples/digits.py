@@ -23,8 +23,8 @@ from torch import nn
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import torch_backend
-from deep_arch.search import Search
 from deep_arch.searchers import RandomSearch
+from deep_arch.studies.search import Search
 from deep_arch.visualization.plots import plot_scores
 from deep_arch.visualization.steps import render_steps
 

@@ -26,7 +26,7 @@ from benchmark_tables import EDGES, OPERATIONS, cell, load, row_of, run_all
 
 import deep_arch as da
 from deep_arch import searchers
-from deep_arch.domains import Choice
+from deep_arch.language.domains import Choice
 from deep_arch.searchers.mutation import another
 
 N_EPOCHS = 12

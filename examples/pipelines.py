@@ -40,8 +40,8 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import python_backend
 from deep_arch.errors import MissingDependency
-from deep_arch.search import Search
 from deep_arch.searchers import RandomSearch
+from deep_arch.studies.search import Search
 from deep_arch.visualization.plots import plot_scores
 
 N_LEARNING, N_FEATURES = 600, 64

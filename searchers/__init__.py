@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from deep_arch.searcher import FinishedTrial as FinishedTrial
-from deep_arch.searcher import Searcher as Searcher
 from deep_arch.searchers.asynchronous_halving import AsynchronousHalving as AsynchronousHalving
 from deep_arch.searchers.bohb import BOHB as BOHB
 from deep_arch.searchers.early_stopping import EarlyStopping as EarlyStopping
@@ -32,3 +30,5 @@ from deep_arch.searchers.reinforce import Reinforce as Reinforce
 from deep_arch.searchers.successive_halving import SuccessiveHalving as SuccessiveHalving
 from deep_arch.searchers.surrogate_search import SurrogateSearch as SurrogateSearch
 from deep_arch.searchers.warm_start import WarmStart as WarmStart
+from deep_arch.studies.searcher import FinishedTrial as FinishedTrial
+from deep_arch.studies.searcher import Searcher as Searcher

@@ -6,10 +6,10 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_function
 from deep_arch.searchers.rungs import Draw, Rung, draw_at_random, rung_budgets
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 
 class AsynchronousHalving(Searcher):

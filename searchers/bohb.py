@@ -8,20 +8,20 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from deep_arch.domains import Domain, Numeric
 from deep_arch.errors import TooDeep
-from deep_arch.searcher import FinishedTrial, Values
+from deep_arch.language.domains import Domain, Numeric
 from deep_arch.searchers.checks import check_count, check_number
 from deep_arch.searchers.decisions import decide, decisions, identity
 from deep_arch.searchers.hyperband import Hyperband
 from deep_arch.searchers.kernel_density import Axis, KernelDensity, Point, axis, place, point
 from deep_arch.searchers.mutation import another
 from deep_arch.searchers.wrapper import Wrapper
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import FinishedTrial, Values
 
 if TYPE_CHECKING:
-    from deep_arch.hyperparameters import Independent
-    from deep_arch.unfolding import Frame
+    from deep_arch.language.hyperparameters import Independent
+    from deep_arch.spaces.unfolding import Frame
 
 Result = tuple[float, Point, Values]
 """A score, minus infinity if there is none, and where it was reached."""

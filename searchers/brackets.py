@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_function
 from deep_arch.searchers.rungs import Draw, Rung, rung_budgets
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 Bracket = tuple[int, Sequence[float]]
 """How many configurations begin, and the budgets of the rungs from the lowest."""

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
-from deep_arch.architecture import Architecture
-from deep_arch.domains import Choice, Domain, Numeric
-from deep_arch.fingerprints import Kind, digest, kind_of
-from deep_arch.graph import Graph
+from deep_arch.language.domains import Choice, Domain, Numeric
+from deep_arch.measures.fingerprints import Kind, digest, kind_of
 from deep_arch.searchers.decisions import decisions
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.graph import Graph
 
 Features = dict[tuple[str, str], float]
 """From block and label to a number; what is left out is 0."""

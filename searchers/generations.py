@@ -7,11 +7,11 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_function, check_number
 from deep_arch.searchers.decisions import identity
 from deep_arch.searchers.mutation import Crossover, Mutation, applied
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 _ATTEMPTS: Final = 10
 """After so many proposals that are known already, a repeat is given out, since the space may hold nothing else."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from deep_arch.searcher import FinishedTrial
 from deep_arch.searchers.checks import check_count
 from deep_arch.searchers.generations import GenerationalSearcher, Member
 from deep_arch.searchers.mutation import Crossover, Mutation, cross_uniformly, mutate_each
+from deep_arch.studies.searcher import FinishedTrial
 
 
 class GeneticAlgorithm(GenerationalSearcher):

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from deep_arch.errors import DeepArchError, wrong_kind
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_option
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 _ROUNDS: Final = 4
 """Rounds of a Feistel network after which it cannot be told from a random order (Luby and Rackoff, 1988)."""

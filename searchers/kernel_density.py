@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import add
 from typing import Any, Final
 
-from deep_arch.domains import Choice, Numeric
+from deep_arch.language.domains import Choice, Numeric
 from deep_arch.searchers.decisions import Decision
 
 Axis = tuple[str, int]

@@ -6,11 +6,11 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_option
 from deep_arch.searchers.decisions import identity, remember
 from deep_arch.searchers.mutation import complete, mutable
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 
 class LocalSearch(Searcher):

@@ -11,10 +11,10 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from deep_arch.domains import Choice, Domain, Numeric
 from deep_arch.errors import TooDeep, wrong_kind
-from deep_arch.searcher import Values
-from deep_arch.space import SearchSpace
+from deep_arch.language.domains import Choice, Domain, Numeric
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import Values
 
 Mutation = Callable[[SearchSpace, Values, random.Random], Values]
 Crossover = Callable[[SearchSpace, Values, Values, random.Random], Values]

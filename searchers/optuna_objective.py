@@ -6,14 +6,14 @@ import functools
 import math
 from typing import Any, Final
 
-from deep_arch.architecture import Architecture
-from deep_arch.domains import REJECTED, Choice, Domain, Integer, Real
 from deep_arch.errors import MissingValues, ValueOutsideDomain, wrong_kind
-from deep_arch.hyperparameters import Independent
-from deep_arch.searcher import Values
+from deep_arch.language.domains import REJECTED, Choice, Domain, Integer, Real
+from deep_arch.language.hyperparameters import Independent
 from deep_arch.searchers.decisions import decide, decisions
-from deep_arch.space import SearchSpace
-from deep_arch.unfolding import Frame
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.spaces.unfolding import Frame
+from deep_arch.studies.searcher import Values
 
 _STORABLE: Final = (type(None), bool, int, float, str)
 """The types of options that Optuna stores as they are."""

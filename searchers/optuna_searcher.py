@@ -13,13 +13,13 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deep_arch.architecture import Architecture
 from deep_arch.errors import BadArgument, TooDeep, wrong_kind
 from deep_arch.extras import require
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count
 from deep_arch.searchers.optuna_objective import parameters, suggest
-from deep_arch.space import MOST_ATTEMPTS
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.space import MOST_ATTEMPTS
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 _STATES: Final = {"complete": "COMPLETE", "failed": "FAIL", "skipped": "PRUNED"}
 """How a trial ended, in Optuna's words: samplers forget what failed, and some learn from what was pruned."""

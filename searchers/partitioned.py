@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from deep_arch.architecture import ChoicePoint
 from deep_arch.errors import BadArgument
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.decisions import identity, remember
 from deep_arch.searchers.mutation import complete
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 Part = tuple[Callable[[ChoicePoint], bool], Searcher]
 """Which hyperparameters a searcher decides, as for `space.where`, and the searcher."""

@@ -18,11 +18,11 @@ from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from deep_arch.architecture import ChoicePoint
-from deep_arch.domains import Choice, Domain, Integer, Numeric
-from deep_arch.searcher import Values
+from deep_arch.language.domains import Choice, Domain, Integer, Numeric
 from deep_arch.searchers.decisions import decide, decisions
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import Values
 
 _MOST_OPTIONS: Final = 16
 """Linear ranges of up to so many integers are options, each with a logit; beyond, neighbours share what is learnt."""

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from deep_arch.architecture import ChoicePoint
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_number
 from deep_arch.searchers.decisions import identity, remember
 from deep_arch.searchers.policy import Gradient, Policy, ascend, bounded
+from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 _MOST_LOG_RATIO: Final = 5.0
 """Where a bad decision became so much likelier, its slope grows no further, and no later step is dwarfed by it."""

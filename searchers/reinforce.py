@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from deep_arch.architecture import ChoicePoint
-from deep_arch.searcher import FinishedTrial, Searcher
 from deep_arch.searchers.checks import check_number
 from deep_arch.searchers.policy import Gradient, Policy, ascend, bounded
+from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.studies.searcher import FinishedTrial, Searcher
 
 
 class Reinforce(Searcher):

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from deep_arch.extras import require
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.checks import check_count, check_function, check_option
 from deep_arch.searchers.decisions import identity
 from deep_arch.searchers.features import features
 from deep_arch.searchers.mutation import Mutation, applied, mutate_one
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 MOST_RESULTS: Final = 500
 """Results that the model learns from, half of them the best and half the latest: a Gaussian process takes time in

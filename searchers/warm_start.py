@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from deep_arch.architecture import Architecture
 from deep_arch.errors import DeepArchError, wrong_kind
-from deep_arch.search import SearchWarning
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers.feasible import NO_TRIAL
 from deep_arch.searchers.wrapper import Wrapper
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.search import SearchWarning
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 
 class WarmStart(Wrapper):

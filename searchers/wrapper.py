@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from deep_arch.errors import wrong_kind
-from deep_arch.searcher import FinishedTrial, Searcher, Values
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 
 class Wrapper(Searcher):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from deep_arch import ops
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
-from deep_arch.weights import Weight
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "operations.md").read_text(encoding="utf-8")
 ONE_BY_ONE, _, WEIGHTS = DOCUMENT.partition("## Weights")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from deep_arch.graph import Graph, Group
+from deep_arch.spaces.graph import Graph, Group
 from deep_arch.visualization.clusters import Arrangement, mark_key
 from deep_arch.visualization.places import group_key, taken_values
 

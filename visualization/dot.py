@@ -9,9 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from deep_arch.architecture import Architecture, Inputs
 from deep_arch.errors import BadArgument, MissingDependency, nearest
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.spaces.space import SearchSpace
 from deep_arch.visualization.digraph import make_digraph
 from deep_arch.visualization.dot_program import run_dot
 from deep_arch.visualization.planning import make_plan

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 
-from deep_arch.graph import Graph, GraphCall, Group
+from deep_arch.spaces.graph import Graph, GraphCall, Group
 
 
 def call_place(call: GraphCall) -> str:

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deep_arch.architecture import Architecture, Inputs
-from deep_arch.graph import Argument, GraphCall, Group
-from deep_arch.modules import Module
+from deep_arch.language.modules import Module
+from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.spaces.graph import Argument, GraphCall, Group
 from deep_arch.visualization.absences import join_marks
 from deep_arch.visualization.clusters import Arrangement, arrange, first_inside
 from deep_arch.visualization.places import call_place, group_key

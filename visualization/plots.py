@@ -11,7 +11,7 @@ from typing import Any
 
 from deep_arch.errors import BadArgument
 from deep_arch.extras import missing
-from deep_arch.search import Search
+from deep_arch.studies.search import Search
 from deep_arch.visualization import palette
 
 

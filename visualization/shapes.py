@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from deep_arch.architecture import Architecture, Inputs
-from deep_arch.costs import apply_rule, input_specs
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch
-from deep_arch.graph import GraphCall
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
+from deep_arch.measures.costs import apply_rule, input_specs
+from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.spaces.graph import GraphCall
 
 
 class Shapes(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from deep_arch.graph import Argument
+from deep_arch.spaces.graph import Argument
 from deep_arch.visualization.wording import is_unnamed
 
 MOST_LINES: Final = 6

@@ -7,9 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from deep_arch.architecture import Architecture
 from deep_arch.errors import BadArgument
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.space import SearchSpace
 from deep_arch.visualization.dot import FORMATS, render
 
 

@@ -10,9 +10,9 @@ import math
 from typing import Any
 
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import output_size, span
-from deep_arch.specs import Spec
 
 _FLOATS = frozenset(("float16", "bfloat16", "float32", "float64"))
 _TAKES = {

@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight, bias, matrix
 from deep_arch.ops import checks
 from deep_arch.ops.windows import Padding, Sizes
 from deep_arch.ops.windows import output_size as output_size
 from deep_arch.ops.windows import same_padding as same_padding
 from deep_arch.ops.windows import tuple_of as tuple_of
-from deep_arch.specs import Spec
-from deep_arch.weights import Weight, bias, matrix
 
 
 @dataclass(eq=False)
@@ -92,7 +92,7 @@ class Conv2D(_Convolution):
             or a window that is not padded is larger than it.
 
     Example:
-        >>> from deep_arch.specs import image
+        >>> from deep_arch.language.specs import image
         >>> str(Conv2D(64, 3, strides=2).shape(image(3, 32, 32)))
         '(64, 16, 16)'
     """

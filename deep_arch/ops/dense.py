@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight, bias, matrix
 from deep_arch.ops import checks
-from deep_arch.specs import Spec
-from deep_arch.weights import Weight, bias, matrix
 
 
 @dataclass(eq=False)
@@ -27,7 +27,7 @@ class Dense(Operation):
         ShapeMismatch: the input is not of floats, or has no axis.
 
     Example:
-        >>> from deep_arch.specs import vector
+        >>> from deep_arch.language.specs import vector
         >>> Dense(10).parameters(vector(64))
         650
     """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 from deep_arch.ops import checks
-from deep_arch.specs import Spec
 
 
 def _broadcast(op: Operation, inputs: tuple[Spec, ...]) -> Spec:
@@ -49,7 +49,7 @@ class Add(_Merge):
         ShapeMismatch: the shapes differ otherwise, or the dtypes differ.
 
     Example:
-        >>> from deep_arch.specs import image
+        >>> from deep_arch.language.specs import image
         >>> str(Add().shape(image(8, 4, 4), image(8, 1, 1)))
         '(8, 4, 4)'
     """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight, constants, statistics
 from deep_arch.ops import checks
-from deep_arch.specs import Spec
-from deep_arch.weights import Weight, constants, statistics
 
 
 def _check_affine(op: BatchNormalization | LayerNormalization | GroupNormalization) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 from deep_arch.ops import checks
-from deep_arch.specs import Spec
 
 
 class Flatten(Operation):
@@ -34,7 +34,7 @@ class Reshape(Operation):
         ShapeMismatch: the input has another number of numbers.
 
     Example:
-        >>> from deep_arch.specs import vector
+        >>> from deep_arch.language.specs import vector
         >>> str(Reshape((8, -1)).shape(vector(32)))
         '(8, 4)'
     """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 from deep_arch.ops import checks
 from deep_arch.ops.windows import Sizes
-from deep_arch.specs import Spec
 
 Sides: TypeAlias = int | tuple[int, ...] | tuple[tuple[int, int], ...]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight, constants
 from deep_arch.ops import checks
 from deep_arch.ops.windows import Sizes, output_size
-from deep_arch.specs import Spec
-from deep_arch.weights import Weight, constants
 
 
 class Identity(Operation):

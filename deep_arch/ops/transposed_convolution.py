@@ -7,11 +7,11 @@ import operator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight, bias, matrix
 from deep_arch.ops import checks
 from deep_arch.ops.windows import Padding, Sizes, transposed_output_size, tuple_of
-from deep_arch.specs import Spec
-from deep_arch.weights import Weight, bias, matrix
 
 
 @dataclass(eq=False)

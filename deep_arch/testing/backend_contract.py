@@ -40,8 +40,9 @@ from hypothesis import strategies as st
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, DeepArchError, NotSpecified, NotSupported, ShapeMismatch
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight
 from deep_arch.testing.network_spaces import RandomNetwork, networks
 from deep_arch.testing.networks import NETWORKS
 from deep_arch.testing.operation_strategies import CORNERS, OPERATIONS
@@ -56,7 +57,6 @@ from deep_arch.testing.parity import (
     draw,
 )
 from deep_arch.testing.substitution_pairs import PAIRS, both, conv, tied_twice
-from deep_arch.weights import Weight
 
 Function = Callable[..., Any]
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from deep_arch import ops
 from deep_arch.errors import ShapeMismatch
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 
 Case: TypeAlias = tuple[Operation, tuple[Spec, ...]]
 Cases: TypeAlias = st.SearchStrategy[Case]

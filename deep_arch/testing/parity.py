@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]

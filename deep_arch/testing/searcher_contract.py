@@ -21,10 +21,10 @@ from typing import Any, Final, cast
 
 import pytest
 
-from deep_arch.architecture import Architecture
 from deep_arch.errors import BadArgument
-from deep_arch.searcher import FinalState, FinishedTrial, Searcher, Values
-from deep_arch.space import SearchSpace
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.searcher import FinalState, FinishedTrial, Searcher, Values
 from deep_arch.testing.searcher_spaces import SPACES
 
 _DRAW: Final = "draw from self.rng alone, and let nothing depend on the order of a set"

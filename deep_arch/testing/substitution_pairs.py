@@ -10,7 +10,7 @@ from typing import Any
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
 
 Function = Callable[..., Any]
 

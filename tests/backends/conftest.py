@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 
 # A process has one Keras backend: `test_keras_backends.py` runs the files on each.
 collect_ignore = [] if "KERAS_BACKEND" in os.environ else ["test_keras_backend.py", "test_keras_shared.py"]

@@ -21,8 +21,8 @@ from deep_arch import ops
 from deep_arch.backends import keras_backend
 from deep_arch.backends.keras_layers import SameAveragePooling, TransposedConvolution
 from deep_arch.errors import BadArgument, MissingDependency, NotSupported, ShapeMismatch
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 from deep_arch.testing.backend_contract import IMAGE, BackendContract, space_of
 from deep_arch.testing.keras_runner import KerasRunner
 from deep_arch.testing.parity import BATCH, Array, assert_close, assert_named_close, draw, draw_weights

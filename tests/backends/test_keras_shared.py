@@ -15,7 +15,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import keras_backend
 from deep_arch.errors import BadArgument
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 from deep_arch.testing.keras_runner import KerasRunner
 from deep_arch.testing.parity import assert_close, draw
 from deep_arch.testing.torch_runner import TorchRunner

@@ -15,7 +15,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import torch_backend, torch_ops
 from deep_arch.backends.torch_layout import channels_last
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
 from deep_arch.ops.windows import same_padding, tuple_of
 from deep_arch.testing.backend_contract import BackendContract
 from deep_arch.testing.torch_runner import TorchRunner

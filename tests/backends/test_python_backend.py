@@ -19,7 +19,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import python_backend
 from deep_arch.errors import ArityMismatch, BadArgument, NotSpecified, NotSupported
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
 from deep_arch.testing.spaces import spaces
 
 build = python_backend.build

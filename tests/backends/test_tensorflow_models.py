@@ -20,7 +20,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import tensorflow_backend, tensorflow_windows
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 
 IMAGE = da.image(channels=4, height=8, width=8)
 

@@ -12,9 +12,9 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import tensorflow_backend
 from deep_arch.errors import BadArgument, NotSupported, ShapeMismatch
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
-from deep_arch.weights import Weight, constants
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight, constants
 
 IMAGE = da.image(channels=4, height=6, width=8)
 

@@ -15,8 +15,8 @@ from deep_arch import ops
 from deep_arch.backends import torch_backend
 from deep_arch.backends.torch_emitter import Emitter
 from deep_arch.backends.torch_ops import LOWERINGS
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 
 CHANNELS = 4
 UNARY = (

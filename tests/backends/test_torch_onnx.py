@@ -17,7 +17,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import torch_backend
 from deep_arch.errors import BadArgument, MissingDependency, NotSupported
-from deep_arch.specs import Spec
+from deep_arch.language.specs import Spec
 from deep_arch.testing.parity import TOLERANCES, assert_close, draw_weights
 
 TOKENS = da.tokens(6, vocabulary=11)

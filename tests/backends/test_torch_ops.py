@@ -18,8 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from deep_arch import ops
 from deep_arch.backends import torch_layers
 from deep_arch.backends.torch_ops import LOWERINGS
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 from deep_arch.testing.operation_strategies import OPERATIONS
 
 BATCH = 2

@@ -19,11 +19,11 @@ from deep_arch.backends import torch_backend
 from deep_arch.backends.torch_places import Layout
 from deep_arch.backends.torch_weights import get_gradients
 from deep_arch.errors import BadArgument
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight
 from deep_arch.testing.backend_contract import space_of
 from deep_arch.testing.operation_strategies import OPERATIONS
-from deep_arch.weights import Weight
 
 IMAGE = da.image(channels=4, height=8, width=8)
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from deep_arch import ops
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import same_padding
-from deep_arch.specs import Spec
 
 
 def windows_of(x: Any, pool: int, stride: int) -> list[list[Any]]:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from deep_arch import ops
 from deep_arch.errors import BadArgument, ShapeMismatch
+from deep_arch.language.specs import image, sequence, tensor, tokens, vector
 from deep_arch.ops.convolution import output_size, same_padding, tuple_of
 from deep_arch.ops.windows import span, transposed_crop, transposed_output_size
-from deep_arch.specs import image, sequence, tensor, tokens, vector
 
 SIZES, KERNELS, STRIDES, DILATIONS = st.integers(1, 40), st.integers(1, 9), st.integers(1, 5), st.integers(1, 4)
 

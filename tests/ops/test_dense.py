@@ -7,7 +7,7 @@ import pytest
 
 from deep_arch import ops
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.specs import Spec, image, sequence, tensor, tokens, vector
+from deep_arch.language.specs import Spec, image, sequence, tensor, tokens, vector
 
 
 def test_dense_acts_on_the_channels_of_any_rank() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from deep_arch import ops
-from deep_arch.modules import Operation
-from deep_arch.specs import Spec, image, sequence, tensor, tokens, vector
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec, image, sequence, tensor, tokens, vector
 
 EXPORTED = {name: thing for name, thing in vars(ops).items() if inspect.isclass(thing) and issubclass(thing, Operation)}
 IMAGE, SEQUENCE, VOLUME, VECTOR = image(8, 6, 5), sequence(7, 8), tensor(8, 4, 5, 6), vector(8)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deep_arch import ops
 from deep_arch.errors import ShapeMismatch
-from deep_arch.specs import Spec, image, tensor, tokens, vector
+from deep_arch.language.specs import Spec, image, tensor, tokens, vector
 
 ELEMENTWISE = [ops.Add, ops.Multiply, ops.Average, ops.Maximum, ops.Minimum]
 A = image(8, 4, 4)

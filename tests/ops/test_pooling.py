@@ -7,7 +7,7 @@ import pytest
 
 from deep_arch import ops
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.specs import image, sequence, tensor
+from deep_arch.language.specs import image, sequence, tensor
 
 
 def test_strides_are_the_window_unless_given() -> None:

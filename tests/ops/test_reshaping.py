@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deep_arch import ops
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.specs import image, tensor, tokens, vector
+from deep_arch.language.specs import image, tensor, tokens, vector
 
 X = image(6, 4, 5)
 

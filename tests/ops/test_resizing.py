@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deep_arch import ops
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.specs import image, sequence, tensor
+from deep_arch.language.specs import image, sequence, tensor
 
 X = image(6, 4, 5)
 PAIRS = st.tuples(st.integers(0, 3), st.integers(0, 3))

@@ -10,7 +10,7 @@ import pytest
 
 from deep_arch import ops
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.specs import image, sequence, tensor, tokens, vector
+from deep_arch.language.specs import image, sequence, tensor, tokens, vector
 
 X = image(8, 4, 5)
 

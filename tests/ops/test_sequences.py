@@ -9,7 +9,7 @@ import pytest
 
 from deep_arch import ops
 from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.specs import Spec, image, sequence
+from deep_arch.language.specs import Spec, image, sequence
 
 X = sequence(length=10, features=8)
 

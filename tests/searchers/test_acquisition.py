@@ -6,7 +6,6 @@ import random
 import numpy as np
 import pytest
 
-from deep_arch.pareto import hypervolume
 from deep_arch.searchers.acquisition import (
     best,
     expected_hypervolume_improvement,
@@ -16,6 +15,7 @@ from deep_arch.searchers.acquisition import (
     score_array,
     with_pending,
 )
+from deep_arch.studies.pareto import hypervolume
 
 RNG = np.random.default_rng(0)
 

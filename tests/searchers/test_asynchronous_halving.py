@@ -9,8 +9,8 @@ from typing import Any
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.searcher import FinishedTrial, Values
 from deep_arch.searchers import AsynchronousHalving
+from deep_arch.studies.searcher import FinishedTrial, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 
 UNITS = "dense.units"

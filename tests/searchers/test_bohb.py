@@ -14,8 +14,8 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers import BOHB, Hyperband, RandomSearch
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 from deep_arch.testing.searcher_spaces import SPACES
 

@@ -11,9 +11,9 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
-from deep_arch.searcher import FinishedTrial
 from deep_arch.searchers import EarlyStopping, Hyperband, RandomSearch, halving_rule, median_rule
 from deep_arch.searchers.early_stopping import Curve
+from deep_arch.studies.searcher import FinishedTrial
 from deep_arch.testing.searcher_contract import SearcherContract
 
 UNITS = "dense.units"

@@ -8,8 +8,8 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
-from deep_arch.searcher import FinishedTrial
 from deep_arch.searchers import Feasible, RandomSearch, within
+from deep_arch.studies.searcher import FinishedTrial
 from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 

@@ -12,8 +12,8 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
-from deep_arch.searcher import Searcher
 from deep_arch.searchers import AsynchronousHalving, Hyperband, RandomSearch, SuccessiveHalving
+from deep_arch.studies.searcher import Searcher
 from deep_arch.testing.searcher_contract import SearcherContract
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from deep_arch.domains import Choice, Integer, Real, Subset
+from deep_arch.language.domains import Choice, Integer, Real, Subset
 from deep_arch.searchers.decisions import decisions
 from deep_arch.searchers.kernel_density import KernelDensity, point
 

@@ -8,8 +8,8 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
-from deep_arch.searcher import FinishedTrial, Values
 from deep_arch.searchers import LocalSearch, RandomSearch
+from deep_arch.studies.searcher import FinishedTrial, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 
 

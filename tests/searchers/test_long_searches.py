@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import deep_arch.searchers
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers import (
     EarlyStopping,
     Feasible,
@@ -22,6 +21,7 @@ from deep_arch.searchers import (
     WarmStart,
     median_rule,
 )
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.testing.readme_space import net
 
 pytestmark = pytest.mark.slow

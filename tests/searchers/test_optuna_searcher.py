@@ -25,8 +25,8 @@ from optuna.samplers import (
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, MissingDependency, MissingValues, TooDeep
-from deep_arch.searcher import FinishedTrial, Values
 from deep_arch.searchers import Feasible, OptunaSearcher, RandomSearch, within
+from deep_arch.studies.searcher import FinishedTrial, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 from deep_arch.testing.searcher_spaces import SPACES
 

@@ -10,7 +10,6 @@ import pytest
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.architecture import ChoicePoint
 from deep_arch.errors import BadArgument
 from deep_arch.searchers import (
     Hyperband,
@@ -22,6 +21,7 @@ from deep_arch.searchers import (
     RegularizedEvolution,
     SurrogateSearch,
 )
+from deep_arch.spaces.architecture import ChoicePoint
 from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 

@@ -7,8 +7,8 @@ import pytest
 
 import deep_arch as da
 from deep_arch.errors import BadArgument
-from deep_arch.searcher import Values
 from deep_arch.searchers import GeneticAlgorithm, RegularizedEvolution, SurrogateSearch
+from deep_arch.studies.searcher import Values
 from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from deep_arch.errors import BadArgument
-from deep_arch.searcher import FinishedTrial
 from deep_arch.searchers import AsynchronousHalving, Hyperband, SuccessiveHalving
 from deep_arch.searchers.rungs import Rung, rung_budgets
+from deep_arch.studies.searcher import FinishedTrial
 
 
 def budgets(low: float, high: float, eta: int = 3) -> tuple[float, ...]:

@@ -12,8 +12,8 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
-from deep_arch.searcher import FinishedTrial, Searcher, Values
 from deep_arch.searchers import SuccessiveHalving
+from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 
 UNITS = "dense.units"

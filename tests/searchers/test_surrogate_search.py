@@ -8,9 +8,9 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
-from deep_arch.pareto import hypervolume
-from deep_arch.searcher import FinalState, FinishedTrial, Searcher, Values
 from deep_arch.searchers import RandomSearch, SurrogateSearch, surrogate_search
+from deep_arch.studies.pareto import hypervolume
+from deep_arch.studies.searcher import FinalState, FinishedTrial, Searcher, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 
 

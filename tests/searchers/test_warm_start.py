@@ -9,7 +9,6 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, ValueOutsideDomain
-from deep_arch.searcher import FinishedTrial, Searcher
 from deep_arch.searchers import (
     EarlyStopping,
     MonteCarloTreeSearch,
@@ -20,6 +19,7 @@ from deep_arch.searchers import (
     WarmStart,
     median_rule,
 )
+from deep_arch.studies.searcher import FinishedTrial, Searcher
 from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 from deep_arch.testing.searcher_spaces import SPACES

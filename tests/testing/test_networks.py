@@ -14,8 +14,8 @@ import pytest
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.architecture import Architecture
-from deep_arch.modules import Operation
+from deep_arch.language.modules import Operation
+from deep_arch.spaces.architecture import Architecture
 from deep_arch.testing.networks import NETWORKS, Network, lenet_5, mobilenet_v2, resnet_20
 
 BY_NAME = {network.name: network for network in NETWORKS}

@@ -1,0 +1,1 @@
+"""The language: what a user writes, and what records it."""

@@ -1,0 +1,414 @@
+"""Domains: the values that a hyperparameter can take.
+
+A domain is a frozen value. It says how many values it has, draws one, recognises its own, and writes
+them to JSON. Equal values of different types are different: `True` is not `1`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from deep_arch.errors import InvalidDomain
+from deep_arch.language.options import Options, listed, plain
+
+
+class _Rejected:
+    def __repr__(self) -> str:
+        return "REJECTED"
+
+
+REJECTED: Final = _Rejected()
+"""What `Domain.accept` gives for a value that is not in the domain."""
+
+
+class Domain(ABC):
+    """The values that a hyperparameter can take.
+
+    Laws:
+        accepts_its_own: `accept(draw(rng))` is that value, and so is each of `values()`.
+        counts_its_own: `size` is the number of `values()`.
+        finds_its_own: `at(i)` is the value number i of `values()`.
+        json_round_trips: `decode(encode(value))` is `value`, through JSON text.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def size(self) -> int | float:
+        """The number of values; `math.inf` for an interval."""
+
+    @abstractmethod
+    def draw(self, rng: random.Random) -> Any:
+        """Return a value drawn with `rng`."""
+
+    @abstractmethod
+    def accept(self, value: Any) -> Any:
+        """Return the domain's own value equal to `value`, or `REJECTED`."""
+
+    @abstractmethod
+    def values(self) -> Iterator[Any]:
+        """Yield every value in the domain's order.
+
+        Raises:
+            InvalidDomain: the domain is an interval.
+        """
+
+    @abstractmethod
+    def at(self, position: int) -> Any:
+        """Return the value at a position of `values()`, counted from 0, without listing those before it.
+
+        Raises:
+            InvalidDomain: the domain is an interval.
+        """
+
+    @abstractmethod
+    def neighbours(self, value: Any) -> Iterator[Any]:
+        """Yield the values one step away from `value`: every other option, or the next numbers."""
+
+    def encode(self, value: Any) -> Any:
+        """Return `value` as JSON can hold it."""
+        return value
+
+    def decode(self, written: Any) -> Any:
+        """Return the value that `encode` wrote, or `REJECTED`."""
+        return self.accept(written)
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+class Choice(Domain):
+    """One of several options."""
+
+    __slots__ = ("_options", "options")
+
+    def __init__(self, options: Iterable[Any]) -> None:
+        self._options = Options(options, "choice")
+        self.options = self._options.items
+
+    @property
+    def size(self) -> int:
+        return len(self.options)
+
+    def draw(self, rng: random.Random) -> Any:
+        options = self.options
+        return options[int(rng.random() * len(options))]
+
+    def accept(self, value: Any) -> Any:
+        position = self._options.closest(value)
+        return REJECTED if position is None else self.options[position]
+
+    def values(self) -> Iterator[Any]:
+        return iter(self.options)
+
+    def at(self, position: int) -> Any:
+        return self.options[position]
+
+    def position(self, value: Any) -> int | None:
+        """Return the position of an option, or None for what is none."""
+        return self._options.find(value)
+
+    def neighbours(self, value: Any) -> Iterator[Any]:
+        here = self._options.find(value)
+        return (option for i, option in enumerate(self.options) if i != here)
+
+    def encode(self, value: Any) -> Any:
+        position = self._options.find(value)
+        return value if position is None else self._options.encode(position)
+
+    def decode(self, written: Any) -> Any:
+        position = self._options.decode(written)
+        return REJECTED if position is None else self.options[position]
+
+    def __str__(self) -> str:
+        return f"one of {listed(self.options)}"
+
+
+class Numeric(Domain):
+    """Numbers from `low` to `high`, with a scale of their own on which they are drawn: linear, or logarithmic.
+
+    Laws:
+        unit_round_trips: `at_unit(unit(value))` is that value, up to rounding in an interval.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def unit(self, value: Any) -> float:
+        """Return where a number stands on its scale, from 0 to 1; an integer stands in the middle of its share."""
+
+    @abstractmethod
+    def at_unit(self, unit: float) -> Any:
+        """Return the number at a place of the scale from 0 to 1; what lies outside counts as the end."""
+
+
+_EXACT = 2**53
+"""Below this a float tells all integers apart."""
+
+
+class Integer(Numeric):
+    """The integers from `low` to `high`, both included, `step` apart; drawn on a log scale if asked."""
+
+    __slots__ = ("high", "log", "low", "step")
+
+    def __init__(self, low: int, high: int, step: int = 1, log: bool = False) -> None:
+        if any(type(n) is not int for n in (low, high, step)) or step < 1 or low > high:
+            raise InvalidDomain(
+                f"integer: low, high and step must be ints with low <= high and step >= 1.\n"
+                f"  Got low={low!r}, high={high!r}, step={step!r}.\n  For fractions use da.real."
+            )
+        if log and (low < 1 or step != 1):
+            raise InvalidDomain(
+                f"integer: a log scale needs low >= 1 and step 1.\n  Got low={low!r}, step={step!r}.\n"
+                "  Raise low, or leave log out."
+            )
+        self.low, self.step, self.log = low, step, log
+        self.high = high - (high - low) % step
+
+    @property
+    def size(self) -> int:
+        return (self.high - self.low) // self.step + 1
+
+    def at(self, position: int) -> int:
+        return self.low + self.step * position
+
+    def draw(self, rng: random.Random) -> int:
+        if not self.log and self.size >= _EXACT:
+            return self.at(rng.randrange(self.size))
+        return self.at_unit(rng.random())
+
+    def unit(self, value: int) -> float:
+        if not self.log:
+            return ((value - self.low) // self.step + 0.5) / self.size
+        low, high = self._logs()
+        return (math.log(value) - low) / (high - low)
+
+    def at_unit(self, unit: float) -> int:
+        unit = min(max(unit, 0.0), 1.0)
+        if not self.log:
+            return self.at(min(int(unit * self.size), self.size - 1))
+        low, high = self._logs()
+        return min(max(round(math.exp(low + unit * (high - low))), self.low), self.high)
+
+    def _logs(self) -> tuple[float, float]:
+        """Return the ends of the log scale, on which each integer k owns the interval [k - 1/2, k + 1/2]."""
+        return math.log(self.low - 0.5), math.log(self.high + 0.5)
+
+    def accept(self, value: Any) -> Any:
+        value = plain(value)
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        if type(value) is not int or not self.low <= value <= self.high or (value - self.low) % self.step:
+            return REJECTED
+        return value
+
+    def values(self) -> Iterator[int]:
+        return iter(range(self.low, self.high + 1, self.step))
+
+    def neighbours(self, value: Any) -> Iterator[int]:
+        return (n for n in (value - self.step, value + self.step) if self.low <= n <= self.high)
+
+    def __str__(self) -> str:
+        step = f" in steps of {self.step}" if self.step > 1 else ""
+        return f"an integer from {self.low} to {self.high}{step}{' on a log scale' if self.log else ''}"
+
+
+class Real(Numeric):
+    """The real numbers from `low` to `high`, both included; drawn on a log scale if asked."""
+
+    __slots__ = ("high", "log", "low")
+
+    def __init__(self, low: float, high: float, log: bool = False) -> None:
+        numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in (low, high))  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not numbers or low >= high or not math.isfinite(high - low):
+            raise InvalidDomain(f"real: low and high must be finite numbers with low < high.\n  Got {low!r}, {high!r}.")
+        if log and low <= 0:
+            raise InvalidDomain(f"real: a log scale needs low > 0.\n  Got low={low!r}.\n  Raise low, or leave log out.")
+        self.low, self.high, self.log = float(low), float(high), log
+
+    @property
+    def size(self) -> float:
+        return math.inf
+
+    def draw(self, rng: random.Random) -> float:
+        return self.at_unit(rng.random())
+
+    def unit(self, value: float) -> float:
+        if not self.log:
+            return (value - self.low) / (self.high - self.low)
+        low, high = math.log(self.low), math.log(self.high)
+        return (math.log(value) - low) / (high - low)
+
+    def at_unit(self, unit: float) -> float:
+        unit = min(max(unit, 0.0), 1.0)
+        if not self.log:
+            return min(self.low + unit * (self.high - self.low), self.high)
+        low, high = math.log(self.low), math.log(self.high)
+        return min(max(math.exp(low + unit * (high - low)), self.low), self.high)
+
+    def grid(self, levels: int) -> Choice:
+        """Return `levels` of the numbers, evenly spaced on the domain's own scale, both ends among them."""
+        return Choice([self.at_unit(i / (levels - 1)) for i in range(levels)])
+
+    def accept(self, value: Any) -> Any:
+        value = plain(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return REJECTED
+        return float(value)
+
+    def values(self) -> Iterator[float]:
+        raise self._no_list()
+
+    def at(self, position: int) -> float:
+        raise self._no_list()
+
+    def _no_list(self) -> InvalidDomain:
+        return InvalidDomain(
+            f"real: an interval has no list of values.\n  Got {self}.\n"
+            "  To enumerate, use space.discretize(levels=10), fix it with space.fix, or use da.choice or da.integer."
+        )
+
+    def neighbours(self, value: Any) -> Iterator[float]:
+        """Yield the numbers a tenth of the range below and above, on the domain's own scale."""
+        here = self.unit(value)
+        return (n for n in (self.at_unit(here - 0.1), self.at_unit(here + 0.1)) if n != value)
+
+    def __str__(self) -> str:
+        return f"a real number from {self.low:g} to {self.high:g}{' on a log scale' if self.log else ''}"
+
+
+class Subset(Domain):
+    """Tuples of `length` of the options: distinct or not, in the drawn order or in the options' own."""
+
+    __slots__ = ("_options", "distinct", "length", "options", "ordered")
+
+    def __init__(self, options: Iterable[Any], length: int, distinct: bool = True, ordered: bool = False) -> None:
+        self._options = Options(options, "subset")
+        self.options = self._options.items
+        if type(length) is not int or length < 0 or (distinct and length > len(self.options)):
+            raise InvalidDomain(
+                f"subset: size must be an int from 0 to the number of options, {len(self.options)}.\n"
+                f"  Got {length!r}.\n  Lower it, or allow repeats with distinct=False."
+            )
+        self.length, self.distinct, self.ordered = length, distinct, ordered
+
+    @property
+    def size(self) -> int:
+        n, k = len(self.options), self.length
+        if self.ordered:
+            return math.perm(n, k) if self.distinct else n**k
+        return _combinations(n, k, self.distinct)
+
+    def draw(self, rng: random.Random) -> tuple[Any, ...]:
+        n, k = len(self.options), self.length
+        if self.distinct:
+            positions = rng.sample(range(n), k)
+        elif self.ordered:
+            positions = [int(rng.random() * n) for _ in range(k)]
+        else:  # stars and bars: a multiset is a distinct subset of a longer range, less its own places
+            positions = [p - i for i, p in enumerate(sorted(rng.sample(range(n + k - 1), k)))]
+        return self.at_positions(positions)
+
+    def at_positions(self, positions: Sequence[int]) -> tuple[Any, ...]:
+        """Return the value whose members stand at these positions, in their order or in the options' own."""
+        return tuple([self.options[p] for p in (positions if self.ordered else sorted(positions))])
+
+    def accept(self, value: Any) -> Any:
+        if not isinstance(value, list | tuple) or len(value) != self.length:  # pyright: ignore[reportUnknownArgumentType]
+            return REJECTED
+        return self._from([self._options.closest(v) for v in value])  # pyright: ignore[reportUnknownVariableType]
+
+    def _from(self, found: list[int | None]) -> Any:
+        positions = [p for p in found if p is not None]
+        if len(positions) < len(found) or (self.distinct and len(set(positions)) < len(positions)):
+            return REJECTED
+        return self.at_positions(positions)
+
+    def values(self) -> Iterator[tuple[Any, ...]]:
+        places = range(len(self.options))
+        if self.distinct:
+            drawn = itertools.permutations(places, self.length) if self.ordered else None
+            return map(self.at_positions, drawn or itertools.combinations(places, self.length))
+        if self.ordered:
+            return map(self.at_positions, itertools.product(places, repeat=self.length))
+        return map(self.at_positions, itertools.combinations_with_replacement(places, self.length))
+
+    def at(self, position: int) -> tuple[Any, ...]:
+        places = list(range(len(self.options)))
+        positions: list[int] = []
+        for left in range(self.length - 1, -1, -1):
+            n_places = len(places) - self.distinct
+            if self.ordered:
+                i, position = divmod(position, math.perm(n_places, left) if self.distinct else n_places**left)
+                positions.append(places.pop(i) if self.distinct else places[i])
+                continue
+            # In the options' own order, what comes before a member cannot follow it.
+            while position >= (ways := _combinations(len(places) - self.distinct, left, self.distinct)):
+                position -= ways
+                del places[0]
+            positions.append(places[0])
+            del places[: int(self.distinct)]
+        return self.at_positions(positions)
+
+    def neighbours(self, value: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield the tuples with one member exchanged for another option, or, if ordered, with its neighbour."""
+        positions = [self._options.find(v) for v in value]
+        seen = {self.positions(value)}
+        for i in range(self.length):
+            for p in range(len(self.options)):
+                other = self._from([*positions[:i], p, *positions[i + 1 :]])
+                if other is not REJECTED and self.positions(other) not in seen:
+                    seen.add(self.positions(other))
+                    yield other
+        if self.ordered and self.distinct:
+            yield from _exchanges(value)
+
+    def positions(self, value: Sequence[Any]) -> tuple[int | None, ...]:
+        """Return the positions of a value's members among the options."""
+        return tuple([self._options.find(v) for v in value])
+
+    def encode(self, value: Any) -> Any:
+        return [self._options.encode(p) for p in self.positions(value) if p is not None]
+
+    def decode(self, written: Any) -> Any:
+        if not isinstance(written, list) or len(written) != self.length:  # pyright: ignore[reportUnknownArgumentType]
+            return REJECTED
+        return self._from([self._options.decode(w) for w in written])  # pyright: ignore[reportUnknownVariableType]
+
+    def __str__(self) -> str:
+        how = ("" if self.distinct else ", repeats allowed") + (", in order" if self.ordered else "")
+        return f"{self.length} of {listed(self.options)}{how}"
+
+
+def _exchanges(value: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Yield a tuple with each two neighbouring members exchanged."""
+    for i in range(len(value) - 1):
+        yield (*value[:i], value[i + 1], value[i], *value[i + 2 :])
+
+
+def _combinations(n: int, k: int, distinct: bool) -> int:
+    """Return in how many ways `k` of `n` options can be taken when their order does not count."""
+    return math.comb(n, k) if distinct else math.comb(max(n + k - 1, 0), k)
+
+
+class Permutation(Subset):
+    """The orders of all the options, as tuples."""
+
+    __slots__ = ()
+
+    def __init__(self, options: Iterable[Any]) -> None:
+        options = tuple(options)
+        super().__init__(options, len(options), distinct=True, ordered=True)
+
+    def neighbours(self, value: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield the orders with two neighbouring members exchanged."""
+        return _exchanges(value)
+
+    def __str__(self) -> str:
+        return f"an order of {listed(self.options)}"

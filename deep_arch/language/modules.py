@@ -1,0 +1,208 @@
+"""Modules: what a search-space function composes.
+
+Constructing a module makes one set of parameters; each call of it on values makes one node of the
+graph. Calling it twice ties the parameters.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError
+from deep_arch.language import scope
+from deep_arch.language.fragment import Fragment, Value
+from deep_arch.language.hyperparameters import Hyperparameter, lift
+from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight
+
+_SelfModule = TypeVar("_SelfModule", bound="Module")
+_NAME = re.compile(r"[^\W\d]\w*\Z")
+
+
+def snake_case(name: str) -> str:
+    """Return a class name as Keras writes layer names: Conv2D gives conv2d, MaxPooling2D max_pooling2d."""
+    name = re.sub(r"\W+", "_", name).strip("_").replace("ReLU", "Relu").replace("SiLU", "Silu") or "module"
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)).lower().replace("__", "_")
+
+
+class Module:
+    """One operation with its own parameters; its arguments may be hyperparameters.
+
+    Attributes:
+        arguments: argument name to constant or hyperparameter.
+        base_name: the name that addresses show, before `_1`, `_2`, ... tell its namesakes apart.
+        explicit_name: whether the user chose that name.
+    """
+
+    substitution: ClassVar[bool] = False
+    """Whether the module stands for graph that is not built yet."""
+    deepens: ClassVar[bool] = False
+    """Whether an unfolding counts as one application of a rule."""
+    order_immaterial: ClassVar[bool] = False
+    """Whether every value of the arguments gives the same parts in another order."""
+    in_copies: ClassVar[bool] = False
+    """Whether what it unfolds to is numbered copies of functions."""
+
+    arguments: Mapping[str, Any]
+    base_name: str
+    explicit_name: bool
+    name_in_owner: str
+
+    def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
+        if name is not None and not (isinstance(name, str) and _NAME.match(name)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadArgument(
+                f"{type(self).__name__}: name must be an identifier, since it becomes part of addresses.\n"
+                f"  Got {name!r}.\n  Use letters, digits and underscores, such as name='stem'."
+            )
+        self.arguments = {key: lift(value) for key, value in arguments.items()}
+        self.open_arguments = tuple((k, v) for k, v in self.arguments.items() if isinstance(v, Hyperparameter))
+        self.explicit_name = name is not None
+        self.base_name = self.name_in_owner = name or default_name or snake_case(type(self).__name__)
+        self.single = type(self).n_outputs is Module.n_outputs  # spares the inner loop a property
+        self.shared = False  # whether one instance is called from several places
+        self.owner = scope.current()
+        if self.owner is not None:
+            self.owner.add_module(self)
+
+    def __call__(self, *values: Value) -> Value:
+        """Record one call of this module and return its result, to be indexed or unpacked if it gives several."""
+        recorder = scope.current()
+        if recorder is None:
+            raise ScopeError(
+                f"{self.base_name}: a module is called on values inside a search-space function.\n"
+                f"  Got a call with no such function running.\n"
+                "  Write the calls in a function and give it to da.space."
+            )
+        for value in values:
+            if not isinstance(value, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise BadArgument(
+                    f"{recorder.where(self)}: a module is called on values, which are the function's parameters and "
+                    f"the results of other calls.\n  Got {value!r} ({type(value).__name__}).\n"
+                    "  Several values are given as module(a, b), not as a list."
+                )
+        if not values:
+            raise ArityMismatch(f"{recorder.where(self)}: a module is called on at least one value.\n  Got none.")
+        return recorder.call(self, values)
+
+    def __repr__(self) -> str:
+        return f"{self.base_name}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
+
+    @property
+    def n_outputs(self) -> int:
+        """How many values a call gives; asked of a module whose arguments are constants."""
+        return 1
+
+    def count_outputs(self, n_inputs: int) -> int:
+        """Return how many values a call on `n_inputs` values gives, for unpacking.
+
+        Raises:
+            ArityMismatch: it depends on hyperparameters that are open.
+        """
+        if not self.single and self.open_arguments:
+            raise ArityMismatch(
+                f"{self.base_name}: the number of outputs depends on open hyperparameters, so it cannot be unpacked.\n"
+                "  Index the outputs that you need: `parts = module(x); parts[0]`."
+            )
+        return self.n_outputs
+
+    def lexical_levels(self, fragment: Fragment) -> int:
+        """Return how many fragments up from `fragment` the one lies that encloses this module's function."""
+        return fragment.levels_to(self.owner, self)
+
+    def expansions(self, n_inputs: int) -> dict[Any, Fragment]:
+        """Return the memory of what a call on `n_inputs` values unfolds to, by the values of the open arguments."""
+        raise NotImplementedError
+
+    def resolved(self: _SelfModule, values: tuple[Any, ...]) -> _SelfModule:
+        """Return a copy whose open arguments hold `values`, in the order of `open_arguments`."""
+        clone = copy.copy(self)
+        clone.arguments = {**self.arguments, **{k: v for (k, _), v in zip(self.open_arguments, values, strict=True)}}
+        clone.open_arguments = ()
+        return clone
+
+
+@dataclasses.dataclass(eq=False)
+class Operation(Module):
+    """A framework-neutral operation: a dataclass of its arguments with a shape rule and a cost rule.
+
+    The rules are called on an operation whose arguments are all constants (see `resolved`).
+    """
+
+    commutative: ClassVar[bool] = False
+    """Whether the order of the inputs is immaterial."""
+    stateless: ClassVar[bool] = True
+    """Whether two modules with equal arguments compute the same: no parameters, no randomness."""
+
+    name: str | None = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        names = [f.name for f in dataclasses.fields(self) if f.name != "name"]
+        Module.__init__(self, {name: getattr(self, name) for name in names}, self.name)
+        vars(self).update(self.arguments)
+
+    def resolved(self: _SelfModule, values: tuple[Any, ...]) -> _SelfModule:
+        clone = super().resolved(values)
+        vars(clone).update(clone.arguments)
+        return clone
+
+    # The rules name their inputs (`x`, or `*inputs` for merges), so the signatures here admit every such choice.
+
+    def shape(self, *inputs: Any, **_: Any) -> Spec | tuple[Spec, ...]:
+        """Return the output's spec, or one for each output.
+
+        Raises:
+            ShapeMismatch: the inputs do not fit.
+            NotSupported: the operation has no shape rule.
+        """
+        raise NotSupported(
+            f"{self.base_name}: an operation needs a shape rule.\n  Got {type(self).__name__} without one.\n"
+            f"  Define `def shape(self, x): ...` in {type(self).__name__}; return its input's spec where it keeps it."
+        )
+
+    def weights(self, *inputs: Any, **_: Any) -> Mapping[str, Weight]:
+        """Return what the operation holds, by name; see `Weight`."""
+        return {}
+
+    def parameters(self, *inputs: Any, **_: Any) -> int:
+        """Return the number of trained parameters, which is that of `weights` unless a subclass knows better."""
+        return sum([weight.size for weight in self.weights(*inputs).values() if weight.trained])
+
+    def non_trainable(self, *inputs: Any, **_: Any) -> int:
+        """Return the number of parameters that no optimizer changes, such as running means."""
+        return sum([weight.size for weight in self.weights(*inputs).values() if not weight.trained])
+
+    def macs(self, *inputs: Any, **_: Any) -> int:
+        """Return the multiply-accumulates for one example."""
+        return 0
+
+
+class Wrapped(Module):
+    """A module made of any callable: calling it with the arguments makes the thing that runs.
+
+    Attributes:
+        factory: the class or function that was wrapped.
+    """
+
+    def __init__(
+        self, factory: Callable[..., Any], arguments: Mapping[str, Any], name: str | None = None, outputs: int = 1
+    ) -> None:
+        if type(outputs) is not int or outputs < 1:
+            raise BadArgument(
+                f"wrap: outputs must be a positive int.\n  Got {outputs!r} ({type(outputs).__name__}).\n"
+                "  Give how many values a call returns, such as outputs=2."
+            )
+        self.factory = factory
+        self._n_outputs = outputs
+        super().__init__(arguments, name, snake_case(getattr(factory, "__name__", type(factory).__name__)))
+        self.single = outputs == 1
+
+    @property
+    def n_outputs(self) -> int:
+        return self._n_outputs
+
+    def count_outputs(self, n_inputs: int) -> int:
+        return self._n_outputs

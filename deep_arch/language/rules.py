@@ -1,0 +1,99 @@
+"""Rules: functions that unfold only when reached, so that a space may be recursive."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from deep_arch.errors import BadArgument, ScopeError
+from deep_arch.language import scope
+from deep_arch.language.fragment import Fragment, Value
+from deep_arch.language.hyperparameters import Hyperparameter
+from deep_arch.language.modules import Module
+from deep_arch.language.program import Program, expansion_key
+from deep_arch.language.substitutions import Substitution, apply
+
+
+class Rule:
+    """A function whose calls give modules that unfold only when reached; see `rule`."""
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, fn)
+        self.fn = fn
+        self.defined_in = scope.current()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the rule's module at these arguments; called on values instead, that module's result."""
+        on_values = [isinstance(a, Value) for a in (*args, *kwargs.values())]
+        if any(on_values) and (not all(on_values) or kwargs):
+            raise BadArgument(
+                f"{self.fn.__name__}: a rule is called on values alone, or on plain arguments alone.\n"
+                f"  Got {args!r} {kwargs or ''}.\n"
+                "  Let the rule take the plain arguments and return a function of values."
+            )
+        if any(on_values):
+            return _RuleCall(self, (), {}, direct=True)(*args)
+        return _RuleCall(self, args, kwargs, direct=False)
+
+
+class _RuleCall(Substitution):
+    """One use of a rule: what it unfolds to is remembered by the rule and its arguments."""
+
+    deepens: ClassVar[bool] = True
+
+    def __init__(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], direct: bool) -> None:
+        super().__init__({}, default_name=rule.fn.__name__)
+        self._rule, self._args, self._kwargs, self._direct = rule, args, kwargs, direct
+        if self.owner is None:
+            raise ScopeError(
+                f"{rule.fn.__name__}: a rule is used inside a search-space function.\n"
+                "  Got a call with no such function running.\n  Write `@da.space def net(x): return "
+                f"{rule.fn.__name__}()(x)`."
+            )
+        self._home = _deepest([*args, *kwargs.values()]) or rule.defined_in or self.owner.program.root
+
+    def expansions(self, n_inputs: int) -> dict[Any, Fragment]:
+        assert self.owner is not None, "checked when it was made"
+        key = (self._rule, self._direct, n_inputs, expansion_key((*self._args, *sorted(self._kwargs.items()))))
+        return self.owner.program.rules.setdefault(key, {})
+
+    def enclosing(self, program: Program) -> Fragment:
+        return self._home
+
+    def lexical_levels(self, fragment: Fragment) -> int:
+        return fragment.levels_to(self._home, self)
+
+    def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
+        if self._direct:
+            return apply(self._rule.fn, inputs, self.base_name)
+        return apply(self._rule.fn(*self._args, **self._kwargs), inputs, self.base_name)
+
+
+def _deepest(arguments: Sequence[Any]) -> Fragment | None:
+    """Return the innermost of the fragments that own hyperparameters or modules among the arguments."""
+    owners = [a.owner for a in arguments if isinstance(a, Hyperparameter | Module) and a.owner is not None]
+    return max(owners, key=lambda fragment: fragment.level, default=None)
+
+
+def rule(fn: Callable[..., Any]) -> Rule:
+    """Make calls of `fn` modules that unfold only when reached, so that `fn` may be recursive.
+
+    What a call unfolds to is remembered by the function and the arguments, so a recursive function is a
+    context-free grammar: a cyclic graph, which is counted, limited and sampled as such.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> @da.rule
+        ... def expr():
+        ...     return da.or_([ops.ReLU, lambda: da.sequential(expr, expr)])
+        >>> @da.space
+        ... def net(x):
+        ...     return expr()(x)
+        >>> net.size()
+        inf
+        >>> [net.limit(max_depth=d).size() for d in (1, 2, 3, 4)]
+        [1, 2, 5, 26]
+    """
+    return Rule(fn)

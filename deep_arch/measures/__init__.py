@@ -1,0 +1,1 @@
+"""Measures: what is known of a graph without any framework."""

@@ -1,0 +1,1 @@
+"""Spaces: from values to graphs, and what a sub-space leaves open."""

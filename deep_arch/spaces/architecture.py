@@ -1,0 +1,272 @@
+"""Architectures: a search space at some values, partial or fully specified."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, wrong_kind
+from deep_arch.language.domains import REJECTED, Domain
+from deep_arch.language.hyperparameters import Dependent
+from deep_arch.language.options import same
+from deep_arch.language.specs import Spec
+from deep_arch.spaces.graph import Graph
+from deep_arch.spaces.liveness import certain_addresses
+from deep_arch.spaces.unfolding import Unfolding
+
+if TYPE_CHECKING:
+    import networkx
+
+    from deep_arch.measures.costs import Cost
+    from deep_arch.spaces.space import SearchSpace
+
+Inputs = Spec | Mapping[str, Spec]
+"""One spec for a space with one input, or a mapping from the names of the inputs to their specs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoicePoint:
+    """A hyperparameter that waits for a value.
+
+    Attributes:
+        address: its stable name in the space.
+        domain: the values that it can take here.
+        tag: the word that the user gave it, for predicates.
+        values: address to value, for what has been assigned before it.
+    """
+
+    address: str
+    domain: Domain
+    tag: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The last part of the address: the module's name and the argument's, or the name that the user gave."""
+        return self.address.rpartition("/")[2]
+
+
+class Architecture:
+    """A search space at some values.
+
+    An architecture never changes: `assign` gives another one. Two are equal when their spaces and values are.
+
+    Attributes:
+        space: the space that it belongs to.
+        values: address to value, all that distinguishes it from others of its space.
+    """
+
+    def __init__(self, space: SearchSpace, unfolding: Unfolding) -> None:
+        self.space = space
+        self.values: Mapping[str, Any] = unfolding.values
+        self._unfolding = unfolding
+        self._graph: Graph | None = None
+
+    @property
+    def unassigned(self) -> tuple[ChoicePoint, ...]:
+        """The hyperparameters that wait for a value, in the space's fixed order."""
+        return self.space.choice_points(self._unfolding)
+
+    @property
+    def is_specified(self) -> bool:
+        """Whether every hyperparameter has a value, so that a backend can build the architecture."""
+        return not self._unfolding.open
+
+    @property
+    def graph(self) -> Graph:
+        """The calls and edges."""
+        if self._graph is None:  # functools.cached_property takes a lock on Python 3.10 and 3.11
+            self._graph = Graph(self._unfolding)
+        return self._graph
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The values that `da.config` attached, by name; without those that are open."""
+        from deep_arch.language.fragment import UNSET
+
+        return {k: v for k, v in self._unfolding.config.items() if v is not UNSET}
+
+    @property
+    def structure(self) -> set[str]:
+        """The addresses of open hyperparameters that the outputs depend on whatever the others become.
+
+        Empty where no substitution waits to be unfolded: then every open hyperparameter is such.
+        """
+        if not any(node[0].module.substitution for node in self._unfolding.nodes):
+            return set()
+        return certain_addresses(self._unfolding).intersection(self._unfolding.open)
+
+    def assign(self, hyperparameter: ChoicePoint | str, value: Any) -> Architecture:
+        """Return the architecture with one more value, and with everything that follows from it.
+
+        Raises:
+            ValueOutsideDomain: the hyperparameter cannot take the value.
+            AlreadyAssigned: it has a value.
+            NotAssignable: it is a dependent one.
+            UnknownAddress: it is not in the space.
+            UnreachedAddress: it is in the space, but not reached with these values.
+            DependentFailed: the function of a dependent hyperparameter raised.
+        """
+        address = hyperparameter.address if isinstance(hyperparameter, ChoicePoint) else hyperparameter
+        if not isinstance(address, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadArgument(
+                f"assign: expected an address, or one of `unassigned`.\n  Got {address!r} ({type(address).__name__}).\n"
+                "  Write partial.assign(partial.unassigned[0], value)."
+            )
+        if address in self.values:
+            raise AlreadyAssigned(
+                f"{address}: has the value {self.values[address]!r} and gets no second one.\n  Got {value!r}.\n"
+                "  An architecture never changes: assign to the state before, or use space.at with other values."
+            )
+        if address not in self._unfolding.open:
+            raise self._not_open(address, value)
+        # What was assigned before may be needed no more, if the value decides that nothing depends on it.
+        return Architecture(self.space, self.space.replay({**self.values, address: value}, required=[address]))
+
+    def _not_open(self, address: str, value: Any) -> Exception:
+        for frame in self._unfolding.frames.values():
+            for hyperparameter, suffix in zip(frame.fragment.hyperparameters, frame.fragment.suffixes, strict=True):
+                if isinstance(hyperparameter, Dependent) and frame.prefix + suffix == address:
+                    return NotAssignable(
+                        f"{address}: a dependent hyperparameter cannot be assigned; it is computed from others.\n"
+                        f"  Got {value!r}.\n  Assign what it depends on."
+                    )
+        return self.space.no_such_address(address, [*self.values, *self._unfolding.open])
+
+    def fingerprint(self) -> str:
+        """Return a text that is equal for graphs that compute the same, up to order and renaming.
+
+        Branches of a commutative operation may be swapped, modules renamed, dead code added. Configuration counts,
+        since it decides what training makes of the graph. Stable across processes.
+
+        Raises:
+            NotSpecified: the architecture is partial.
+        """
+        from deep_arch.measures.fingerprints import fingerprint
+
+        return fingerprint(self)
+
+    def value_specs(self, inputs: Inputs) -> tuple[Spec, ...]:
+        """Return the spec of each value of the graph, by id.
+
+        Raises:
+            ShapeMismatch: an operation does not fit its inputs.
+            NotSpecified: something is not decided yet.
+        """
+        from deep_arch.measures.costs import infer
+
+        return infer(self, inputs)
+
+    def shapes(self, inputs: Inputs) -> dict[str, tuple[int, ...] | tuple[tuple[int, ...], ...]]:
+        """Return address to output shape, (channels, *spatial) without batch; a tuple of shapes for several outputs.
+
+        Raises:
+            ShapeMismatch: an operation does not fit its inputs.
+            NotSpecified: something is not decided yet.
+        """
+        specs = self.value_specs(inputs)
+        shapes = {call.address: tuple(specs[i].shape for i in call.outputs) for call in self.graph.calls}
+        return {address: s[0] if len(s) == 1 else s for address, s in shapes.items()}
+
+    def cost(self, inputs: Inputs) -> Cost:
+        """Return parameters, multiply-accumulates and bytes of activations for one example, without any framework.
+
+        Numbers that a model holds and no optimizer changes, such as running means, are counted apart.
+        """
+        from deep_arch.measures.costs import total
+
+        return total(self, inputs)
+
+    def summary(self, inputs: Inputs | None = None) -> str:
+        """Return a table of the calls; with `inputs`, also their shapes, parameters and multiply-accumulates.
+
+        Where a shape does not fit, the table ends at the failing module and says why.
+        """
+        from deep_arch.measures.summaries import summarize
+
+        return summarize(self, inputs)
+
+    def to_networkx(self) -> networkx.MultiDiGraph[str]:
+        """Return the graph for networkx: nodes by address, edges with the positions of inputs as `position`."""
+        from deep_arch.measures.summaries import to_networkx
+
+        return to_networkx(self)
+
+    def to_json(self) -> str:
+        """Return the values as JSON text."""
+        domains = self.space.domains(self.values)
+        values = {address: domains[address].encode(value) for address, value in self.values.items()}
+        return json.dumps({"space": self.space.name, "values": values})
+
+    @staticmethod
+    def from_json(text: str, space: SearchSpace) -> Architecture:
+        """Return the architecture of `space` that `to_json` wrote.
+
+        Raises:
+            BadArgument: the text is not what `to_json` writes.
+            ValueOutsideDomain, UnknownAddress, UnreachedAddress: the values are not of this space.
+        """
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_kind("from_json", "the text that Architecture.to_json writes", text, "Pass a str.")
+        try:
+            written = json.loads(text)["values"]
+            values = dict(written)
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadArgument(
+                f"from_json: expected the text that Architecture.to_json writes.\n  Got {text[:80]!r}: {error}."
+            ) from error
+        return Architecture(space, space.replay(space.decoded(values)))
+
+    def render(self, path: str | PathLike[str] | None = None, **options: Any) -> str:
+        """Draw the architecture into a file, by its ending SVG, PNG, PDF or DOT, and return the DOT text.
+
+        Raises:
+            MissingDependency: the graphviz package, or its program `dot`, is not installed.
+        """
+        from deep_arch.visualization.dot import render
+
+        return render(self, path, **options)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from deep_arch.visualization.dot import mimebundle
+
+        return mimebundle(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Architecture):
+            return NotImplemented
+        if self.space.program.fn is not other.space.program.fn or self.values.keys() != other.values.keys():
+            return False
+        return all(same(value, other.values[address]) for address, value in self.values.items())
+
+    def __hash__(self) -> int:
+        return hash((id(self.space.program.fn), frozenset([(k, _hashable(v)) for k, v in self.values.items()])))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.space, dict(self.values))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{k}={v!r}" for k, v in list(self.values.items())[:6])
+        more = ", ..." if len(self.values) > 6 else ""
+        waiting = "" if self.is_specified else f"; {len(self._unfolding.open)} unassigned"
+        return f"<{self.space.name}: {shown}{more}{waiting}>"
+
+
+def _restore(space: SearchSpace, values: Mapping[str, Any]) -> Architecture:
+    return Architecture(space, space.replay(values))
+
+
+def _hashable(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return value.__class__
+    return value
+
+
+def accept(domain: Domain, value: Any) -> Any:
+    """Return the domain's own value equal to `value`, or REJECTED."""
+    return value if value is REJECTED else domain.accept(value)

@@ -1,0 +1,72 @@
+"""Depths: which alternatives of a recursive space can end within a number of nested applications of rules."""
+
+from __future__ import annotations
+
+import math
+
+from deep_arch.language.domains import Choice, Domain
+from deep_arch.language.fragment import Call, Fragment
+from deep_arch.language.hyperparameters import Independent
+from deep_arch.spaces.alternatives import bindings, call_roots, expand
+from deep_arch.spaces.trampoline import Recursive, run
+from deep_arch.spaces.unfolding import Frame, depth_of
+
+ENDLESS = 1000
+"""A depth at which a rule that can end at all has ended: more rules than a grammar has."""
+
+
+def can_end(fragment: Fragment, remaining: int) -> bool:
+    """Return whether a fragment can be unfolded with at most `remaining` more nested applications of rules."""
+    return run(_can_end(fragment, remaining))
+
+
+def _can_end(fragment: Fragment, remaining: int) -> Recursive[bool]:
+    memory = fragment.program.endings
+    key = (fragment, remaining)
+    if key not in memory:
+        ends = True
+        for call in fragment.live_calls:
+            if call.module.substitution and not (yield _call_can_end(fragment, call, {}, remaining)):
+                ends = False
+                break
+        memory[key] = ends
+    return memory[key]
+
+
+def _call_can_end(fragment: Fragment, call: Call, fixed: dict[Independent, object], remaining: int) -> Recursive[bool]:
+    remaining -= call.module.deepens
+    if remaining < 0:
+        return False
+    decisive = call_roots(call)
+    if any(h.domain.size == math.inf for h in decisive):
+        return True
+    if call.module.order_immaterial:
+        one_order = expand(fragment, call, {h: next(h.domain.values()) for h in decisive})
+        return bool((yield _can_end(one_order, remaining)))
+    for binding in bindings([h for h in decisive if h not in fixed], fragment.where(call.module)):
+        inner = expand(fragment, call, {**binding, **{h: v for h, v in fixed.items() if h in decisive}})
+        if (yield _can_end(inner, remaining)):
+            return True
+    return False
+
+
+def offered(max_depth: int, hyperparameter: Independent, frame: Frame) -> Domain:
+    """Return the domain without the values with which a call of the same function cannot end in time."""
+    domain, fragment = hyperparameter.domain, frame.fragment
+    remaining = max_depth - depth_of(frame)
+    memory = fragment.program.offers
+    key = (hyperparameter, remaining)
+    if key not in memory:
+        calls = [c for c in fragment.live_calls if c.module.substitution and hyperparameter in call_roots(c)]
+        narrowed = domain  # stored only when it is settled: other threads read it
+        if calls and not any(c.module.order_immaterial for c in calls) and domain.size != math.inf:
+            values = list(domain.values())
+            ending = [v for v in values if all(_ends(fragment, c, hyperparameter, v, remaining) for c in calls)]
+            if ending and len(ending) < len(values):
+                narrowed = Choice(ending)
+        memory[key] = narrowed
+    return memory[key]
+
+
+def _ends(fragment: Fragment, call: Call, hyperparameter: Independent, value: object, remaining: int) -> bool:
+    return run(_call_can_end(fragment, call, {hyperparameter: value}, remaining))

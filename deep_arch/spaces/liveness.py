@@ -1,0 +1,134 @@
+"""Liveness: what of an unfolding the outputs depend on.
+
+An unfolding goes forward, so it may pass through calls whose results a substitution then ignores.
+Only what the outputs need counts: this goes backward from them, and drops the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deep_arch.language.fragment import Reference, Slot
+from deep_arch.language.hyperparameters import Dependent, Hyperparameter
+from deep_arch.spaces.unfolding import Frame, Node, Unfolding, up
+
+
+class _Search:
+    def __init__(self, unfolding: Unfolding, certainly: bool = False) -> None:
+        self._certainly = certainly
+        frames = [*unfolding.frames.values(), *unfolding.again]
+        self.root = frames[0]
+        self.inner = {
+            (id(f.caller.env), f.call.index): f for f in frames if f.caller is not None and f.call is not None
+        }
+        self.nodes = {(id(node[1].env), node[0].index): i for i, node in enumerate(unfolding.nodes)}
+        self.live_nodes: set[int] = set()
+        self.addresses: set[str] = set()
+        self.prefixes: set[str] = set()
+        self._seen: set[tuple[int, int, int | None]] = set()
+        self._todo: list[tuple[Frame, Reference]] = []
+
+    def run(self) -> None:
+        self._visit(self.root)
+        self._want(self.root, self.root.fragment.outputs)
+        while self._todo:
+            frame, reference = self._todo.pop()
+            owner = up(frame, reference.levels, self.root)
+            key = (id(owner.env), reference.place, reference.port)
+            if key not in self._seen:
+                self._seen.add(key)
+                self._visit(owner)
+                self._follow(owner, reference.place, reference.port)
+
+    def _want(self, frame: Frame, references: Iterable[Reference]) -> None:
+        self._todo += [(frame, reference) for reference in references]
+
+    def _visit(self, frame: Frame) -> None:
+        if frame.prefix not in self.prefixes:
+            self.prefixes.add(frame.prefix)
+            for value in frame.fragment.config.values():
+                if isinstance(value, Hyperparameter):
+                    self._mark(frame, frame.fragment.slot_of(value))
+
+    def _follow(self, frame: Frame, index: int, port: int | None) -> None:
+        fragment = frame.fragment
+        if index < fragment.n_inputs:
+            if frame.caller is not None and frame.call is not None:
+                self._want(frame.caller, [frame.call.inputs[index]])
+            return
+        call = fragment.call_at[index]
+        for slot in call.arguments:
+            self._mark(frame, slot)
+        inner = self.inner.get((id(frame.env), index))
+        if inner is None:
+            self.live_nodes.add(self.nodes[id(frame.env), index])
+            if not (self._certainly and call.module.substitution):
+                self._want(frame, call.inputs)
+            return
+        self._visit(inner)
+        outputs = inner.fragment.outputs
+        if port is not None and len(outputs) > 1 and not _has_whole_call(inner):
+            outputs = outputs[port : port + 1]
+        elif port is not None and len(outputs) == 1 and outputs[0].port is None:
+            outputs = (outputs[0]._replace(port=port),) if outputs[0].place >= inner.fragment.n_inputs else outputs
+        self._want(inner, outputs)
+
+    def _mark(self, frame: Frame, slot: Slot) -> None:
+        todo = [slot]
+        while todo:
+            levels, index = todo.pop()
+            owner = up(frame, levels, self.root)
+            hyperparameter = owner.fragment.hyperparameters[index]
+            if isinstance(hyperparameter, Dependent):
+                parents = [p for p in hyperparameter.parents if isinstance(p, Hyperparameter)]
+                todo += [frame.fragment.slot_of(parent) for parent in parents]
+            else:
+                self.addresses.add(owner.prefix + owner.fragment.suffixes[index])
+
+
+def _renumber(unfolding: Unfolding, live: set[int]) -> None:
+    """Keep the live nodes, and number their values without gaps."""
+    n_inputs = unfolding.frames[""].fragment.n_inputs
+    ids = {i: i for i in range(n_inputs)}
+    nodes: list[Node] = []
+    for i, (call, frame, values, inputs, first, n) in enumerate(unfolding.nodes):
+        if i in live:
+            start = len(ids)
+            ids.update((first + k, start + k) for k in range(n))
+            nodes.append((call, frame, values, tuple([ids[j] for j in inputs]), start, n))
+    unfolding.nodes = nodes
+    unfolding.outputs = tuple([ids[j] for j in unfolding.outputs])
+
+
+def _has_whole_call(frame: Frame) -> bool:
+    """Return whether one of several outputs is itself the whole result of a call with several."""
+    return any(
+        isinstance(up(frame, r.levels, frame).env[r.place], tuple) and r.port is None for r in frame.fragment.outputs
+    )
+
+
+def certain_addresses(unfolding: Unfolding) -> set[str]:
+    """Return the addresses of hyperparameters that the outputs depend on whatever the open ones become.
+
+    What lies before a substitution that is not unfolded may turn out not to be used by it.
+    """
+    search = _Search(unfolding, certainly=True)
+    search.run()
+    return search.addresses
+
+
+def prune(unfolding: Unfolding) -> None:
+    """Drop nodes, values, open hyperparameters and configuration that the outputs do not depend on."""
+    search = _Search(unfolding)
+    search.run()
+    _renumber(unfolding, search.live_nodes)
+    unfolding.values = {k: v for k, v in unfolding.values.items() if k in search.addresses}
+    unfolding.open = {k: v for k, v in unfolding.open.items() if k in search.addresses}
+    unfolding.config = {
+        prefix + key: unfolding.config[prefix + key]
+        for prefix in unfolding.frames
+        if prefix in search.prefixes
+        for key in unfolding.frames[prefix].fragment.config
+    }
+    unfolding.frames = {prefix: f for prefix, f in unfolding.frames.items() if prefix in search.prefixes}
+    unfolding.prunable = False

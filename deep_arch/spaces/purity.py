@@ -1,0 +1,77 @@
+"""Purity: whether the functions of a space give the same graph whenever they run."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from deep_arch.errors import ImpureFunction, wrong_kind
+from deep_arch.language.fragment import Fragment
+from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
+from deep_arch.language.program import Program
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.spaces.unfolding import Frame, unfold
+
+
+def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
+    """Raise if a function of the space is not pure, which would make its addresses and counts meaningless.
+
+    Runs all functions on the way to some architectures again, from the start, and compares what they record.
+
+    Args:
+        space: the space.
+        samples: how many architectures to try.
+        seed: the seed of the draws.
+
+    Raises:
+        ImpureFunction: a function gave another graph the second time.
+    """
+    if not isinstance(space, SearchSpace):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_kind("check", "a search space", space, "Write `@da.space` above its function.")
+    rng = random.Random(seed)
+    for _ in range(samples):
+        values: dict[str, Any] = {}
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame, values: dict[str, Any] = values) -> Any:
+            if address not in values:
+                values[address] = hyperparameter.domain.draw(rng)
+            return values[address]
+
+        first = space.unfold(choose).frames
+        again = unfold(Program(space.program.fn), choose).frames
+        for prefix, frame in first.items():
+            before, after = _signature(frame.fragment), _signature(again[prefix].fragment) if prefix in again else []
+            if before != after:
+                changed = [a for a in after if a not in before] or [b for b in before if b not in after]
+                raise ImpureFunction(
+                    f"{prefix.rstrip('/') or space.name}: the function gave another graph when it ran again.\n"
+                    f"  Got {changed[0] if changed else 'other calls'} that differs.\n"
+                    "  Let it depend on nothing but its arguments: no random numbers, counters or globals that change."
+                )
+
+
+def _signature(fragment: Fragment) -> list[str]:
+    """Return what a fragment recorded, as lines that two runs of a pure function share."""
+    from deep_arch.measures.fingerprints import canonical
+
+    lines = [
+        f"{suffix}: {_described(h)}" for suffix, h in zip(fragment.suffixes, fragment.hyperparameters, strict=True)
+    ]
+    for call in fragment.calls:
+        constants = {k: v for k, v in call.module.arguments.items() if not isinstance(v, Hyperparameter)}
+        lines.append(
+            f"call of {call.name} ({type(call.module).__name__} {canonical(constants)}) "
+            f"on {[tuple(ref) for ref in call.inputs]} with {[tuple(slot) for slot in call.arguments]}"
+        )
+    return [*lines, f"outputs {[tuple(ref) for ref in fragment.outputs]}", f"config {sorted(fragment.config)}"]
+
+
+def _described(hyperparameter: Hyperparameter) -> str:
+    from deep_arch.measures.fingerprints import canonical
+
+    if isinstance(hyperparameter, Dependent):
+        return f"{hyperparameter.symbol} of {len(hyperparameter.parents)}"
+    assert isinstance(hyperparameter, Independent), "a hyperparameter is independent or dependent"
+    domain = hyperparameter.domain
+    public = [name for kind in type(domain).__mro__ for name in getattr(kind, "__slots__", ()) if name[0] != "_"]
+    return f"{type(domain).__name__} {canonical([getattr(domain, name) for name in sorted(public)])}"

@@ -1,0 +1,86 @@
+"""Restrictions: what a sub-space leaves open of its space."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deep_arch.language.domains import Domain, Real
+from deep_arch.language.fragment import UNSET
+from deep_arch.language.hyperparameters import Independent
+from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.spaces.unfolding import Choose, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Restrictions:
+    """What a sub-space leaves open of its space; false where that is everything.
+
+    Attributes:
+        fixed: address to value, for the hyperparameters that `fix` decided.
+        predicate: tells which others `where` keeps, None for all.
+        max_depth: the most nested applications of rules that `limit` allows, None for any number.
+        levels: how many numbers `discretize` leaves of each interval, None for all.
+    """
+
+    fixed: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    predicate: Callable[[ChoicePoint], bool] | None = None
+    max_depth: int | None = None
+    levels: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.fixed or self.predicate or self.max_depth is not None or self.levels)
+
+    def __str__(self) -> str:
+        parts = [
+            f"fix {dict(self.fixed)!r}" if self.fixed else "",
+            "where ..." if self.predicate else "",
+            f"limit {self.max_depth}" if self.max_depth is not None else "",
+            f"discretize {self.levels}" if self.levels else "",
+        ]
+        return ", ".join(filter(None, parts))
+
+    def keeps(self, address: str, hyperparameter: Independent) -> bool:
+        """Return whether `where` keeps a hyperparameter that is not fixed; it is shown the whole domain."""
+        return self.predicate is None or self.predicate(ChoicePoint(address, hyperparameter.domain, hyperparameter.tag))
+
+    def narrowed(self, domain: Domain) -> Domain:
+        """Return what `discretize` leaves of a domain."""
+        return _grid(domain, self.levels) if self.levels and isinstance(domain, Real) else domain
+
+    def offered(self, hyperparameter: Independent, frame: Frame) -> Domain:
+        """Return the domain as `discretize` leaves it, without the values that cannot end within the depth."""
+        if self.max_depth is None or isinstance(hyperparameter.domain, Real):
+            return self.narrowed(hyperparameter.domain)
+        from deep_arch.spaces.depths import offered
+
+        return offered(self.max_depth, hyperparameter, frame)
+
+    def around(self, choose: Choose) -> Choose:
+        """Return a `choose` that asks the given one for what is left open."""
+
+        def restricted(hyperparameter: Independent, address: str, frame: Frame) -> Any:
+            if address in self.fixed:
+                return self.fixed[address]
+            if not self.keeps(address, hyperparameter):
+                return UNSET
+            narrowed = self.offered(hyperparameter, frame)
+            if narrowed is not hyperparameter.domain:
+                hyperparameter = _with_domain(hyperparameter, narrowed)
+            return choose(hyperparameter, address, frame)
+
+        return restricted
+
+
+@functools.lru_cache(maxsize=10_000)
+def _grid(domain: Real, levels: int) -> Domain:
+    return domain.grid(levels)
+
+
+def _with_domain(hyperparameter: Independent, domain: Domain) -> Independent:
+    narrowed: Independent = object.__new__(Independent)
+    narrowed.name, narrowed.tag, narrowed.owner = hyperparameter.name, hyperparameter.tag, hyperparameter.owner
+    narrowed.slot, narrowed.domain, narrowed.draw = hyperparameter.slot, domain, domain.draw
+    return narrowed

@@ -1,0 +1,523 @@
+"""Search spaces: a function together with the fragments that it unfolds to, lazily."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import math
+import operator
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from deep_arch.errors import (
+    BadArgument,
+    MissingValues,
+    NotCountable,
+    ScopeError,
+    TooDeep,
+    UnknownAddress,
+    UnreachedAddress,
+    ValueOutsideDomain,
+    nearest,
+    wrong_kind,
+)
+from deep_arch.language.domains import REJECTED, Choice, Domain
+from deep_arch.language.fragment import UNSET, Value
+from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.options import same
+from deep_arch.language.program import Program
+from deep_arch.spaces.architecture import Architecture, ChoicePoint
+from deep_arch.spaces.liveness import prune
+from deep_arch.spaces.restrictions import Restrictions
+from deep_arch.spaces.unfolding import Choose, Frame, Unfolding, unfold
+
+if TYPE_CHECKING:
+    from deep_arch.counting.counter import Counter
+
+MOST_ATTEMPTS = 1000
+"""Draws after which recursion within a limit is taken for one that cannot end."""
+
+Seed = int | random.Random | None
+
+
+class SearchSpace:
+    """A function together with the fragments that it unfolds to, lazily; see `space`.
+
+    Attributes:
+        program: what the function has unfolded to so far, shared with every sub-space.
+        restrictions: what `fix`, `where`, `limit` and `discretize` leave open of it.
+    """
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self.program = Program(fn)
+        self.restrictions = Restrictions()
+        self._counts: Counter | None = None
+        functools.update_wrapper(self, fn)
+
+    def __call__(self, *values: Value) -> Any:
+        """Compose the space's function into the one that is running, as a part of it."""
+        if not all(isinstance(value, Value) for value in values):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadArgument(
+                f"{self.name}: a space is called on values, inside another space's function.\n  Got {values!r}.\n"
+                f"  For an architecture write {self.name}.sample(seed=0)."
+            )
+        if self.restrictions:
+            raise BadArgument(
+                f"{self.name}: only a whole space can be composed into another.\n  Got the sub-space {self!r}.\n"
+                "  Compose the whole space, and restrict the result with fix, where, limit or discretize."
+            )
+        return self.program.fn(*values)
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.program.name
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs."""
+        return self.program.input_names
+
+    # --- states ------------------------------------------------------------------------------------------------
+
+    def start(self) -> Architecture:
+        """Return the architecture with nothing assigned."""
+        return Architecture(self, self.replay({}))
+
+    def sample(self, seed: Seed = None, uniform: str = "choices") -> Architecture:
+        """Return an architecture drawn at random.
+
+        Args:
+            seed: an int, or a `random.Random` to draw from; None draws afresh each time. No global random state
+                is read or moved.
+            uniform: over the "choices", each hyperparameter from its own domain as it is reached, or over the
+                "architectures", each equally likely.
+
+        Raises:
+            NotCountable: uniform over the architectures of an infinite space.
+            TooDeep: no architecture within the limit was found.
+        """
+        rng = _generator(seed)
+        if uniform == "architectures":
+            return self.at(self._counter().draw(rng))
+        if uniform != "choices":
+            raise BadArgument(f"sample: uniform is 'choices' or 'architectures'.\n  Got {uniform!r}.")
+        for attempt in range(MOST_ATTEMPTS):
+            try:
+                return Architecture(self, self.unfold(lambda h, _address, _frame: h.draw(rng)))
+            except TooDeep:  # a choice that several parts share let one of them end, and another not
+                if attempt == MOST_ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def at(self, values: Mapping[str, Any]) -> Architecture:
+        """Return the architecture with exactly these values.
+
+        Raises:
+            MissingValues: a hyperparameter that is reached has no value.
+            UnreachedAddress: an address of the space that these values do not lead to.
+            UnknownAddress: an address that the space does not have.
+            ValueOutsideDomain: a hyperparameter cannot take its value.
+        """
+        architecture = Architecture(self, self.replay(values))
+        if missing := architecture.unassigned:
+            point = missing[0]
+            raise MissingValues(
+                f"{point.address}: has no value; it must be {point.domain}.\n"
+                f"  Got values for {len(values)} hyperparameters, and none for {len(missing)} that they lead to.\n"
+                f"  Add the value, or start with {self.name}.start() and assign step by step."
+            )
+        return architecture
+
+    def unfold(self, choose: Choose) -> Unfolding:
+        """Unfold the space within its restrictions, asking `choose` for what they leave open."""
+        if self.restrictions:
+            choose = self.restrictions.around(choose)
+        unfolding = unfold(self.program, choose, self.restrictions.max_depth)
+        if unfolding.prunable:
+            prune(unfolding)
+        return unfolding
+
+    def choice_points(self, unfolding: Unfolding) -> tuple[ChoicePoint, ...]:
+        """Return what waits for a value in an unfolding of this space."""
+        points = [
+            ChoicePoint(address, self.restrictions.offered(h, frame), h.tag, unfolding.values)
+            for address, (h, frame) in unfolding.open.items()
+            if self.restrictions.keeps(address, h)
+        ]
+        return tuple(points)
+
+    def replay(self, values: Mapping[str, Any], required: Iterable[str] | None = None) -> Unfolding:
+        """Unfold the space at some values, and leave open what has none.
+
+        Args:
+            values: by address.
+            required: the addresses that must be reached; all of them if left out.
+
+        Raises:
+            ValueOutsideDomain, UnreachedAddress, UnknownAddress: see `at`.
+        """
+        self._check_mapping(values)
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address not in values:
+                return UNSET
+            value = hyperparameter.domain.accept(values[address])
+            if value is REJECTED:
+                raise self._outside(hyperparameter.domain, address, values[address])
+            return value
+
+        unfolding = self.unfold(choose)
+        fixed = self.restrictions.fixed
+        for address, value in values.items():
+            if address in fixed and Choice([fixed[address]]).accept(value) is REJECTED:
+                raise self._outside(Choice([fixed[address]]), address, value)
+        for address in values if required is None else required:
+            if address not in unfolding.values:
+                raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
+        return unfolding
+
+    def decoded(self, written: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values that were encoded for JSON, as they were; what is no value that is reached stays as written."""
+        values = dict(written)
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address not in written:
+                return self.restrictions.fixed.get(address, UNSET)
+            value = hyperparameter.domain.decode(written[address])  # of the whole space, as when it was encoded
+            if value is REJECTED:
+                return UNSET
+            values[address] = value
+            return value
+
+        unfold(self.program, choose)
+        return values
+
+    def _check_mapping(self, values: object) -> None:
+        if not isinstance(values, Mapping):
+            raise wrong_kind(
+                self.name, "a mapping from address to value", values, "Pass architecture.values, or {'n': 2}."
+            )
+
+    def _outside(self, domain: Domain, address: str, value: Any) -> ValueOutsideDomain:
+        return ValueOutsideDomain(
+            f"{address}: {value!r} is not {domain}.\n"
+            f"  Got {value!r} ({type(value).__name__}) while replaying values onto space `{self.name}`.\n"
+            "  Add the value to the domain, or check that these values were made for this space."
+        )
+
+    def no_such_address(self, address: Any, reached: Iterable[str], values: Iterable[str] = ()) -> Exception:
+        """Return the error for an address that is not reached: of this space at other values, or not at all."""
+        from deep_arch.spaces.alternatives import has_address
+
+        values = [name for name in values if name != address]
+        reached = [name for name in reached if name not in values and name != address]
+        if isinstance(address, str) and has_address(self.program, address):
+            return UnreachedAddress(
+                f"{address}: is not reached with these values.\n"
+                f"  Got a value for a hyperparameter of space `{self.name}` that other choices lead to.\n"
+                "  Leave it out, or change the choice that decides whether it exists."
+            )
+        return UnknownAddress(
+            f"{address}: space `{self.name}` has no such hyperparameter.\n  Got the address {address!r}.\n"
+            "  Take addresses from architecture.values, or from `unassigned`."
+            + (nearest(address, reached) or nearest(address, [*reached, *values]))
+        )
+
+    def domains(self, values: Mapping[str, Any]) -> dict[str, Domain]:
+        """Return address to domain for everything that these values reach."""
+        domains: dict[str, Domain] = {}
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            domains[address] = hyperparameter.domain
+            return values.get(address, UNSET)
+
+        unfold(self.program, choose)
+        return domains
+
+    def decidable(self, values: Mapping[str, Any]) -> dict[str, Domain]:
+        """Return address to domain for what a searcher decides here: without what restrictions fix or leave open."""
+        domains: dict[str, Domain] = {}
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address not in values:
+                return UNSET
+            domains[address] = hyperparameter.domain
+            return values[address]
+
+        self.unfold(choose)
+        return domains
+
+    # --- the space as a whole ------------------------------------------------------------------------------------
+
+    def size(self) -> int | float:
+        """Return the number of architectures, exactly, without enumerating; `math.inf` for an infinite space.
+
+        Raises:
+            NotCountable: functions that nest without end and are not decorated with `@da.rule`.
+        """
+        return self._counter().size()
+
+    def _counter(self) -> Counter:
+        if self._counts is None:
+            from deep_arch.counting.counter import Counter
+
+            self._counts = Counter(self)
+        return self._counts
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Return an iterator of every architecture, once each, in the order of the domains.
+
+        Raises:
+            NotCountable: a hyperparameter is real. A space of infinite recursion is enumerated without end.
+        """
+        from deep_arch.spaces.enumeration import architectures
+
+        return architectures(self)
+
+    def nth(self, index: int) -> Architecture:
+        """Return the architecture number `index`, from 0 to `size()` - 1: each has one number, in no useful order.
+
+        It takes about as long as drawing one uniformly, whatever the size, so that an enumeration of a space of
+        any size can begin anywhere, or go in any order.
+
+        Raises:
+            NotCountable: the space is infinite; see `limit` and `discretize`.
+            BadArgument: `index` is no int of that range.
+        """
+        size = self.size()
+        if size == math.inf:
+            raise NotCountable(
+                f"{self.name}: only the architectures of a finite space are numbered.\n  Got an infinite space.\n"
+                "  Limit recursion with space.limit(max_depth=...), and turn real numbers into a grid with "
+                "space.discretize(levels=...)."
+            )
+        if type(index) is not int or not 0 <= index < size:
+            raise wrong_kind(f"{self.name}.nth", f"an int from 0 to {int(size) - 1}", index, "See space.size().")
+        return self.at(self._counter().at(index))
+
+    def discretize(self, levels: int) -> SearchSpace:
+        """Return the sub-space in which a real number is one of `levels`, evenly spaced on its scale, ends included.
+
+        So a space with real numbers is counted, enumerated and drawn from like any other.
+
+        Raises:
+            BadArgument: `levels` is no int of at least 2, or this is a grid already.
+        """
+        if self.restrictions.levels:
+            raise wrong_kind(f"{self.name}.discretize", "a space with intervals", self, "Discretize the whole space.")
+        if type(levels) is not int or levels < 2:
+            raise wrong_kind(f"{self.name}.discretize", "an int of at least 2", levels, "Write discretize(levels=10).")
+        return self._sub_space(levels=levels)
+
+    def limit(self, max_depth: int) -> SearchSpace:
+        """Return the sub-space of at most `max_depth` nested applications of rules.
+
+        Alternatives that cannot end in time are not offered.
+        """
+        if type(max_depth) is not int or max_depth < 0:
+            raise BadArgument(f"limit: max_depth is an int of at least 0.\n  Got {max_depth!r}.")
+        return self._sub_space(max_depth=max_depth)
+
+    def fix(self, values: Mapping[str, Any]) -> SearchSpace:
+        """Return the sub-space in which some hyperparameters have these values.
+
+        An address that only some of the architectures reach is fixed wherever it is reached.
+
+        Raises:
+            UnknownAddress: the space has no such hyperparameter.
+            ValueOutsideDomain: a hyperparameter cannot take its value.
+        """
+        from deep_arch.spaces.alternatives import find
+
+        before = self.restrictions.fixed
+        fixed = dict(before)
+        self._check_mapping(values)
+        for address, value in values.items():
+            hyperparameters = find(self.program, address)
+            if not hyperparameters:
+                raise self.no_such_address(address, [p.address for p in self.start().unassigned])
+            accepted = [v for v in (h.domain.accept(value) for h in hyperparameters) if v is not REJECTED]
+            if not accepted or (address in before and not same(accepted[0], before[address])):
+                domain = Choice([before[address]]) if address in before else hyperparameters[0].domain
+                raise self._outside(domain, address, value)
+            fixed[address] = accepted[0]
+        return self._sub_space(fixed=fixed)
+
+    def where(self, predicate: Callable[[ChoicePoint], bool]) -> SearchSpace:
+        """Return the sub-space of those hyperparameters for which `predicate(choice_point)` holds.
+
+        The choice point has the hyperparameter's whole domain, also where `limit` or `discretize` leave a part of it.
+
+        The others stay open: an architecture of the sub-space with nothing left to assign may be partial. Search
+        the rest in `space.fix(architecture.values)`.
+        """
+        if not callable(predicate):
+            raise wrong_kind(
+                self.name, "a function of a choice point", predicate, "Write where(lambda point: point.tag == 'width')."
+            )
+        before = self.restrictions.predicate
+        if before is None:
+            return self._sub_space(predicate=predicate)
+
+        def both(point: ChoicePoint) -> bool:
+            return before(point) and predicate(point)
+
+        return self._sub_space(predicate=both)
+
+    def _sub_space(self, **changes: Any) -> SearchSpace:
+        return _restricted(self, dataclasses.replace(self.restrictions, **changes))
+
+    def neighbours(self, architecture: Architecture, seed: Seed = 0) -> Iterator[Architecture]:
+        """Yield the architectures one step away: one value changed to a neighbouring value of its domain.
+
+        Values that stay valid are kept; what is newly reached is drawn with `seed`.
+        """
+        if not isinstance(architecture, Architecture) or architecture.space.program is not self.program:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_kind(
+                self.name, "an architecture of this space", architecture, f"Take one from {self.name}.sample(seed=0)."
+            )
+        return self._neighbours(architecture, _generator(seed))
+
+    def _neighbours(self, architecture: Architecture, rng: random.Random) -> Iterator[Architecture]:
+        for address, domain in self.decidable(architecture.values).items():
+            for other in domain.neighbours(architecture.values[address]):
+                try:
+                    changed = self.complete({**architecture.values, address: other}, rng)
+                except TooDeep:
+                    continue
+                if address in changed.values and same(changed.values[address], other):
+                    yield changed
+
+    def complete(self, values: Mapping[str, Any], rng: random.Random) -> Architecture:
+        """Return an architecture that has these values where they are valid, and drawn ones elsewhere.
+
+        Raises:
+            TooDeep: these values let recursion go on beyond the space's limit.
+        """
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address in values:
+                value = hyperparameter.domain.accept(values[address])
+                if value is not REJECTED:
+                    return value
+            return hyperparameter.domain.draw(rng)
+
+        return Architecture(self, self.unfold(choose))
+
+    def render(self, path: str | PathLike[str] | None = None, **options: Any) -> str:
+        """Draw the space with nothing assigned; see `Architecture.render`."""
+        return self.start().render(path, **options)
+
+    def summary(self) -> str:
+        """Return a table of the hyperparameters that are reached with nothing assigned, and the size."""
+        from deep_arch.measures.summaries import summarize_space
+
+        return summarize_space(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from deep_arch.visualization.dot import mimebundle
+
+        return mimebundle(self)
+
+    def __deepcopy__(self, memo: object) -> SearchSpace:
+        return self  # a space never changes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        module = getattr(self.program.fn, "__module__", None)
+        name = getattr(self.program.fn, "__qualname__", None)
+        found = _find(module, name) if module and name else None
+        is_found = getattr(found, "program", None) is self.program
+        if is_found and not self.restrictions:
+            return _lookup, (module, name)
+        return _rebuild, (found if is_found else self.program.fn, self.restrictions)
+
+    def __repr__(self) -> str:
+        return f"<space {', '.join(filter(None, [self.name, str(self.restrictions)]))}>"
+
+
+def _generator(seed: Any) -> random.Random:
+    if isinstance(seed, random.Random):
+        return seed
+    if seed is None:
+        return random.Random()
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise wrong_kind("seed", "an int, a random.Random or None", seed, "Write seed=0 for the same draws each time.")
+    return random.Random(operator.index(seed))
+
+
+def _lookup(module: str, name: str) -> Any:
+    found = _find(module, name)
+    if found is None:
+        raise ScopeError(
+            f"{name}: the space of what is being loaded is not here.\n  Got no {name!r} in the module {module!r}.\n"
+            "  Import the program that defines the space under the same module name before loading."
+        )
+    return found
+
+
+def _find(module: str, name: str) -> Any:
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError):
+        return None
+    return found
+
+
+def _rebuild(whole: SearchSpace | Callable[..., Any], restrictions: Restrictions) -> SearchSpace:
+    return _restricted(whole if isinstance(whole, SearchSpace) else SearchSpace(whole), restrictions)
+
+
+def _restricted(space: SearchSpace, restrictions: Restrictions) -> SearchSpace:
+    other = object.__new__(SearchSpace)
+    vars(other).update(vars(space))
+    vars(other).update(restrictions=restrictions, _counts=None)
+    return other
+
+
+def space(fn: Callable[..., Any]) -> SearchSpace:
+    """Make a function the search space that it describes.
+
+    The function's parameters are the inputs, by name; it composes modules and returns the outputs.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> @da.space
+        ... def net(x):
+        ...     x = ops.Conv2D(filters=da.choice([64, 128]), kernel_size=3)(x)
+        ...     return da.optional(lambda: ops.Dropout(rate=da.choice([0.25, 0.5])))(x)
+        >>> net.size()
+        6
+        >>> net.sample(seed=1).values
+        {'conv2d.filters': 64, 'optional.use': True, 'optional/dropout.rate': 0.5}
+    """
+    return SearchSpace(fn)
+
+
+def config(**hyperparameters: Any) -> None:
+    """Attach hyperparameters that belong to no module, such as a learning rate, to the space.
+
+    They count wherever the function that holds the call is reached, and come back as `architecture.config`.
+
+    Raises:
+        ScopeError: no search-space function is running.
+    """
+    from deep_arch.errors import DuplicateName
+    from deep_arch.language import scope
+    from deep_arch.language.hyperparameters import lift
+
+    fragment = scope.current()
+    if fragment is None:
+        raise ScopeError(
+            "config: is called inside a search-space function.\n  Got a call with no such function running."
+        )
+    for name, value in hyperparameters.items():
+        if name in fragment.config:
+            raise DuplicateName(f"{fragment.where()}: config has {name!r} already.\n  Got it twice in one function.")
+        fragment.config[name] = lift(value)

@@ -1,0 +1,1 @@
+"""Studies: the search loop, its record, and the contract of a searcher."""

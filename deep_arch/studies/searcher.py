@@ -1,0 +1,241 @@
+"""Searchers: what proposes values and learns from results."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from deep_arch.errors import BadArgument, TooDeep, TrialError, ValueOutsideDomain
+from deep_arch.language.domains import REJECTED, Domain
+from deep_arch.spaces.architecture import Architecture, ChoicePoint
+from deep_arch.spaces.space import MOST_ATTEMPTS
+
+if TYPE_CHECKING:
+    from deep_arch.language.hyperparameters import Independent
+    from deep_arch.spaces.space import SearchSpace
+    from deep_arch.spaces.unfolding import Frame
+
+Values = Mapping[str, Any]
+"""Address to value: all that distinguishes one architecture from another in its space."""
+
+SEVERAL_SCORES = (
+    "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell one number "
+    "made of them."
+)
+"""What to do where a searcher learns from one score."""
+
+FinalState = Literal["complete", "failed", "skipped"]
+"""How a trial ended: with scores, with an error or a score that is no finite number, or set aside by the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedTrial:
+    """What came of one proposal, as a searcher is told it.
+
+    Attributes:
+        number: the trial's number, from 0 in the order of proposals. Where a duplicate is answered from the record,
+            the number of the trial that has the result; -1 for what is no trial of this search.
+        values: address to value.
+        scores: one finite number for each objective, each to be maximised; empty unless the trial is complete.
+        intermediate: step to the score reported there, to be maximised too.
+        state: "complete", "failed" or "skipped".
+        budget: what the searcher allowed the trial, or None.
+    """
+
+    number: int
+    values: Values
+    scores: tuple[float, ...] = ()
+    intermediate: Mapping[int, float] = field(default_factory=dict[int, float])
+    state: FinalState = "complete"
+    budget: float | None = None
+
+    @property
+    def score(self) -> float:
+        """The score of a complete trial, for searchers that learn from one.
+
+        Raises:
+            TrialError: there are several.
+        """
+        score, *others = self.scores
+        if others:
+            raise TrialError(
+                f"trial {self.number}: expected one score, which is all that this searcher learns from.\n"
+                f"  Got {len(self.scores)}: {self.scores!r}.\n{SEVERAL_SCORES}"
+            )
+        return score
+
+
+class Searcher(ABC):
+    """An algorithm that proposes values and learns from results.
+
+    A searcher is pure algorithm: it reads no file and no clock and starts no thread, and all its randomness comes
+    from the generator that `start` gives it. It is written by overriding `tell` and one of
+
+    - `choose`, to be asked for one hyperparameter at a time, in the order in which the architecture unfolds, or
+    - `ask`, to propose all values at once, as evolution does.
+
+    A search is this sequence of calls::
+
+        searcher.start(space, random.Random(0))
+        first = searcher.ask()                        # {"n": 2, "conv2d.filters": 64}
+        second = searcher.ask()                       # several trials may be out at once,
+        searcher.tell(FinishedTrial(1, second, (0.7,)))         # come back in any order,
+        searcher.tell(FinishedTrial(0, first, state="failed"))  # and have no scores
+        text = json.dumps(searcher.state_dict())
+
+        resumed = type(searcher)(...)                 # made with the same arguments, in another process
+        resumed.start(space, random.Random(0))
+        resumed.load_state_dict(json.loads(text))
+        resumed.ask() == searcher.ask()
+
+    Laws, for which `deep_arch.testing.searcher_contract.SearcherContract` has a test each:
+        proposes_only_architectures_of_its_space: `space.at(ask())` succeeds, also in a sub-space of `limit`, `fix` or
+            `where`, whose values leave out what the sub-space leaves open.
+        handles_a_space_without_choices: `ask` proposes the only architecture that there is.
+        takes_results_in_any_order: several trials may be out at once.
+        survives_trials_without_scores: trials that failed or were skipped are told like others.
+        takes_a_result_twice: a duplicate is answered from the record, with the number of its first trial.
+        stays_over: once `ask` gave None with no trial out, it gives None again.
+        same_seed_same_history: equal spaces, generators and results give equal proposals.
+        same_history_in_every_process: also where strings hash otherwise.
+        resumes_exactly: a state that went through JSON continues as though nothing had happened.
+        resumes_in_another_process: the same, elsewhere.
+        refuses_a_foreign_state: one of another searcher or space, or one that lacks something, raises BadArgument.
+        start_begins_anew: `start` forgets what was before.
+        moves_no_global_random_state: neither Python's nor NumPy's.
+    """
+
+    space: SearchSpace
+    rng: random.Random
+
+    n_objectives: int | None = None
+    """From how many scores of a trial it learns; None for any number."""
+
+    def start(self, space: SearchSpace, rng: random.Random) -> None:
+        """Begin a search of `space`; whoever overrides this calls `super().start(space, rng)` first.
+
+        Args:
+            space: what to search.
+            rng: where all randomness comes from.
+        """
+        self.space, self.rng = space, rng
+
+    def choose(self, point: ChoicePoint) -> Any:
+        """Return a value of `point.domain`.
+
+        `point.values` holds what was decided so far, and what the space fixes; it grows afterwards, so a searcher
+        that keeps it copies it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__}: a searcher overrides `choose`, or `ask`.\n  Got a call of `choose`.\n"
+            "  Write `def choose(self, point): return point.domain.draw(self.rng)`, or propose all values in `ask`."
+        )
+
+    def ask(self) -> Values | None:
+        """Return the values of one architecture; what is not overridden unfolds the space with `choose`.
+
+        Returns:
+            Address to value, or None for nothing to propose: until more results are told or, where no trial is out,
+            for good.
+
+        Raises:
+            ValueOutsideDomain: `choose` returned what is not in the domain.
+            TooDeep: what it chose let no recursion end within the space's limit, time and again.
+        """
+        for _ in range(MOST_ATTEMPTS - 1):
+            with contextlib.suppress(TooDeep):  # a choice that several parts share let one of them end, and another not
+                return self._unfold()
+        return self._unfold()
+
+    def _unfold(self) -> Values:
+        so_far = dict(self.space.restrictions.fixed)
+        seen = MappingProxyType(so_far)
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            domain = hyperparameter.domain
+            chosen = self.choose(ChoicePoint(address, domain, hyperparameter.tag, seen))
+            so_far[address] = value = domain.accept(chosen)
+            if value is REJECTED:
+                raise self._chose_outside(domain, address, chosen)
+            return value
+
+        return self.space.unfold(choose).values
+
+    def _chose_outside(self, domain: Domain, address: str, chosen: Any) -> ValueOutsideDomain:
+        return ValueOutsideDomain(
+            f"{address}: {chosen!r} is not {domain}.\n"
+            f"  Got {chosen!r} ({type(chosen).__name__}) from {type(self).__name__}.choose.\n"
+            "  Let it return a value of point.domain, such as point.domain.draw(self.rng)."
+        )
+
+    @abstractmethod
+    def tell(self, trial: FinishedTrial) -> None:
+        """Learn what came of a proposal."""
+
+    def budget(self, values: Values) -> float | None:
+        """Return how much the proposal that `ask` just gave may spend, in the user's unit such as epochs, or None."""
+        return None
+
+    def should_stop(self, number: int, values: Values, intermediate: Mapping[int, float]) -> bool:
+        """Return whether a trial that is out may stop early, given its scores so far by step, to be maximised."""
+        return False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that `load_state_dict` needs to continue exactly, as JSON can hold it.
+
+        A searcher with a state of its own returns `{**super().state_dict(), ...}`. It writes values with `encode` and
+        reads them with `decode`, since an option may be anything, such as a class; a value alone it writes with
+        `point.domain.encode` and reads with `point.domain.decode`.
+        """
+        version, internal, gauss = self.rng.getstate()
+        return {"of": type(self).__name__, "space": self.space.name, "rng": [version, list(internal), gauss]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken; called after `start` with the same space.
+
+        Raises:
+            BadArgument: what is no state of such a searcher.
+        """
+        name, of = type(self).__name__, state.get("of") if isinstance(state, Mapping) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+        if of != name or state.get("space") != self.space.name:
+            got = f"that of a {of} on {state.get('space')}" if of else f"{str(state)[:60]} ({type(state).__name__})"
+            raise BadArgument(
+                f"{name}: expected the state of a {name} on {self.space.name}.\n  Got {got}.\n"
+                "  Load what `state_dict` of a searcher with the same arguments returned, after `start`."
+            )
+        if missing := [key for key in self.state_dict() if key not in state]:
+            raise BadArgument(
+                f"{name}: expected the whole state of a {name}.\n  Got one without {', '.join(map(repr, missing))}.\n"
+                "  Load what `state_dict` returned, unchanged."
+            )
+        version, internal, gauss = state["rng"]
+        self.rng.setstate((version, tuple(internal), gauss))
+
+    def encode(self, values: Values) -> str:
+        """Return values as text, for `state_dict`."""
+        return self.space.at(values).to_json()
+
+    def decode(self, text: str) -> Values:
+        """Return the values that `encode` wrote."""
+        return Architecture.from_json(text, self.space).values
+
+    def encode_trial(self, trial: FinishedTrial) -> dict[str, Any]:
+        """Return what came of a proposal as JSON can hold it, for `state_dict`."""
+        written = {name: getattr(trial, name) for name in ("number", "scores", "state", "budget")}
+        return {**written, "values": self.encode(trial.values), "intermediate": list(trial.intermediate.items())}
+
+    def decode_trial(self, written: Mapping[str, Any]) -> FinishedTrial:
+        """Return the trial that `encode_trial` wrote."""
+        return FinishedTrial(
+            written["number"],
+            self.decode(written["values"]),
+            tuple(written["scores"]),
+            dict(written["intermediate"]),
+            written["state"],
+            written["budget"],
+        )

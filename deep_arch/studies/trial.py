@@ -1,0 +1,258 @@
+"""Trials: one architecture given out by a searcher, and what came of it."""
+
+from __future__ import annotations
+
+import math
+import operator
+import traceback
+import warnings
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsIndex
+
+from deep_arch.errors import TrialError
+from deep_arch.spaces.architecture import Architecture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TrialState = Literal["running", "complete", "failed", "skipped"]
+
+
+class SearchWarning(UserWarning):
+    """Something in a search that is probably not meant, though the search can go on."""
+
+
+class Owner(Protocol):
+    """What a trial reports to: whatever gave it out."""
+
+    @property
+    def n_objectives(self) -> int:
+        """How many scores a trial is told."""
+        ...
+
+    def finished(self, trial: Trial) -> None:
+        """Take the result of a trial that just got one."""
+        ...
+
+    def advises_stop(self, trial: Trial) -> bool:
+        """Return whether the trial may stop early."""
+        ...
+
+    def folder(self, number: int) -> Path:
+        """Return the folder that the trial of this number began."""
+        ...
+
+
+class Trial:
+    """One architecture given out by a searcher, and what came of it.
+
+    It ends with exactly one of `tell`, `skip` and `fail`. In `with trial:` what is raised counts as its failure, and
+    the search goes on::
+
+        for trial in da.search(net, searcher, trials=300):
+            with trial:
+                trial.tell(accuracy(build(trial.architecture)))
+
+    Attributes:
+        number: from 0, in the order in which the trials were given out.
+        values: address to value.
+        config: the values that `da.config` attached, by name.
+        budget: how much the searcher wants to spend on it, in the user's unit such as epochs; None for no limit.
+        continues: the number of the earlier trial of these values that this one goes on with, with a larger budget
+            and in the same directory; None for a new one.
+        state: "running", and then "complete", "failed" or "skipped".
+        scores: one number for each objective, as they were told; empty unless complete.
+        intermediate: step to the score reported there.
+        error: the traceback or text of a failure.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        architecture: Architecture,
+        budget: float | None,
+        owner: Owner,
+        continued: Trial | None = None,
+    ) -> None:
+        self.number = number
+        self.values: Mapping[str, Any] = architecture.values
+        self.config: Mapping[str, Any] = architecture.config
+        self.budget = budget
+        self.continues = None if continued is None else continued.number
+        self.state: TrialState = "running"
+        self.scores: tuple[float, ...] = ()
+        self.intermediate: dict[int, float] = {}
+        self.error: str | None = None
+        self._space = architecture.space
+        self._architecture: Architecture | None = architecture
+        self._owner = owner
+        self._folder: int = number if continued is None else continued._folder
+
+    @property
+    def architecture(self) -> Architecture:
+        """The architecture; partial where the searched space is made by `where`."""
+        # A finished trial keeps only its values, so that a long search does not hold every graph in memory.
+        return self._architecture or self._space.at(self.values)
+
+    @property
+    def score(self) -> float | None:
+        """The score of a search with one objective; None unless complete.
+
+        Raises:
+            TrialError: the search has several objectives.
+        """
+        if self._owner.n_objectives > 1:
+            raise TrialError(
+                f"trial {self.number}: has {self._owner.n_objectives} objectives, and no single score.\n"
+                "  Got a use of trial.score.\n  Read trial.scores."
+            )
+        return self.scores[0] if self.scores else None
+
+    @property
+    def directory(self) -> Path:
+        """The folder of this architecture, made on first use, where its training may keep what it likes.
+
+        A trial that continues an earlier one finds there what that one left::
+
+            for trial in da.search(net, Hyperband(max_budget=81), trials=200, directory="runs"):
+                checkpoint = trial.directory / "checkpoint.pt"
+                model, epoch = load(checkpoint) if checkpoint.exists() else (build(trial.architecture), 0)
+                train(model, epochs=range(epoch, trial.budget))
+                save(checkpoint, model, trial.budget)
+                trial.tell(accuracy(model))
+
+        It lies in the `directory` of `da.search`. Without one it is temporary: it goes with the search.
+        """
+        return self._owner.folder(self._folder)
+
+    def tell(self, score: Any) -> None:
+        """End the trial with its score, or with a tuple of scores for several objectives.
+
+        Numbers of NumPy and of tensor libraries count as numbers. A score that is no finite number makes the trial a
+        failed one, with a warning, so that one diverged training does not end a search.
+
+        Raises:
+            TrialError: the trial has ended before, or the search has another number of objectives.
+        """
+        self._check_running("tell")
+        scores = _listed(score)
+        if len(scores) != (n := self._owner.n_objectives):
+            raise TrialError(
+                f"trial {self.number}: expected {n} score{'s' if n > 1 else ''}, one for each objective.\n"
+                f"  Got {len(scores)}: {score!r} ({type(score).__name__}).\n"
+                "  Tell a tuple with a score for each of the search's directions="
+                + ("." if n > 1 else ", or give da.search a sequence of directions.")
+            )
+        numbers = [number for number in map(_finite, scores) if number is not None]
+        if len(numbers) < n:
+            self.error = self._warn(score, "The trial counts as failed; the search goes on.")
+            self._finish("failed")
+        else:
+            self.scores = tuple(numbers)
+            self._finish("complete")
+
+    def report(self, score: Any, step: SupportsIndex) -> None:
+        """Record a score on the way, for the record and for searchers that stop trials early.
+
+        With several objectives it is a score of the first. A later report for the same step replaces the earlier
+        one; a score that is no finite number is left out, with a warning.
+
+        Raises:
+            TrialError: the trial has ended, or `step` is no int of at least 0.
+        """
+        self._check_running("report")
+        if isinstance(step, bool) or not hasattr(step, "__index__") or operator.index(step) < 0:
+            raise TrialError(
+                f"trial {self.number}: a step is an int of at least 0, such as an epoch.\n"
+                f"  Got {step!r} ({type(step).__name__}).\n  Write trial.report(score, step=epoch)."
+            )
+        scores = _listed(score)
+        number = _finite(scores[0]) if len(scores) == 1 else None
+        if number is None:
+            self._warn(score, f"The report for step {step} is left out.")
+        else:
+            self.intermediate[operator.index(step)] = number
+
+    def should_stop(self) -> bool:
+        """Return whether the searcher would stop here; the trial then still needs `tell`, `skip` or `fail`.
+
+        Raises:
+            TrialError: the trial has ended.
+        """
+        self._check_running("should_stop")
+        return self._owner.advises_stop(self)
+
+    def skip(self) -> None:
+        """End the trial without a score, as one that was not worth evaluating.
+
+        Raises:
+            TrialError: the trial has ended before.
+        """
+        self._check_running("skip")
+        self._finish("skipped")
+
+    def fail(self, error: BaseException | str = "") -> None:
+        """End the trial as one that went wrong; `trial.error` keeps the traceback.
+
+        Raises:
+            TrialError: the trial has ended before.
+        """
+        self._check_running("fail")
+        self.error = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else str(error)
+        self._finish("failed")
+
+    def __enter__(self) -> Trial:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> bool:
+        # A misused trial is a mistake in the loop, not a failure of this architecture.
+        if not isinstance(error, Exception) or isinstance(error, TrialError) or self.state != "running":
+            return False
+        self.fail(error)
+        return True
+
+    def _finish(self, state: TrialState) -> None:
+        self.state = state
+        self._architecture = None
+        self._owner.finished(self)
+
+    def _check_running(self, called: str) -> None:
+        if self.state != "running":
+            _raise_ended(self, called)
+
+    def _warn(self, score: Any, consequence: str) -> str:
+        shown = f"{score!r} ({type(score).__name__})"
+        text = f"trial {self.number}: a score must be a finite number.\n  Got {shown}.\n  {consequence}"
+        warnings.warn(text, SearchWarning, stacklevel=3)
+        return text
+
+    def __repr__(self) -> str:
+        scores = f", {', '.join(f'{s:g}' for s in self.scores)}" if self.scores else ""
+        return f"<trial {self.number}: {self.state}{scores}>"
+
+
+def _raise_ended(trial: Trial, called: str) -> NoReturn:
+    scores = f" with {', '.join(map(repr, trial.scores))}" if trial.scores else ""
+    raise TrialError(
+        f"trial {trial.number}: has ended as {trial.state}{scores}.\n  Got a later call of {called}.\n"
+        "  End each trial once, with trial.tell(score), trial.skip() or trial.fail(error)."
+    )
+
+
+def _listed(score: Any) -> list[Any]:
+    """Return the scores in a number, tuple, list, array or tensor."""
+    plain = score.tolist() if hasattr(score, "tolist") else score
+    return list(plain) if isinstance(plain, tuple | list) else [plain]  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _finite(score: Any) -> float | None:
+    if isinstance(score, str | bytes):  # float would read them
+        return None
+    try:
+        number = float(score)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
