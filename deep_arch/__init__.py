@@ -1,6 +1,9 @@
 """A modular, graph-based language for search spaces over architectures."""
 
+from deep_arch import errors as errors
 from deep_arch.errors import DeepArchError as DeepArchError
+from deep_arch.language.domains import Domain as Domain
+from deep_arch.language.fragment import Value as Value
 from deep_arch.language.hyperparameters import boolean as boolean
 from deep_arch.language.hyperparameters import choice as choice
 from deep_arch.language.hyperparameters import dependent as dependent
@@ -26,10 +29,12 @@ from deep_arch.language.substitutions import residual as residual
 from deep_arch.language.substitutions import sequential as sequential
 from deep_arch.language.substitutions import split_combine as split_combine
 from deep_arch.language.substitutions import substitute as substitute
+from deep_arch.language.weights import Weight as Weight
 from deep_arch.language.wrapping import wrap as wrap
 from deep_arch.measures.costs import Cost as Cost
 from deep_arch.spaces.architecture import Architecture as Architecture
-from deep_arch.spaces.architecture import ChoicePoint as ChoicePoint
+from deep_arch.spaces.choice_points import ChoicePoint as ChoicePoint
+from deep_arch.spaces.graph import Graph as Graph
 from deep_arch.spaces.purity import check as check
 from deep_arch.spaces.space import SearchSpace as SearchSpace
 from deep_arch.spaces.space import config as config
@@ -40,3 +45,4 @@ from deep_arch.studies.search import Trial as Trial
 from deep_arch.studies.search import search as search
 from deep_arch.studies.searcher import FinishedTrial as FinishedTrial
 from deep_arch.studies.searcher import Searcher as Searcher
+from deep_arch.studies.searcher import Values as Values

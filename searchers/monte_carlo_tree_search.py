@@ -11,7 +11,7 @@ from typing import Any, Final
 from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.searchers.checks import check_count, check_number
 from deep_arch.searchers.decisions import MOST_OUT, decide, decisions, identity
-from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 _UNVISITED: Final = 0  # no node's child is the root

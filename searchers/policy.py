@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Domain, Integer, Numeric
 from deep_arch.searchers.decisions import decide, decisions
-from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import Values
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from deep_arch.searchers.checks import check_count, check_number
 from deep_arch.searchers.decisions import identity, remember
 from deep_arch.searchers.policy import Gradient, Policy, ascend, bounded
-from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 _MOST_LOG_RATIO: Final = 5.0

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from deep_arch.searchers.checks import check_number
 from deep_arch.searchers.policy import Gradient, Policy, ascend, bounded
-from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import FinishedTrial, Searcher
 
 

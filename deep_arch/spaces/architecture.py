@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from deep_arch.language.domains import REJECTED, Domain
 from deep_arch.language.hyperparameters import Dependent
 from deep_arch.language.options import same
 from deep_arch.language.specs import Spec
+from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.graph import Graph
 from deep_arch.spaces.liveness import certain_addresses
 from deep_arch.spaces.unfolding import Unfolding
@@ -25,28 +25,6 @@ if TYPE_CHECKING:
 
 Inputs = Spec | Mapping[str, Spec]
 """One spec for a space with one input, or a mapping from the names of the inputs to their specs."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChoicePoint:
-    """A hyperparameter that waits for a value.
-
-    Attributes:
-        address: its stable name in the space.
-        domain: the values that it can take here.
-        tag: the word that the user gave it, for predicates.
-        values: address to value, for what has been assigned before it.
-    """
-
-    address: str
-    domain: Domain
-    tag: str | None = None
-    values: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
-
-    @property
-    def name(self) -> str:
-        """The last part of the address: the module's name and the argument's, or the name that the user gave."""
-        return self.address.rpartition("/")[2]
 
 
 class Architecture:

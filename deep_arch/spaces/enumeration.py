@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import NotCountable, TooDeep
 from deep_arch.language.domains import Domain
-from deep_arch.spaces.architecture import Architecture, ChoicePoint
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.choice_points import ChoicePoint
 
 if TYPE_CHECKING:
     from deep_arch.spaces.space import SearchSpace

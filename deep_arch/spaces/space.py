@@ -29,7 +29,8 @@ from deep_arch.language.fragment import UNSET, Value
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.options import same
 from deep_arch.language.program import Program
-from deep_arch.spaces.architecture import Architecture, ChoicePoint
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.liveness import prune
 from deep_arch.spaces.restrictions import Restrictions
 from deep_arch.spaces.unfolding import Choose, Frame, Unfolding, unfold

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deep_arch.errors import BadArgument, TooDeep, TrialError, ValueOutsideDomain
 from deep_arch.language.domains import REJECTED, Domain
-from deep_arch.spaces.architecture import Architecture, ChoicePoint
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import MOST_ATTEMPTS
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import deep_arch as da
 import deep_arch.searchers
 from deep_arch.errors import BadArgument, DeepArchError, TrialError
 from deep_arch.searchers import EarlyStopping, RandomSearch, median_rule
-from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract

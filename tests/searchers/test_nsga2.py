@@ -49,12 +49,12 @@ N_PARTS = 12
 
 
 @da.space
-def trade_off(x: da.fragments.Value) -> da.fragments.Value:
+def trade_off(x: da.Value) -> da.Value:
     """Let each of twelve parts serve one of two objectives, best if all that serve the first stand in front."""
     return da.sequential(*[lambda: ops.Dense(units=da.choice([0, 1, 2, 3])) for _ in range(N_PARTS)])(x)
 
 
-def scores(values: da.searcher.Values) -> tuple[float, float]:
+def scores(values: da.Values) -> tuple[float, float]:
     units = list(values.values())
     first = sum(u == 0 for u in units[: N_PARTS // 2]) + sum(u == 1 for u in units)
     return first, sum(u == 2 for u in units[N_PARTS // 2 :]) + sum(u == 1 for u in units) / 2

@@ -21,7 +21,7 @@ from deep_arch.searchers import (
     RegularizedEvolution,
     SurrogateSearch,
 )
-from deep_arch.spaces.architecture import ChoicePoint
+from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 
