@@ -10,7 +10,7 @@ import time
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 
 
 def row(n: int) -> da.SearchSpace:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 
 INSTANCES, ROUNDS = 6, 10
 BATCH = 32

@@ -3,7 +3,6 @@
 from deep_arch import errors as errors
 from deep_arch.errors import DeepArchError as DeepArchError
 from deep_arch.language.domains import Domain as Domain
-from deep_arch.language.fragment import Value as Value
 from deep_arch.language.hyperparameters import boolean as boolean
 from deep_arch.language.hyperparameters import choice as choice
 from deep_arch.language.hyperparameters import dependent as dependent
@@ -29,6 +28,7 @@ from deep_arch.language.substitutions import residual as residual
 from deep_arch.language.substitutions import sequential as sequential
 from deep_arch.language.substitutions import split_combine as split_combine
 from deep_arch.language.substitutions import substitute as substitute
+from deep_arch.language.values import Value as Value
 from deep_arch.language.weights import Weight as Weight
 from deep_arch.language.wrapping import wrap as wrap
 from deep_arch.measures.costs import Cost as Cost

@@ -16,7 +16,7 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, InvalidDomain, NotCountable, ScopeError, UnknownAddress
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 from deep_arch.searchers import RandomSearch
 from deep_arch.testing.readme_space import net
 

@@ -13,7 +13,7 @@ from deep_arch.spaces.graph import Graph, GraphCall, Group
 
 def call_place(call: GraphCall) -> str:
     """Return the key of the expanded substitution in which a call stands, or an empty string."""
-    return call.node[1].prefix.rstrip("/")
+    return call.node.frame.prefix.rstrip("/")
 
 
 def group_key(group: Group) -> str:
@@ -34,7 +34,7 @@ def taken_values(graph: Graph, groups: Iterable[Group]) -> dict[str, tuple[int, 
     ids = {i: i for i in range(len(graph.inputs))}
     for call in graph.calls:
         # What is not needed was dropped and the rest renumbered, but frames hold the numbers from before.
-        made, frame = call.node[:2]
+        made, frame = call.node.call, call.node.frame
         before = frame.env[made.index]
         ids.update(zip([before] if type(before) is int else before, call.outputs, strict=False))
     taken: dict[str, tuple[int, ...]] = {}

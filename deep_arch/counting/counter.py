@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any, Final
 from deep_arch.counting.tables import ANY, Count, Key, Origin, Part, Run, Variable, join, plus, sum_counts, times
 from deep_arch.counting.tickets import Draw, Ticket
 from deep_arch.errors import NotCountable
+from deep_arch.language.dependence import roots
 from deep_arch.language.domains import Choice, Domain, Numeric
-from deep_arch.language.fragment import Call, Fragment, Reference
+from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module
 from deep_arch.language.options import same
-from deep_arch.spaces.alternatives import MANY, bindings, call_roots, expand, find, roots
+from deep_arch.language.values import Reference
+from deep_arch.spaces.alternatives import MANY, bindings, call_roots, expand, find
 from deep_arch.spaces.depths import ENDLESS, can_end
 from deep_arch.spaces.trampoline import Recursive, run
 

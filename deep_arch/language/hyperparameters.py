@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-from deep_arch.errors import BadArgument, HyperparameterMisuse, InvalidDomain
+from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, InvalidDomain
 from deep_arch.language import scope
 from deep_arch.language.domains import Choice, Domain, Integer, Permutation, Real, Subset
 
@@ -130,6 +130,21 @@ class Dependent(Hyperparameter):
         self.fn = fn
         self.parents = tuple(lift(parent) for parent in parents)
         super().__init__(name, tag)
+
+    def compute(self, arguments: Sequence[Any], where: str) -> Any:
+        """Return the value at the parents' values.
+
+        Raises:
+            DependentFailed: the function raised.
+        """
+        try:
+            return self.fn(*arguments)
+        except Exception as error:
+            raise DependentFailed(
+                f"{where}: the function of a dependent hyperparameter raised {type(error).__name__}: {error}.\n"
+                f"  Got {self.symbol}({', '.join(map(repr, arguments))}).\n"
+                "  Let the function take every value that its parents can have."
+            ) from error
 
     @property
     def symbol(self) -> str:

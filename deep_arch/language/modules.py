@@ -14,9 +14,10 @@ from typing import Any, ClassVar, TypeVar
 
 from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError
 from deep_arch.language import scope
-from deep_arch.language.fragment import Fragment, Value
+from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter, lift
 from deep_arch.language.specs import Spec
+from deep_arch.language.values import Value
 from deep_arch.language.weights import Weight
 
 _SelfModule = TypeVar("_SelfModule", bound="Module")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from deep_arch.errors import BadArgument, ScopeError, wrong_kind
 from deep_arch.language import scope
 from deep_arch.language.domains import Domain
-from deep_arch.language.fragment import Fragment, Value
+from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter
+from deep_arch.language.values import Value
 
 if TYPE_CHECKING:
     from deep_arch.language.modules import Module

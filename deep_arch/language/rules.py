@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 from deep_arch.errors import BadArgument, ScopeError
 from deep_arch.language import scope
-from deep_arch.language.fragment import Fragment, Value
+from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program, expansion_key
 from deep_arch.language.substitutions import Substitution, apply
+from deep_arch.language.values import Value
 
 
 class Rule:

@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 
 from deep_arch.errors import ArityMismatch, BadArgument, InvalidDomain, ValueOutsideDomain, wrong_kind
 from deep_arch.language.domains import Choice, Integer, Permutation
-from deep_arch.language.fragment import Fragment, Value
+from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
+from deep_arch.language.values import Value
 
 Fn = Any
 """A function of values, a callable without required arguments that returns a module, or a module."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from deep_arch.errors import BadArgument, nearest
-from deep_arch.language.fragment import Value
 from deep_arch.language.modules import Wrapped
+from deep_arch.language.values import Value
 
 
 def bind(factory: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -235,8 +235,8 @@ _MOST_KINDS: Final = 100_000
 
 def kind_of(call: GraphCall) -> Kind:
     """Return what a specified call computes: equal labels for equal operations with equal arguments."""
-    memory: dict[Any, Kind] = call.node[1].fragment.program.kinds
-    key = (call.template, expansion_key(call.node[2]))
+    memory: dict[Any, Kind] = call.node.frame.fragment.program.kinds
+    key = (call.template, expansion_key(call.node.values))
     kind = memory.get(key)
     if kind is None:
         if len(memory) >= _MOST_KINDS:

@@ -6,14 +6,15 @@ import contextlib
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from deep_arch.errors import DeepArchError, DependentFailed, NotCountable
+from deep_arch.errors import DeepArchError, NotCountable
+from deep_arch.language.dependence import evaluate, roots
 from deep_arch.language.domains import Domain, Integer, Real
 from deep_arch.language.fragment import Call, Fragment
-from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
+from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.program import Program
 
 Binding = dict[Independent, Any]
@@ -24,19 +25,6 @@ MANY = 1_000_000
 
 _ENDS = 100
 """Of longer domains only so many values, and the last if it is not far, are tried to find an address."""
-
-
-def roots(hyperparameters: Iterable[Any]) -> list[Independent]:
-    """Return the independent hyperparameters among some, and those that the dependent ones come from."""
-    found: dict[Independent, None] = {}
-    todo = list(hyperparameters)[::-1]
-    while todo:
-        hyperparameter = todo.pop()
-        if isinstance(hyperparameter, Independent):
-            found[hyperparameter] = None
-        elif isinstance(hyperparameter, Dependent):
-            todo += reversed(hyperparameter.parents)
-    return list(found)
 
 
 def call_roots(call: Call) -> list[Independent]:
@@ -63,35 +51,6 @@ def bindings(
     choices = [(settled[h],) if h in settled else tuple(domain(h).values()) for h in decisive]
     for values in itertools.product(*choices):
         yield dict(zip(decisive, values, strict=True))
-
-
-def evaluate(hyperparameter: Any, binding: Binding) -> Any:
-    """Return the value of a hyperparameter, or of a plain value itself, at a binding of its roots.
-
-    Raises:
-        DependentFailed: the function of a dependent hyperparameter raised.
-    """
-    known: dict[Any, Any] = dict(binding)
-    todo = [hyperparameter]
-    while todo:
-        h = todo[-1]
-        if not isinstance(h, Dependent) or h in known:
-            todo.pop()
-            continue
-        missing = [p for p in h.parents if isinstance(p, Dependent) and p not in known]
-        if missing:
-            todo += missing
-            continue
-        arguments = [known[p] if isinstance(p, Hyperparameter) else p for p in h.parents]
-        try:
-            known[h] = h.fn(*arguments)
-        except Exception as error:
-            raise DependentFailed(
-                f"{h!r}: the function of a dependent hyperparameter raised {type(error).__name__}: {error}.\n"
-                f"  Got {h.symbol}({', '.join(map(repr, arguments))}).\n"
-                "  Let the function take every value that its parents can have."
-            ) from error
-    return known[hyperparameter] if isinstance(hyperparameter, Hyperparameter) else hyperparameter
 
 
 def expand(fragment: Fragment, call: Call, binding: Binding) -> Fragment:

@@ -63,7 +63,7 @@ class Architecture:
     @property
     def config(self) -> Mapping[str, Any]:
         """The values that `da.config` attached, by name; without those that are open."""
-        from deep_arch.language.fragment import UNSET
+        from deep_arch.language.values import UNSET
 
         return {k: v for k, v in self._unfolding.config.items() if v is not UNSET}
 
@@ -73,7 +73,7 @@ class Architecture:
 
         Empty where no substitution waits to be unfolded: then every open hyperparameter is such.
         """
-        if not any(node[0].module.substitution for node in self._unfolding.nodes):
+        if not any(node.call.module.substitution for node in self._unfolding.nodes):
             return set()
         return certain_addresses(self._unfolding).intersection(self._unfolding.open)
 

@@ -9,7 +9,7 @@ from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.spaces.alternatives import bindings, call_roots, expand
 from deep_arch.spaces.trampoline import Recursive, run
-from deep_arch.spaces.unfolding import Frame, depth_of
+from deep_arch.spaces.unfolding import Frame
 
 ENDLESS = 1000
 """A depth at which a rule that can end at all has ended: more rules than a grammar has."""
@@ -53,7 +53,7 @@ def _call_can_end(fragment: Fragment, call: Call, fixed: dict[Independent, objec
 def offered(max_depth: int, hyperparameter: Independent, frame: Frame) -> Domain:
     """Return the domain without the values with which a call of the same function cannot end in time."""
     domain, fragment = hyperparameter.domain, frame.fragment
-    remaining = max_depth - depth_of(frame)
+    remaining = max_depth - frame.depth
     memory = fragment.program.offers
     key = (hyperparameter, remaining)
     if key not in memory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from deep_arch.language.domains import Domain
-from deep_arch.language.fragment import UNSET, Slot
+from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.modules import Module
-from deep_arch.spaces.unfolding import Frame, Node, Unfolding, new_tuple, up
+from deep_arch.language.values import UNSET, Slot
+from deep_arch.spaces.place import module_address, slot_address, up
+from deep_arch.spaces.unfolding import Frame, Node, Unfolding, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,16 @@ class Argument:
 class _Shared:
     """What the calls of one graph have in common. They hold this and not the graph, which would be a cycle."""
 
-    __slots__ = ("__dict__", "nodes", "resolved", "root")
+    __slots__ = ("__dict__", "nodes", "resolved")
 
-    def __init__(self, nodes: list[Node], root: Frame) -> None:
-        self.nodes, self.root = nodes, root
+    def __init__(self, nodes: list[Node]) -> None:
+        self.nodes = nodes
         self.resolved: dict[int, Module] = {}
 
     @cached_property
     def module_addresses(self) -> list[str]:
         """The addresses of the modules that are called, in the order of the calls."""
-        return [
-            (up(frame, call.home, self.root) if call.home else frame).prefix + call.name
-            for call, frame, *_ in self.nodes
-        ]
+        return [module_address(up(node.frame, node.call.home), node.call) for node in self.nodes]
 
     @cached_property
     def addresses(self) -> list[str]:
@@ -89,67 +89,67 @@ class GraphCall(NamedTuple):
     @property
     def prefix(self) -> str:
         """What the addresses of the function begin with in which the call stands."""
-        return self.node[1].prefix
+        return self.node.frame.prefix
 
     @property
     def inputs(self) -> tuple[int, ...]:
         """The ids of the values that the module is called on."""
-        return self.node[3]
+        return self.node.inputs
 
     @property
     def outputs(self) -> tuple[int, ...]:
         """The ids of the values that the call gives."""
-        return tuple(range(self.node[4], self.node[4] + self.node[5]))
+        return tuple(range(self.node.first, self.node.first + self.node.n_outputs))
 
     @property
     def template(self) -> Module:
         """The module as it was written, with its hyperparameters."""
-        return self.node[0].module
+        return self.node.call.module
 
     @property
     def is_open(self) -> bool:
         """Whether the call is a substitution that is not unfolded yet, or an argument has no value."""
-        return self.template.substitution or any(value is UNSET for value in self.node[2])
+        return self.template.substitution or any(value is UNSET for value in self.node.values)
 
     @property
     def module(self) -> Module:
         """The module with values for its hyperparameters."""
         resolved = self.shared.resolved.get(self.position)
         if resolved is None:
-            resolved = self.shared.resolved[self.position] = self.template.resolved(self.node[2])
+            resolved = self.shared.resolved[self.position] = self.template.resolved(self.node.values)
         return resolved
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
         """The arguments that hyperparameters give."""
-        return tuple(_arguments(self.node[0], self.node[1], self.shared.root))
+        return tuple(_arguments(self.node.call, self.node.frame))
 
     def __repr__(self) -> str:
         return f"<{self.address}: {self.template.base_name}{self.inputs} -> {self.outputs}>"
 
 
-def _arguments(call: Any, frame: Frame, root: Frame) -> Iterator[Argument]:
+def _arguments(call: Call, frame: Frame) -> Iterator[Argument]:
     for (name, _), slot in zip(call.module.open_arguments, call.arguments, strict=True):
-        yield describe(name, slot, frame, root)
+        yield describe(name, slot, frame)
 
 
-def describe(name: str, slot: Slot, frame: Frame, root: Frame) -> Argument:
+def describe(name: str, slot: Slot, frame: Frame) -> Argument:
     """Return the hyperparameter in a slot as an argument called `name`."""
-    owner = up(frame, slot.levels, root)
+    owner = up(frame, slot.levels)
     hyperparameter: Hyperparameter = owner.fragment.hyperparameters[slot.place]
-    address = owner.prefix + owner.fragment.suffixes[slot.place]
+    address = slot_address(owner, slot.place)
     value = owner.values[slot.place] if slot.place < len(owner.values) else UNSET
     if isinstance(hyperparameter, Independent):
         return Argument(name, address, value, hyperparameter.domain)
     assert isinstance(hyperparameter, Dependent), "a hyperparameter is independent or dependent"
-    parents = tuple([_parent(p, frame, root) for p in hyperparameter.parents])
+    parents = tuple([_parent(p, frame) for p in hyperparameter.parents])
     return Argument(name, address, value, None, parents, hyperparameter.symbol)
 
 
-def _parent(parent: Any, frame: Frame, root: Frame) -> Any:
+def _parent(parent: Any, frame: Frame) -> Any:
     if not isinstance(parent, Hyperparameter):
         return parent
-    return describe("", frame.fragment.slot_of(parent), frame, root)
+    return describe("", frame.fragment.slot_of(parent), frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +180,8 @@ class Graph:
         self._unfolding = unfolding
         self.root = unfolding.frames[""]
         self.outputs = unfolding.outputs
-        shared = _Shared(unfolding.nodes, self.root)
-        self.calls: list[GraphCall] = [
-            new_tuple(GraphCall, (shared, node, i)) for i, node in enumerate(unfolding.nodes)
-        ]
+        shared = _Shared(unfolding.nodes)
+        self.calls = named(GraphCall, zip(itertools.repeat(shared), unfolding.nodes, itertools.count()))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -201,7 +199,7 @@ class Graph:
     @property
     def n_values(self) -> int:
         """The number of values, inputs included."""
-        return len(self.inputs) + sum(node[5] for node in self._unfolding.nodes)
+        return len(self.inputs) + sum(node.n_outputs for node in self._unfolding.nodes)
 
     @property
     def edges(self) -> list[tuple[str, str]]:
@@ -220,7 +218,7 @@ class Graph:
         groups: list[Group] = []
         for prefix, frame in self._unfolding.frames.items():
             if frame.call is not None and frame.caller is not None:
-                arguments = tuple(_arguments(frame.call, frame.caller, self.root))
+                arguments = tuple(_arguments(frame.call, frame.caller))
                 address = prefix.removesuffix(frame.fragment.ending)
                 groups.append(Group(address, prefix, frame.call.module, arguments))
         return tuple(groups)
@@ -229,7 +227,7 @@ class Graph:
     def config(self) -> dict[str, Argument | Any]:
         """What `config` attached: name to argument, or to the plain value."""
         return {
-            prefix + key: describe(key, frame.fragment.slot_of(value), frame, self.root)
+            prefix + key: describe(key, frame.fragment.slot_of(value), frame)
             if isinstance(value, Hyperparameter)
             else value
             for prefix, frame in self._unfolding.frames.items()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from deep_arch.language.fragment import Reference, Slot
-from deep_arch.language.hyperparameters import Dependent, Hyperparameter
-from deep_arch.spaces.unfolding import Frame, Node, Unfolding, up
+from deep_arch.language.dependence import roots
+from deep_arch.language.hyperparameters import Hyperparameter
+from deep_arch.language.values import Reference
+from deep_arch.spaces.place import slot_address, up
+from deep_arch.spaces.unfolding import Frame, Node, Unfolding
 
 
-class _Search:
+class _Backward:
     def __init__(self, unfolding: Unfolding, certainly: bool = False) -> None:
         self._certainly = certainly
         frames = [*unfolding.frames.values(), *unfolding.again]
@@ -21,7 +23,7 @@ class _Search:
         self.inner = {
             (id(f.caller.env), f.call.index): f for f in frames if f.caller is not None and f.call is not None
         }
-        self.nodes = {(id(node[1].env), node[0].index): i for i, node in enumerate(unfolding.nodes)}
+        self.nodes = {(id(node.frame.env), node.call.index): i for i, node in enumerate(unfolding.nodes)}
         self.live_nodes: set[int] = set()
         self.addresses: set[str] = set()
         self.prefixes: set[str] = set()
@@ -33,7 +35,7 @@ class _Search:
         self._want(self.root, self.root.fragment.outputs)
         while self._todo:
             frame, reference = self._todo.pop()
-            owner = up(frame, reference.levels, self.root)
+            owner = up(frame, reference.levels)
             key = (id(owner.env), reference.place, reference.port)
             if key not in self._seen:
                 self._seen.add(key)
@@ -48,7 +50,7 @@ class _Search:
             self.prefixes.add(frame.prefix)
             for value in frame.fragment.config.values():
                 if isinstance(value, Hyperparameter):
-                    self._mark(frame, frame.fragment.slot_of(value))
+                    self._mark(frame, value)
 
     def _follow(self, frame: Frame, index: int, port: int | None) -> None:
         fragment = frame.fragment
@@ -57,8 +59,8 @@ class _Search:
                 self._want(frame.caller, [frame.call.inputs[index]])
             return
         call = fragment.call_at[index]
-        for slot in call.arguments:
-            self._mark(frame, slot)
+        for _, hyperparameter in call.module.open_arguments:
+            self._mark(frame, hyperparameter)
         inner = self.inner.get((id(frame.env), index))
         if inner is None:
             self.live_nodes.add(self.nodes[id(frame.env), index])
@@ -73,17 +75,10 @@ class _Search:
             outputs = (outputs[0]._replace(port=port),) if outputs[0].place >= inner.fragment.n_inputs else outputs
         self._want(inner, outputs)
 
-    def _mark(self, frame: Frame, slot: Slot) -> None:
-        todo = [slot]
-        while todo:
-            levels, index = todo.pop()
-            owner = up(frame, levels, self.root)
-            hyperparameter = owner.fragment.hyperparameters[index]
-            if isinstance(hyperparameter, Dependent):
-                parents = [p for p in hyperparameter.parents if isinstance(p, Hyperparameter)]
-                todo += [frame.fragment.slot_of(parent) for parent in parents]
-            else:
-                self.addresses.add(owner.prefix + owner.fragment.suffixes[index])
+    def _mark(self, frame: Frame, hyperparameter: Hyperparameter) -> None:
+        for root in roots([hyperparameter]):
+            slot = frame.fragment.slot_of(root)
+            self.addresses.add(slot_address(up(frame, slot.levels), slot.place))
 
 
 def _renumber(unfolding: Unfolding, live: set[int]) -> None:
@@ -91,20 +86,18 @@ def _renumber(unfolding: Unfolding, live: set[int]) -> None:
     n_inputs = unfolding.frames[""].fragment.n_inputs
     ids = {i: i for i in range(n_inputs)}
     nodes: list[Node] = []
-    for i, (call, frame, values, inputs, first, n) in enumerate(unfolding.nodes):
+    for i, node in enumerate(unfolding.nodes):
         if i in live:
             start = len(ids)
-            ids.update((first + k, start + k) for k in range(n))
-            nodes.append((call, frame, values, tuple([ids[j] for j in inputs]), start, n))
+            ids.update((node.first + k, start + k) for k in range(node.n_outputs))
+            nodes.append(node._replace(inputs=tuple([ids[j] for j in node.inputs]), first=start))
     unfolding.nodes = nodes
     unfolding.outputs = tuple([ids[j] for j in unfolding.outputs])
 
 
 def _has_whole_call(frame: Frame) -> bool:
     """Return whether one of several outputs is itself the whole result of a call with several."""
-    return any(
-        isinstance(up(frame, r.levels, frame).env[r.place], tuple) and r.port is None for r in frame.fragment.outputs
-    )
+    return any(isinstance(up(frame, r.levels).env[r.place], tuple) and r.port is None for r in frame.fragment.outputs)
 
 
 def certain_addresses(unfolding: Unfolding) -> set[str]:
@@ -112,23 +105,23 @@ def certain_addresses(unfolding: Unfolding) -> set[str]:
 
     What lies before a substitution that is not unfolded may turn out not to be used by it.
     """
-    search = _Search(unfolding, certainly=True)
-    search.run()
-    return search.addresses
+    walk = _Backward(unfolding, certainly=True)
+    walk.run()
+    return walk.addresses
 
 
 def prune(unfolding: Unfolding) -> None:
     """Drop nodes, values, open hyperparameters and configuration that the outputs do not depend on."""
-    search = _Search(unfolding)
-    search.run()
-    _renumber(unfolding, search.live_nodes)
-    unfolding.values = {k: v for k, v in unfolding.values.items() if k in search.addresses}
-    unfolding.open = {k: v for k, v in unfolding.open.items() if k in search.addresses}
+    walk = _Backward(unfolding)
+    walk.run()
+    _renumber(unfolding, walk.live_nodes)
+    unfolding.values = {k: v for k, v in unfolding.values.items() if k in walk.addresses}
+    unfolding.open = {k: v for k, v in unfolding.open.items() if k in walk.addresses}
     unfolding.config = {
         prefix + key: unfolding.config[prefix + key]
         for prefix in unfolding.frames
-        if prefix in search.prefixes
+        if prefix in walk.prefixes
         for key in unfolding.frames[prefix].fragment.config
     }
-    unfolding.frames = {prefix: f for prefix, f in unfolding.frames.items() if prefix in search.prefixes}
+    unfolding.frames = {prefix: f for prefix, f in unfolding.frames.items() if prefix in walk.prefixes}
     unfolding.prunable = False

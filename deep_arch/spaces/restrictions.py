@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deep_arch.language.domains import Domain, Real
-from deep_arch.language.fragment import UNSET
 from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.values import UNSET
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.unfolding import Choose, Frame
 

@@ -25,10 +25,10 @@ from deep_arch.errors import (
     wrong_kind,
 )
 from deep_arch.language.domains import REJECTED, Choice, Domain
-from deep_arch.language.fragment import UNSET, Value
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.options import same
 from deep_arch.language.program import Program
+from deep_arch.language.values import UNSET, Value
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.liveness import prune

@@ -2,35 +2,47 @@
 
 `unfold` walks remembered fragments in one loop without recursion, asks `choose` for each independent
 hyperparameter that it meets, and gives the nodes, values and open places of what results. It is the
-inner loop of every search, so it works on plain lists and integers.
+inner loop of every search, so it works on plain lists and integers, and writes out the rule of addresses that
+`place` states, for what belongs to the fragment that it is in.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from deep_arch.errors import ArityMismatch, DependentFailed, ScopeError, TooDeep
-from deep_arch.language.fragment import (
+from deep_arch.errors import ArityMismatch, ScopeError, TooDeep
+from deep_arch.language.fragment import Call, Fragment
+from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.program import Program, expansion_key
+from deep_arch.language.steps import (
+    CALLS,
     CHOOSE,
     COMPUTE,
-    CONFIG,
+    CONFIGURE,
+    FAR_LEAF,
     LEAF,
-    LEAF_FAR,
     REACH,
     SUBSTITUTE,
-    UNSET,
-    Call,
-    Fragment,
-    Reference,
-    Slot,
+    Compute,
+    Configure,
+    Reach,
     Step,
 )
-from deep_arch.language.hyperparameters import Dependent, Independent
-from deep_arch.language.program import Program, expansion_key
+from deep_arch.language.values import UNSET, Reference, Slot
+from deep_arch.spaces.place import module_address, slot_address, up
 
 new_tuple: Final = cast("Callable[[type[Any], Any], Any]", cast("Any", tuple).__new__)
 """Makes a named tuple out of a tuple in a third of the time of its own class, which searches feel."""
+
+
+_Named = TypeVar("_Named")
+
+
+def named(kind: Callable[..., _Named], rows: Iterable[tuple[Any, ...]]) -> list[_Named]:
+    """Return tuples as those of a named kind, without a step of Python's for each."""
+    return list(map(new_tuple, itertools.repeat(kind), rows))
 
 
 class Frame(NamedTuple):
@@ -52,11 +64,33 @@ class Frame(NamedTuple):
     caller: Frame | None
     call: Call | None
 
+    @property
+    def depth(self) -> int:
+        """How many applications of rules are nested around and at this place."""
+        depth, frame = 0, self
+        while frame.caller is not None and frame.call is not None:
+            depth += frame.call.module.deepens
+            frame = frame.caller
+        return depth
 
-Node = tuple[Call, Frame, tuple[Any, ...], tuple[int, ...], int, int]
-"""One call in an unfolded graph, a substitution's where it is not unfolded yet: the call and where it stands, the
-values of its module's open arguments, the ids of its inputs, the id of its first output, and the number of outputs.
-A plain tuple, since the inner loop makes one for each call."""
+
+class Node(NamedTuple):
+    """One call in an unfolded graph, a substitution's where it is not unfolded yet.
+
+    Attributes:
+        call, frame: the call and where it stands.
+        values: those of its module's open arguments.
+        inputs: the ids of what it is called on.
+        first, n_outputs: the id of its first output, and how many there are.
+    """
+
+    call: Call
+    frame: Frame
+    values: tuple[Any, ...]
+    inputs: tuple[int, ...]
+    first: int
+    n_outputs: int
+
 
 Choose = Callable[[Independent, str, Frame], Any]
 
@@ -99,150 +133,127 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
     """
     result = Unfolding()
     values, frames, opened = result.values, result.frames, result.open
-    add = result.nodes.append
-    new = new_tuple
+    nodes: list[tuple[Any, ...]] = []  # named at the end, all at once
+    add, new = nodes.append, new_tuple
     fragment = program.root
-    root = Frame(fragment, "", fragment.unset.copy(), [*range(fragment.n_inputs), *fragment.blank], *_NOWHERE)
-    frames[""] = frame = root
-    prefix: str
-    own: list[Any]
-    env: list[Any]
-    taken: tuple[Any, ...]
-    inner: Frame
-    _, prefix, own, env, _, _, _ = frame
+    env: list[Any] = [*range(fragment.n_inputs), *fragment.blank]
+    prefix, own = "", fragment.unset.copy()
+    frames[""] = frame = root = Frame(fragment, prefix, own, env, None, None, None)
     next_id = fragment.n_inputs
-    stack: list[tuple[Iterator[Step], Frame, Any]] = []  # what to go on with, and the frame that is finished then
-    steps = iter(fragment.steps)
+    # What to go on with, and what is finished then: the frame, where its result is found, and the call it stands for.
+    stack: list[tuple[tuple[Iterator[Step], Frame, str, list[Any], list[Any]], Frame | None, int, Call]] = []
+    steps: Iterator[Any] = iter(fragment.steps)
     while True:
-        for kind, a, b, c, d, e in steps:
+        for kind, step in steps:
             if kind == LEAF:
-                taken = (own[c],) if c.__class__ is int else c(own)
-                add((a, frame, taken, (env[d],) if d.__class__ is int else d(env), next_id, 1))
-                env[e] = next_id
+                call, slots, places, index = step
+                taken = (own[slots],) if slots.__class__ is int else () if slots is None else slots(own)
+                inputs = (env[places],) if places.__class__ is int else places(env)
+                add((call, frame, taken, inputs, next_id, 1))
+                env[index] = next_id
                 next_id += 1
                 continue
             if kind == CHOOSE:
-                if own[a] is UNSET:
-                    address = prefix + c
-                    value = choose(b, address, frame)
+                hyperparameter, slot, suffix = step
+                if own[slot] is UNSET:
+                    address = prefix + suffix
+                    value = choose(hyperparameter, address, frame)
                     if value is UNSET:
-                        opened[address] = (b, frame)
+                        opened[address] = (hyperparameter, frame)
                     else:
-                        own[a] = values[address] = value
+                        own[slot] = values[address] = value
                 continue
             if kind == SUBSTITUTE:
-                taken = (own[c],) if c.__class__ is int else c(own)
-                inputs = (env[d],) if d.__class__ is int else d(env)
-                address = prefix + b
+                call, name, slots, places, expansions = step
+                if slots.__class__ is int:
+                    value = own[slots]
+                    taken, key = (value,), (value.__class__, value)
+                else:
+                    taken = () if slots is None else slots(own)
+                    key = expansion_key(taken) if taken else taken
+                inputs = (env[places],) if places.__class__ is int else places(env)
+                address = prefix + name
             elif kind == REACH:
-                _reach(up(frame, a, root), b, c, choose, result)
+                _reach(Reach(*step), frame, choose, result)
                 continue
             elif kind == COMPUTE:
-                _compute(up(frame, a, root), b, c, d, frame, root)
+                _compute(Compute(*step), frame)
                 continue
-            elif kind == CONFIG:
-                for key, slot in a.items():
-                    value = up(frame, slot.levels, root).values[slot.place] if isinstance(slot, Slot) else slot
-                    result.config[prefix + key] = value
+            elif kind == CONFIGURE:
+                _configure(Configure(*step), frame, result)
                 continue
             else:
-                taken = tuple([up(frame, slot.levels, root).values[slot.place] for slot in a.arguments])
-                inputs = _take(frame, a, root)
-                if kind == LEAF_FAR:
-                    n = 1 if a.module.single else _count_outputs(a, taken)
-                    add((a, frame, taken, inputs, next_id, n))
-                    env[e] = next_id if n == 1 else tuple(range(next_id, next_id + n))
+                call, *others = step
+                taken = tuple([_value(frame, slot) for slot in call.arguments])
+                inputs = _take(frame, call)
+                if kind == FAR_LEAF:
+                    n = 1 if call.module.single else _count_outputs(call, taken)
+                    add((call, frame, taken, inputs, next_id, n))
+                    env[call.index] = next_id if n == 1 else tuple(range(next_id, next_id + n))
                     next_id += n
                     continue
-                address = up(frame, a.home, root).prefix + b
+                (_, expansions), key = others, expansion_key(taken)
+                address = module_address(up(frame, call.home), call)
             if opened and [v for v in taken if v is UNSET]:
-                n = max(a.ports) + 1 if a.ports else 1
-                add((a, frame, taken, inputs, next_id, n))
-                env[a.index] = tuple(range(next_id, next_id + n)) if a.ports else next_id
+                n = max(call.ports) + 1 if call.ports else 1
+                add((call, frame, taken, inputs, next_id, n))
+                env[call.index] = tuple(range(next_id, next_id + n)) if call.ports else next_id
                 next_id += n
                 continue
             try:
-                n = len(taken)
-                fragment = e.get((taken[0].__class__, taken[0]) if n == 1 else expansion_key(taken) if n else taken)
+                fragment = expansions.get(key)
             except TypeError:  # an unhashable value
-                fragment = e.get(expansion_key(taken))
+                fragment = expansions.get(expansion_key(taken))
             if fragment is None:
-                fragment = program.expand(a.module, taken, len(inputs), address)
+                fragment = program.expand(call.module, taken, len(inputs), address)
+            caller, around = frame, (steps, frame, prefix, own, env)
             prefix = address + fragment.ending
+            parent = up(caller, call.lexical) if call.lexical else caller
             env = [*inputs, *fragment.blank]
-            parent = up(frame, a.lexical, root) if a.lexical else frame
             if prefix in frames:  # a module that is called twice
-                own = frames[prefix][2]
-                inner = new(Frame, (fragment, prefix, own, env, parent, frame, a))
-                result.again.append(inner)
+                own = frames[prefix].values
+                frame = new(Frame, (fragment, prefix, own, env, parent, caller, call))
+                result.again.append(frame)
             else:
                 own = fragment.unset.copy()
-                frames[prefix] = inner = new(Frame, (fragment, prefix, own, env, parent, frame, a))
-            if fragment.flat:  # the same as below, without leaving the loop: most of what unfolds is such
-                for kind, a2, b, c, d, e in fragment.steps:
-                    if kind == LEAF:
-                        taken = (own[c],) if c.__class__ is int else c(own)
-                        add((a2, inner, taken, (env[d],) if d.__class__ is int else d(env), next_id, 1))
-                        env[e] = next_id
-                        next_id += 1
-                    elif own[a2] is UNSET:
-                        address = prefix + c
-                        value = choose(b, address, inner)
-                        if value is UNSET:
-                            opened[address] = (b, inner)
-                        else:
-                            own[a2] = values[address] = value
-                given = env[fragment.sole_output]
-                _, prefix, own, env, _, _, _ = frame
-                env[a.index] = given
-                continue
-            stack.append((steps, frame, inner))
-            frame, steps = inner, iter(fragment.steps)
+                frames[prefix] = frame = new(Frame, (fragment, prefix, own, env, parent, caller, call))
+            stack.append((around, frame, fragment.sole_output, call))
+            steps = iter(fragment.steps)
             if not fragment.plain:
-                if max_depth is not None and depth_of(inner) > max_depth:
+                if max_depth is not None and frame.depth > max_depth:
                     raise _too_deep(address, max_depth)
                 result.prunable = result.prunable or not fragment.uses_every_input
-                if demands := _demands(frame, root):
+                if demands := _demands(frame):
                     # What is captured but not used where it was made is unfolded now, before what captured it.
                     result.prunable = True
-                    stack.append((steps, frame, None))
-                    stack += [(iter(wanted), owner, None) for owner, wanted in demands]
+                    stack.append(((steps, frame, prefix, own, env), None, -1, call))
+                    stack += [((iter(w), f, f.prefix, f.values, f.env), None, -1, call) for f, w in demands]
                     steps = iter(())
             break
         else:
             if not stack:
                 break
-            ended = env
-            steps, frame, done = stack.pop()
-            _, prefix, own, env, _, _, _ = frame
+            around, done, sole, call = stack.pop()
+            given = env[sole] if sole >= 0 else None
+            steps, frame, prefix, own, env = around
             if done is not None:
-                sole = done[0].sole_output
-                given = ended[sole] if sole >= 0 else None
-                env[done[6].index] = given if given.__class__ is int else _finished(done, root, result)
-    sole = root.fragment.sole_output
-    if sole >= 0 and root.env[sole].__class__ is int:
-        result.outputs = (root.env[sole],)
-    else:
-        result.outputs = tuple(_flat(_read(root, r, root) for r in root.fragment.outputs))
+                env[call.index] = given if given.__class__ is int else _finished(done, result)
+    result.nodes = named(Node, nodes)
+    result.outputs = _outputs(root)
     return result
 
 
-_NOWHERE: Final = (None, None, None)
+def _outputs(root: Frame) -> tuple[int, ...]:
+    sole = root.fragment.sole_output
+    if sole >= 0 and isinstance(root.env[sole], int):
+        return (root.env[sole],)
+    return tuple(_flat(_read(root, reference) for reference in root.fragment.outputs))
 
 
-def up(frame: Frame, levels: int, root: Frame) -> Frame:
-    """Return the frame of the fragment that many levels up; the root's for ROOT."""
-    if levels < 0:
-        return root
-    for _ in range(levels):
-        frame = frame.parent  # type: ignore[assignment]  # levels were counted along the parents
-    return frame
-
-
-def _read(frame: Frame, reference: Reference, root: Frame) -> Any:
+def _read(frame: Frame, reference: Reference) -> Any:
     """Return what a reference stands for: the id of a value, or ids for the whole of a call with several outputs."""
     levels, index, port = reference
-    found = up(frame, levels, root).env[index]
+    found = up(frame, levels).env[index]
     if port is None:
         return found
     if isinstance(found, int):
@@ -252,19 +263,19 @@ def _read(frame: Frame, reference: Reference, root: Frame) -> Any:
     return found[port]
 
 
-def _take(frame: Frame, call: Call, root: Frame) -> tuple[int, ...]:
-    inputs = tuple([_read(frame, reference, root) for reference in call.inputs])
+def _take(frame: Frame, call: Call) -> tuple[int, ...]:
+    inputs = tuple([_read(frame, reference) for reference in call.inputs])
     for value in inputs:
         if value.__class__ is tuple:
             raise _arity(frame, f"gives {len(value)} values", f"Got a use of it as one value by {call.name}.")
     return inputs
 
 
-def _finished(done: Frame, root: Frame, result: Unfolding) -> int | tuple[int, ...]:
+def _finished(done: Frame, result: Unfolding) -> int | tuple[int, ...]:
     """Return what a fragment that is unfolded to its end gives to its caller."""
     call = done.call
     assert call is not None, "only the root stands for no call"
-    read = [_read(done, reference, root) for reference in done.fragment.outputs]
+    read = [_read(done, reference) for reference in done.fragment.outputs]
     given: int | tuple[int, ...] = read[0] if len(read) == 1 else tuple(_flat(read))
     if not isinstance(given, int):
         if call.used_whole:
@@ -300,46 +311,41 @@ def _count_outputs(call: Call, taken: tuple[Any, ...]) -> int:
     return n
 
 
-def _reach(owner: Frame, slot: int, hyperparameter: Independent, choose: Choose, result: Unfolding) -> None:
-    values = owner.values
-    if slot >= len(values):  # made outside every function, and met after the root's frame was made
-        values += [UNSET] * (slot + 1 - len(values))
+def _reach(step: Reach, frame: Frame, choose: Choose, result: Unfolding) -> None:
+    owner = up(frame, step.levels)
+    values, slot = _with_room(owner.values, step.slot), step.slot
     if values[slot] is UNSET:
-        address = owner.prefix + owner.fragment.suffixes[slot]
-        value = choose(hyperparameter, address, owner)
+        address = slot_address(owner, slot)
+        value = choose(step.hyperparameter, address, owner)
         if value is UNSET:
-            result.open[address] = (hyperparameter, owner)
+            result.open[address] = (step.hyperparameter, owner)
         else:
             values[slot] = result.values[address] = value
 
 
-def _compute(owner: Frame, slot: int, dependent: Dependent, parents: list[Any], frame: Frame, root: Frame) -> None:
-    values = owner.values
+def _compute(step: Compute, frame: Frame) -> None:
+    owner = up(frame, step.levels)
+    values, slot = _with_room(owner.values, step.slot), step.slot
+    if values[slot] is UNSET:
+        arguments = [_value(frame, p) if isinstance(p, Slot) else p for p in step.parents]
+        if not any(argument is UNSET for argument in arguments):
+            values[slot] = step.dependent.compute(arguments, slot_address(owner, slot))
+
+
+def _with_room(values: list[Any], slot: int) -> list[Any]:
+    """Return the values of a frame, longer where something made outside every function was met after it was made."""
     if slot >= len(values):
         values += [UNSET] * (slot + 1 - len(values))
-    if values[slot] is not UNSET:
-        return
-    arguments = [up(frame, p.levels, root).values[p.place] if isinstance(p, Slot) else p for p in parents]
-    if any(argument is UNSET for argument in arguments):
-        return
-    try:
-        values[slot] = dependent.fn(*arguments)
-    except Exception as error:
-        address = owner.prefix + owner.fragment.suffixes[slot]
-        raise DependentFailed(
-            f"{address}: the function of a dependent hyperparameter raised {type(error).__name__}: {error}.\n"
-            f"  Got {dependent.symbol}({', '.join(map(repr, arguments))}).\n"
-            "  Let the function take every value that its parents can have."
-        ) from error
+    return values
 
 
-def depth_of(frame: Frame) -> int:
-    """Return how many applications of rules are nested around and at a place."""
-    depth = 0
-    while frame.caller is not None and frame.call is not None:
-        depth += frame.call.module.deepens
-        frame = frame.caller
-    return depth
+def _value(frame: Frame, slot: Slot) -> Any:
+    return up(frame, slot.levels).values[slot.place]
+
+
+def _configure(step: Configure, frame: Frame, result: Unfolding) -> None:
+    for name, entry in step.entries.items():
+        result.config[frame.prefix + name] = _value(frame, entry) if isinstance(entry, Slot) else entry
 
 
 def _too_deep(address: str, max_depth: int) -> TooDeep:
@@ -349,7 +355,7 @@ def _too_deep(address: str, max_depth: int) -> TooDeep:
     )
 
 
-def _demands(frame: Frame, root: Frame) -> list[tuple[Frame, list[Step]]]:
+def _demands(frame: Frame) -> list[tuple[Frame, list[Step]]]:
     """Return the steps that are still to be done for what the fragment of `frame` captures.
 
     Raises:
@@ -357,7 +363,7 @@ def _demands(frame: Frame, root: Frame) -> list[tuple[Frame, list[Step]]]:
     """
     demands: list[tuple[Frame, list[Step]]] = []
     for levels, index, _ in frame.fragment.captures:
-        owner = up(frame, levels, root)
+        owner = up(frame, levels)
         if owner.env[index] is None:
             if any(index >= call.index for call in _busy(frame, owner)):
                 raise ScopeError(
@@ -371,7 +377,8 @@ def _demands(frame: Frame, root: Frame) -> list[tuple[Frame, list[Step]]]:
 
 
 def _is_done(step: Step, frame: Frame) -> bool:
-    return isinstance(step[1], Call) and frame.env[step[1].index] is not None
+    kind, fields = step
+    return kind in CALLS and frame.env[fields[0].index] is not None
 
 
 def _busy(frame: Frame | None, owner: Frame) -> Iterator[Call]:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.language.fragment import Value
 from deep_arch.language.specs import Spec
+from deep_arch.language.values import Value
 from deep_arch.testing.spaces import Plan, Scope, compose, plans
 
 Part = Callable[..., Any]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.language.fragment import Value
 from deep_arch.language.specs import Spec
+from deep_arch.language.values import Value
 from deep_arch.ops.windows import Padding
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace

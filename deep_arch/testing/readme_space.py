@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 
 
 def conv() -> da.Module:

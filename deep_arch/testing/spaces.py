@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 
 Plan = tuple[Any, ...]
 

@@ -19,7 +19,7 @@ from deep_arch.errors import (
     ScopeError,
     ValueOutsideDomain,
 )
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 
 
 def scales(architecture: da.Architecture) -> list[Any]:

@@ -9,7 +9,7 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, NotCountable, ScopeError
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 
 
 @da.rule

@@ -9,7 +9,7 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import ArityMismatch, BadArgument, InvalidDomain, ScopeError, ValueOutsideDomain
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 
 
 def leaf(factor: float = 1.0) -> da.Module:

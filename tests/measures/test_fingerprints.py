@@ -10,7 +10,7 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import NotSpecified
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 
 
 def fingerprint(fn: Callable[..., Any]) -> str:

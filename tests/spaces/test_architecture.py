@@ -7,7 +7,7 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 from deep_arch.testing.readme_space import net
 
 IMAGE = da.image(channels=3, height=32, width=32)

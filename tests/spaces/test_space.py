@@ -25,7 +25,7 @@ from deep_arch.errors import (
     UnreachedAddress,
     ValueOutsideDomain,
 )
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 from deep_arch.testing.readme_space import conv, net
 
 

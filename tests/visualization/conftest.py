@@ -4,7 +4,7 @@ import pytest
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 from deep_arch.testing import readme_space
 
 

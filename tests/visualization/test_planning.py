@@ -10,7 +10,7 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
-from deep_arch.language.fragment import Value
+from deep_arch.language.values import Value
 from deep_arch.visualization import palette
 from deep_arch.visualization.clusters import MOST_NESTED
 from deep_arch.visualization.digraph import _COLOURS, _EDGES, _NODES
