@@ -477,7 +477,7 @@ def _position(values: list[Any], value: Any) -> int:
     return next(i for i, v in enumerate(values) if same(v, value))
 
 
-def _home(user: Hyperparameter | Module) -> Fragment | None:
+def _home(user: Hyperparameter | Module) -> Any:
     """Return the fragment that made a hyperparameter or module; None for one made outside every function."""
     return user.owner
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from deep_arch.errors import ArityMismatch, BadArgument, DuplicateName, ScopeError
+from deep_arch.language import scope
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.steps import Step, compiled
 from deep_arch.language.values import ROOT, UNSET, Reference, Slot, Unset, Value
@@ -275,6 +276,12 @@ class Fragment:
         if steps is None:
             steps = self._steps_for[index] = compiled(self, [index], with_config=False)[0]
         return steps
+
+
+def recording() -> Fragment | None:
+    """Return the innermost fragment that this thread records, or None outside every search-space function."""
+    recorder = scope.current()
+    return recorder if isinstance(recorder, Fragment) else None
 
 
 def _are_values(returned: Any) -> TypeGuard[Sequence[Value]]:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from deep_arch.errors import BadArgument, ScopeError
-from deep_arch.language import scope
-from deep_arch.language.fragment import Fragment
+from deep_arch.language.fragment import Fragment, recording
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program, expansion_key
@@ -22,7 +21,7 @@ class Rule:
     def __init__(self, fn: Callable[..., Any]) -> None:
         functools.update_wrapper(self, fn)
         self.fn = fn
-        self.defined_in = scope.current()
+        self.defined_in = recording()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the rule's module at these arguments; called on values instead, that module's result."""
@@ -46,18 +45,18 @@ class _RuleCall(Substitution):
     def __init__(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], direct: bool) -> None:
         super().__init__({}, default_name=rule.fn.__name__)
         self._rule, self._args, self._kwargs, self._direct = rule, args, kwargs, direct
-        if self.owner is None:
+        if self.made_in is None:
             raise ScopeError(
                 f"{rule.fn.__name__}: a rule is used inside a search-space function.\n"
                 "  Got a call with no such function running.\n  Write `@da.space def net(x): return "
                 f"{rule.fn.__name__}()(x)`."
             )
-        self._home = _deepest([*args, *kwargs.values()]) or rule.defined_in or self.owner.program.root
+        self._home = _deepest([*args, *kwargs.values()]) or rule.defined_in or self.made_in.program.root
 
     def expansions(self, n_inputs: int) -> dict[Any, Fragment]:
-        assert self.owner is not None, "checked when it was made"
+        assert self.made_in is not None, "checked when it was made"
         key = (self._rule, self._direct, n_inputs, expansion_key((*self._args, *sorted(self._kwargs.items()))))
-        return self.owner.program.rules.setdefault(key, {})
+        return self.made_in.program.rules.setdefault(key, {})
 
     def enclosing(self, program: Program) -> Fragment:
         return self._home
@@ -73,7 +72,7 @@ class _RuleCall(Substitution):
 
 def _deepest(arguments: Sequence[Any]) -> Fragment | None:
     """Return the innermost of the fragments that own hyperparameters or modules among the arguments."""
-    owners = [a.owner for a in arguments if isinstance(a, Hyperparameter | Module) and a.owner is not None]
+    owners = [a.owner for a in arguments if isinstance(a, Hyperparameter | Module) and isinstance(a.owner, Fragment)]
     return max(owners, key=lambda fragment: fragment.level, default=None)
 
 

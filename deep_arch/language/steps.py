@@ -35,12 +35,12 @@ Take = Callable[[list[Any]], tuple[Any, ...]] | int | None
 
 
 class Leaf(NamedTuple):
-    """Make a node of a near call, which gives one value, at `index`."""
+    """Make a node of a near call, which gives one value, at `place`."""
 
     call: Call
     take_values: Take
     take_inputs: Take
-    index: int
+    place: int
 
 
 class Choose(NamedTuple):

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from deep_arch.errors import ArityMismatch, BadArgument, InvalidDomain, ValueOutsideDomain, wrong_kind
-from deep_arch.language.domains import Choice, Integer, Permutation
-from deep_arch.language.fragment import Fragment
+from deep_arch.language.dependence import evaluate, roots
+from deep_arch.language.domains import Choice, Domain, Integer, Permutation
+from deep_arch.language.fragment import Fragment, recording
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
@@ -35,6 +36,7 @@ class Substitution(Module):
     def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
         self._memories: dict[int, dict[Any, Fragment]] = {}
         self._probing = False
+        self.made_in = recording()
         super().__init__(arguments, name, default_name)
 
     @abstractmethod
@@ -51,22 +53,25 @@ class Substitution(Module):
 
     def enclosing(self, program: Program) -> Fragment:
         """Return the fragment whose things the function may use."""
-        return self.owner or program.root
+        return self.made_in or program.root
 
     def expansions(self, n_inputs: int) -> dict[Any, Fragment]:
         return self._memories.setdefault(n_inputs, {})
 
     def count_outputs(self, n_inputs: int) -> int:
         """Return how many values a call gives, by unfolding it once at the first values of its hyperparameters."""
-        if self._probing or self.owner is None:
+        made_in = self.made_in
+        if self._probing or made_in is None:
             raise ArityMismatch(
                 f"{self.base_name}: the number of outputs is not known yet, so the result cannot be unpacked.\n"
                 "  Index the outputs that you need: `pair = module(x); pair[0]`."
             )
         self._probing = True
         try:
-            values = tuple([_first_value(h) for _, h in self.open_arguments])
-            fragment = self.owner.program.expand(self, values, n_inputs, self.owner.where(self))
+            arguments = [h for _, h in self.open_arguments]
+            first = {h: _first_value(h.domain) for h in roots(arguments)}
+            values = tuple([evaluate(h, first) for h in arguments])
+            fragment = made_in.program.expand(self, values, n_inputs, made_in.where(self))
             only = fragment.outputs[0]
             if len(fragment.outputs) > 1 or only.port is not None or only.levels or only.place < n_inputs:
                 return len(fragment.outputs)
@@ -76,13 +81,8 @@ class Substitution(Module):
             self._probing = False
 
 
-def _first_value(hyperparameter: Any) -> Any:
-    if isinstance(hyperparameter, Independent):
-        domain = hyperparameter.domain
-        return getattr(domain, "low", None) if domain.size == float("inf") else next(domain.values())
-    if isinstance(hyperparameter, Dependent):
-        return hyperparameter.fn(*[_first_value(parent) for parent in hyperparameter.parents])
-    return hyperparameter
+def _first_value(domain: Domain) -> Any:
+    return next(domain.values()) if domain.size < float("inf") else getattr(domain, "low", None)
 
 
 # --- applying functions ------------------------------------------------------------------------------------------

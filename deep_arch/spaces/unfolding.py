@@ -42,7 +42,7 @@ _Named = TypeVar("_Named")
 
 def named(kind: Callable[..., _Named], rows: Iterable[tuple[Any, ...]]) -> list[_Named]:
     """Return tuples as those of a named kind, without a step of Python's for each."""
-    return list(map(new_tuple, itertools.repeat(kind), rows))
+    return list(map(cast("Any", new_tuple), itertools.repeat(kind), rows))
 
 
 class Frame(NamedTuple):
@@ -142,15 +142,18 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
     next_id = fragment.n_inputs
     # What to go on with, and what is finished then: the frame, where its result is found, and the call it stands for.
     stack: list[tuple[tuple[Iterator[Step], Frame, str, list[Any], list[Any]], Frame | None, int, Call]] = []
+    value: Any
+    taken: Any
+    key: Any
     steps: Iterator[Any] = iter(fragment.steps)
     while True:
         for kind, step in steps:
             if kind == LEAF:
-                call, slots, places, index = step
+                call, slots, places, place = step
                 taken = (own[slots],) if slots.__class__ is int else () if slots is None else slots(own)
                 inputs = (env[places],) if places.__class__ is int else places(env)
                 add((call, frame, taken, inputs, next_id, 1))
-                env[index] = next_id
+                env[place] = next_id
                 next_id += 1
                 continue
             if kind == CHOOSE:
