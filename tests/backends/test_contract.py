@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-BACKENDS = sorted(path.stem for path in (HERE.parents[1] / "backends").glob("*_backend.py"))
+BACKENDS = sorted(path.name for path in (HERE.parents[1] / "backends").glob("*_backend"))
 OF_TENSORS = [name for name in BACKENDS if name != "python_backend"]  # which takes any value, and has no shapes
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from deep_arch import ops
-from deep_arch.backends.tensorflow_call import Call, Lowering, batch_of
+from deep_arch.backends.tensorflow_backend.context import Call, Lowering, batch_of
 from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import leaves_cells, same_padding, span, transposed_crop, tuple_of
 

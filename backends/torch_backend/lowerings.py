@@ -19,11 +19,11 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from deep_arch import ops
-from deep_arch.backends import torch_layers, torch_windows
-from deep_arch.backends.torch_batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from deep_arch.backends.torch_emitter import Emitter, Lowered, Lowering
-from deep_arch.backends.torch_layout import channels_first, channels_last, in_either_layout
-from deep_arch.backends.torch_windows import brief
+from deep_arch.backends.torch_backend import layers, windows
+from deep_arch.backends.torch_backend.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from deep_arch.backends.torch_backend.context import Emitter, Lowered, Lowering
+from deep_arch.backends.torch_backend.layout import channels_first, channels_last, in_either_layout
+from deep_arch.backends.torch_backend.windows import brief
 from deep_arch.language.specs import Spec
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of
@@ -109,7 +109,7 @@ def _affine(op: Any, layer: nn.Module) -> nn.Module:
     """Make constants of the parameters that a normalisation is asked not to train."""
     for name, trained in (("weight", op.scale), ("bias", op.center)):
         if not trained and getattr(layer, name) is not None:
-            torch_layers.freeze(layer, name)
+            layers.freeze(layer, name)
     return layer
 
 
@@ -140,13 +140,13 @@ def _embedding(op: Any, emit: Emitter, specs: Specs, tokens: fx.Node) -> fx.Node
 
 
 def _lstm(op: Any, features: int) -> nn.Module:
-    return torch_layers.SingleBiasLSTM(features, op.units)
+    return layers.SingleBiasLSTM(features, op.units)
 
 
 def _gru(op: Any, features: int) -> nn.Module:
     if op.reset_after:
         return nn.GRU(features, op.units, batch_first=True)
-    return torch_layers.ResetBeforeGRU(features, op.units)
+    return layers.ResetBeforeGRU(features, op.units)
 
 
 def _recurrent(factory: Callable[[Any, int], nn.Module]) -> Lowering:
@@ -166,7 +166,7 @@ def _attention(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
     nodes = [channels_last(xs[i], emit, 2) for i in (query, key, value)]
     features = (specs[query].channels, specs[key].channels, specs[value].channels)
     value_dim = op.key_dim if op.value_dim is None else op.value_dim
-    layer = torch_layers.MultiHeadAttention
+    layer = layers.MultiHeadAttention
     x = emit.module(lambda: layer(features, op.num_heads, op.key_dim, value_dim, op.use_bias, op.dropout), *nodes)
     return channels_first(x, emit, 2)
 
@@ -203,12 +203,12 @@ def _upsampling(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
 
 def _zero_padding(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
     before, after = zip(*sides_of(op.padding, op.ndim), strict=True)
-    return torch_windows.pad(x, emit, before, after)
+    return windows.pad(x, emit, before, after)
 
 
 def _cropping(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
     before, after = zip(*sides_of(op.cropping, op.ndim), strict=True)
-    return torch_windows.keep(x, emit, before, after)
+    return windows.keep(x, emit, before, after)
 
 
 # --- the rest --------------------------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def _zero(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
 
 
 LOWERINGS: Mapping[type, Lowering] = {
-    **torch_windows.LOWERINGS,
+    **windows.LOWERINGS,
     ops.Dense: _over_channels(lambda op, channels: nn.Linear(channels, op.units, op.use_bias)),
     ops.Embedding: _embedding,
     ops.MatMul: _matmul,
@@ -253,9 +253,9 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Dropout: _random(lambda op: nn.Dropout(op.rate)),
     ops.SpatialDropout1D: _layer(lambda op, channels: nn.Dropout1d(op.rate)),
     ops.SpatialDropout2D: _layer(lambda op, channels: nn.Dropout2d(op.rate)),
-    ops.DropPath: _random(lambda op: torch_layers.DropPath(op.rate)),
-    ops.GaussianNoise: _random(lambda op: torch_layers.GaussianNoise(op.stddev)),
-    ops.Scale: _layer(lambda op, channels: torch_layers.Scale(channels, op.initial)),
+    ops.DropPath: _random(lambda op: layers.DropPath(op.rate)),
+    ops.GaussianNoise: _random(lambda op: layers.GaussianNoise(op.stddev)),
+    ops.Scale: _layer(lambda op, channels: layers.Scale(channels, op.initial)),
     ops.PReLU: _layer(lambda op, channels: nn.PReLU(channels)),
     ops.ReLU: _activation(torch.relu),
     ops.ReLU6: _activation(F.relu6),

@@ -1,31 +1,21 @@
-"""PyTorch: from an architecture to a torch.fx.GraphModule."""
+"""Building: a torch.fx.GraphModule out of a specified architecture."""
 
 from __future__ import annotations
 
 import contextlib
 
-from deep_arch.extras import missing
-
-try:
-    import torch
-    from torch import fx, nn
-except ImportError as error:
-    raise missing("torch") from error
+import torch
+from torch import fx, nn
 
 from deep_arch.backends.base import Step, lowering, plan, results, seed_number
 from deep_arch.backends.names import ModuleNames, identifier
-from deep_arch.backends.torch_emitter import Emitter as Emitter
-from deep_arch.backends.torch_emitter import Lowering as Lowering
-from deep_arch.backends.torch_initial import Undrawn, initialise, is_native, seeded
-from deep_arch.backends.torch_model import Model, Record
-from deep_arch.backends.torch_onnx import export_onnx as export_onnx
-from deep_arch.backends.torch_ops import LOWERINGS
-from deep_arch.backends.torch_places import Place
-from deep_arch.backends.torch_weights import get_weights as get_weights
-from deep_arch.backends.torch_weights import places_of
-from deep_arch.backends.torch_weights import set_weights as set_weights
-from deep_arch.backends.torch_wrapped import TorchModule
-from deep_arch.backends.torch_wrapped import wrap as wrap
+from deep_arch.backends.torch_backend.context import Emitter, Lowering
+from deep_arch.backends.torch_backend.initial import Undrawn, initialise, is_native, seeded
+from deep_arch.backends.torch_backend.lowerings import LOWERINGS
+from deep_arch.backends.torch_backend.model import Model, Record
+from deep_arch.backends.torch_backend.storage import Place
+from deep_arch.backends.torch_backend.weights import places_of
+from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.language.modules import Wrapped
 from deep_arch.spaces.architecture import Architecture, Inputs
 
@@ -46,7 +36,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     several times share one submodule.
 
     An operation of your own is lowered by its method `to_torch(emit, specs, *nodes)`, which is asked before the table
-    in `torch_ops`: see `Lowering` and `Emitter`.
+    in `torch_backend.lowerings`: see `Lowering` and `Emitter`.
 
     Neutral operations begin with the weights that every backend draws for them from the same seed, in the type of their
     inputs; wrapped classes and operations of your own draw theirs as torch does. See `get_weights`, `set_weights`.

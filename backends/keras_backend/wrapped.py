@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 import keras
 
-from deep_arch.backends.keras_emitter import Emitter, Lowered, Tensor
-from deep_arch.backends.keras_specs import native_dtype, native_shape, neutral_spec
+from deep_arch.backends.keras_backend.context import Emitter, Lowered, Tensor
+from deep_arch.backends.keras_backend.specs import native_dtype, native_shape, neutral_spec
 from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec

@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from deep_arch.backends.tensorflow_model import Model, check_built
+from deep_arch.backends.tensorflow_backend.model import Model, check_built
 from deep_arch.errors import NotSupported
 from deep_arch.extras import require
 

@@ -17,8 +17,8 @@ import keras
 from keras import layers
 
 from deep_arch import ops
-from deep_arch.backends.keras_emitter import Emitter, Lowering, Tensor
-from deep_arch.backends.keras_layers import SameAveragePooling, TransposedConvolution
+from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
+from deep_arch.backends.keras_backend.layers import SameAveragePooling, TransposedConvolution
 from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import leaves_cells, same_padding, tuple_of
 

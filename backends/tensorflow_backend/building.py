@@ -1,4 +1,4 @@
-"""TensorFlow without Keras: from an architecture to a tf.Module."""
+"""Building: a tf.Module out of a specified architecture."""
 
 # TensorFlow has few types.
 # pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
@@ -12,26 +12,15 @@ import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
-from deep_arch.extras import missing
-
-try:
-    import tensorflow as tf
-except ImportError as error:
-    raise missing("tensorflow") from error
+import tensorflow as tf
 
 from deep_arch.backends.base import Plan, Step, lowering, plan, seed_number
 from deep_arch.backends.initial import draw_weights
 from deep_arch.backends.names import identifier
-from deep_arch.backends.tensorflow_call import Call as Call
-from deep_arch.backends.tensorflow_call import Lowering as Lowering
-from deep_arch.backends.tensorflow_model import Model as Model
-from deep_arch.backends.tensorflow_model import Program, Run, known
-from deep_arch.backends.tensorflow_model import get_weights as get_weights
-from deep_arch.backends.tensorflow_model import set_weights as set_weights
-from deep_arch.backends.tensorflow_onnx import export_onnx as export_onnx
-from deep_arch.backends.tensorflow_ops import LOWERINGS
-from deep_arch.backends.tensorflow_wrapped import TensorFlowModule, calling, native_variables
-from deep_arch.backends.tensorflow_wrapped import wrap as wrap
+from deep_arch.backends.tensorflow_backend.context import Call
+from deep_arch.backends.tensorflow_backend.lowerings import LOWERINGS
+from deep_arch.backends.tensorflow_backend.model import Model, Program, Run, known
+from deep_arch.backends.tensorflow_backend.wrapped import TensorFlowModule, calling, native_variables
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 from deep_arch.language.weights import Weight
@@ -52,7 +41,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     model in inference, for any batch.
 
     An operation of your own is lowered by its method `to_tensorflow(call, *tensors)`, which is asked before the table
-    in `tensorflow_ops`: see `Lowering` and `Call`. Its variables are those that its `weights` names.
+    in `tensorflow_backend.lowerings`: see `Lowering` and `Call`. Its variables are those that its `weights` names.
 
     Args:
         architecture: what to build.

@@ -20,11 +20,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from deep_arch import ops
-from deep_arch.backends import tensorflow_layers, tensorflow_windows
-from deep_arch.backends.tensorflow_call import Call, Lowering
-from deep_arch.backends.tensorflow_layers import drop, matmul
-from deep_arch.backends.tensorflow_layout import channels_first, channels_last
-from deep_arch.backends.tensorflow_windows import biased, cut, every, pad
+from deep_arch.backends.tensorflow_backend import layers, windows
+from deep_arch.backends.tensorflow_backend.context import Call, Lowering
+from deep_arch.backends.tensorflow_backend.layers import drop, matmul
+from deep_arch.backends.tensorflow_backend.layout import channels_first, channels_last
+from deep_arch.backends.tensorflow_backend.windows import biased, cut, every, pad
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of
 
@@ -179,17 +179,17 @@ def _zero(op: Any, call: Call, x: Any) -> Any:
 
 
 LOWERINGS: Mapping[type, Lowering] = {
-    **tensorflow_windows.LOWERINGS,
+    **windows.LOWERINGS,
     ops.Dense: _dense,
     ops.Embedding: _embedding,
     ops.MatMul: _matmul,
-    ops.BatchNormalization: tensorflow_layers.batch_normalization,
-    ops.LayerNormalization: tensorflow_layers.layer_normalization,
-    ops.GroupNormalization: tensorflow_layers.group_normalization,
-    ops.RMSNormalization: tensorflow_layers.rms_normalization,
-    ops.LSTM: tensorflow_layers.lstm,
-    ops.GRU: tensorflow_layers.gru,
-    ops.MultiHeadAttention: tensorflow_layers.attention,
+    ops.BatchNormalization: layers.batch_normalization,
+    ops.LayerNormalization: layers.layer_normalization,
+    ops.GroupNormalization: layers.group_normalization,
+    ops.RMSNormalization: layers.rms_normalization,
+    ops.LSTM: layers.lstm,
+    ops.GRU: layers.gru,
+    ops.MultiHeadAttention: layers.attention,
     ops.Dropout: _dropout,
     ops.SpatialDropout1D: _spatial_dropout,
     ops.SpatialDropout2D: _spatial_dropout,

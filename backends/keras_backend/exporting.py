@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from deep_arch.backends.keras_weights import check_model
+from deep_arch.backends.keras_backend.weights import check_model
 from deep_arch.errors import NotSupported
 from deep_arch.extras import require
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from deep_arch.backends.torch_emitter import Emitter
+from deep_arch.backends.torch_backend.context import Emitter
 
 
 def channels_last(node: fx.Node, emit: Emitter, rank: int) -> fx.Node:

@@ -19,11 +19,11 @@ import keras
 from keras import layers
 
 from deep_arch import ops
-from deep_arch.backends import keras_windows
-from deep_arch.backends.keras_emitter import Emitter, Lowering, Tensor
-from deep_arch.backends.keras_layers import Scale
-from deep_arch.backends.keras_specs import native_shape
-from deep_arch.backends.keras_windows import LAST
+from deep_arch.backends.keras_backend import windows
+from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
+from deep_arch.backends.keras_backend.layers import Scale
+from deep_arch.backends.keras_backend.specs import native_shape
+from deep_arch.backends.keras_backend.windows import LAST
 from deep_arch.language.specs import Spec
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of
@@ -216,7 +216,7 @@ def _zero(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
 
 
 LOWERINGS: Mapping[type, Lowering] = {
-    **keras_windows.LOWERINGS,
+    **windows.LOWERINGS,
     ops.Dense: _layer(layers.Dense, "units", "use_bias"),
     ops.Embedding: _embedding,
     ops.MatMul: _matmul,

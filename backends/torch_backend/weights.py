@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from deep_arch.backends.base import Step
-from deep_arch.backends.torch_model import record_of
-from deep_arch.backends.torch_places import Place, places, plain
+from deep_arch.backends.torch_backend.model import record_of
+from deep_arch.backends.torch_backend.storage import Place, places, plain
 from deep_arch.backends.weights import check_weights
 
 Array = npt.NDArray[Any]

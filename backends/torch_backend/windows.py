@@ -15,8 +15,8 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from deep_arch import ops
-from deep_arch.backends.torch_emitter import Emitter, Lowering
-from deep_arch.backends.torch_layout import source_with_channels_last
+from deep_arch.backends.torch_backend.context import Emitter, Lowering
+from deep_arch.backends.torch_backend.layout import source_with_channels_last
 from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import same_padding, transposed_crop, tuple_of
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from deep_arch.backends.tensorflow_call import Call, batch_of
+from deep_arch.backends.tensorflow_backend.context import Call, batch_of
 
 _UNROLLED = 64
 """The most steps that a graph holds one by one: they run up to three times as fast as a loop, but are slow to trace."""

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from deep_arch.backends.keras_emitter import path_of
+from deep_arch.backends.keras_backend.context import path_of
 from deep_arch.backends.weights import check_weights
 from deep_arch.errors import BadArgument
 

@@ -1,4 +1,4 @@
-"""Keras: from an architecture to a functional keras.Model, on TensorFlow, PyTorch or JAX."""
+"""Building: a functional keras.Model out of a specified architecture."""
 
 # Keras has no types.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -11,33 +11,15 @@ import sys
 from collections.abc import Generator
 from typing import Any
 
-from deep_arch.errors import MissingDependency
-from deep_arch.extras import missing
-
-try:
-    import keras
-except ImportError as error:
-    if (error.name or "").partition(".")[0] == "keras":
-        raise missing("keras") from error
-    raise MissingDependency(
-        f"keras: needs the framework that it runs on, {error.name}.\n  Got an environment without it.\n"
-        f"  Install it with: pip install {error.name}\n"
-        "  Or set KERAS_BACKEND to one that is installed, of tensorflow, torch and jax, before keras is imported."
-    ) from error
+import keras
 
 from deep_arch.backends.base import Plan, lowering, plan, results, seed_number
 from deep_arch.backends.initial import draw_weights
-from deep_arch.backends.keras_emitter import Emitter as Emitter
-from deep_arch.backends.keras_emitter import Lowering as Lowering
-from deep_arch.backends.keras_emitter import Names
-from deep_arch.backends.keras_export import export_onnx as export_onnx
-from deep_arch.backends.keras_ops import LOWERINGS
-from deep_arch.backends.keras_specs import native_dtype, native_shape
-from deep_arch.backends.keras_weights import CALLS, named_variables
-from deep_arch.backends.keras_weights import get_weights as get_weights
-from deep_arch.backends.keras_weights import set_weights as set_weights
-from deep_arch.backends.keras_wrapped import KerasModule
-from deep_arch.backends.keras_wrapped import wrap as wrap
+from deep_arch.backends.keras_backend.context import Emitter, Lowering, Names
+from deep_arch.backends.keras_backend.lowerings import LOWERINGS
+from deep_arch.backends.keras_backend.specs import native_dtype, native_shape
+from deep_arch.backends.keras_backend.weights import CALLS, named_variables
+from deep_arch.backends.keras_backend.wrapped import KerasModule
 from deep_arch.backends.names import identifier
 from deep_arch.spaces.architecture import Architecture, Inputs
 
@@ -56,7 +38,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     were called several times share one layer. Models compile, train, save, load and draw as those written by hand.
 
     An operation of your own is lowered by its method `to_keras(emit, specs, *tensors)`, which is asked before the table
-    in `keras_ops`: see `Lowering` and `Emitter`.
+    in `keras_backend.lowerings`: see `Lowering` and `Emitter`.
 
     Args:
         architecture: what to build.

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from deep_arch.backends.torch_places import Place
+from deep_arch.backends.torch_backend.storage import Place
 from deep_arch.errors import BadArgument
 from deep_arch.language.specs import Spec
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
 
-from deep_arch.backends.torch_emitter import Emitter, Lowered, unpacked
-from deep_arch.backends.torch_layers import Function
+from deep_arch.backends.torch_backend.context import Emitter, Lowered, unpacked
+from deep_arch.backends.torch_backend.layers import Function
 from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec

@@ -16,8 +16,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from deep_arch import ops
-from deep_arch.backends import torch_layers
-from deep_arch.backends.torch_ops import LOWERINGS
+from deep_arch.backends.torch_backend import layers
+from deep_arch.backends.torch_backend.lowerings import LOWERINGS
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 from deep_arch.testing.operation_strategies import OPERATIONS
@@ -207,7 +207,7 @@ def test_gru_that_resets_after_is_that_of_torch(compute: Any) -> None:
 
 
 def test_lstm_trains_and_saves_one_bias() -> None:
-    layer = torch_layers.SingleBiasLSTM(3, 4)
+    layer = layers.SingleBiasLSTM(3, 4)
     assert list(layer.state_dict()) == ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0"]
     layer.reset_parameters()
     assert not layer.bias_hh_l0.any()

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deep_arch.backends.torch_model import record_of
+from deep_arch.backends.torch_backend.model import record_of
 from deep_arch.errors import NotSupported
 from deep_arch.extras import require
 

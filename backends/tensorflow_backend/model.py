@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from deep_arch.backends.names import ModuleNames
-from deep_arch.backends.tensorflow_layout import native_shape
+from deep_arch.backends.tensorflow_backend.layout import native_shape
 from deep_arch.backends.weights import check_weights
 from deep_arch.errors import BadArgument, ShapeMismatch, nearest
 from deep_arch.language.specs import Spec

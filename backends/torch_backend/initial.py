@@ -13,8 +13,8 @@ from torch.overrides import TorchFunctionMode
 
 from deep_arch.backends.base import Plan, Step
 from deep_arch.backends.initial import draw_weights
-from deep_arch.backends.torch_places import Place
-from deep_arch.backends.torch_weights import tensors_at, write
+from deep_arch.backends.torch_backend.storage import Place
+from deep_arch.backends.torch_backend.weights import tensors_at, write
 
 _DRAWS = frozenset({init.uniform_, init.normal_, init.kaiming_uniform_, init.xavier_uniform_})
 
