@@ -13,14 +13,17 @@ from typing import Any
 
 import keras
 
-from deep_arch.backends.base import Plan, lowering, plan, results, seed_number
+from deep_arch.backends.base import seed_number
+from deep_arch.backends.build_plan import BuildPlan, build_plan
 from deep_arch.backends.initial import draw_weights
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Names
+from deep_arch.backends.keras_backend.dtypes import native_dtype
 from deep_arch.backends.keras_backend.lowerings import LOWERINGS
-from deep_arch.backends.keras_backend.specs import native_dtype, native_shape
 from deep_arch.backends.keras_backend.weights import CALLS, named_variables
 from deep_arch.backends.keras_backend.wrapped import KerasModule
+from deep_arch.backends.lowerings import lowering, results
 from deep_arch.backends.names import identifier
+from deep_arch.backends.specs import native_shape
 from deep_arch.spaces.architecture import Architecture, Inputs
 
 _EXAMPLE = """Give the class a method `to_keras(self, emit, specs, *tensors)` that returns the tensor of its output,
@@ -47,10 +50,8 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
             seed from the generator that `keras.utils.set_random_seed` governs.
 
     Raises:
-        NotSpecified: hyperparameters are left without a value.
-        ShapeMismatch: an operation that its inputs do not fit.
-        NotSupported: an operation without lowering, or a type that Keras's backend does not have.
-        BadArgument: `seed` is no int, an input has no spec, or an argument is of the wrong kind.
+        DeepArchError: what `deep_arch.backends.base.Backend.build` lists.
+        NotSupported: a type that Keras's backend does not have.
 
     Example:
         >>> import deep_arch as da
@@ -61,17 +62,17 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
         ((None, 32, 32), ['x', 'repeat_0-conv2d', 'repeat_1-conv2d'])
     """
     number = seed_number(seed, "keras_backend")
-    todo = plan(architecture, inputs, "keras_backend", KerasModule.of)
+    todo = build_plan(architecture, inputs, "keras_backend", KerasModule.of)
     names = Names(todo.inputs, random.getrandbits(63) if number is None else number, number is not None)
-    places = [
+    given = [
         keras.Input(native_shape(spec), dtype=native_dtype(spec, name), name=name)
         for name, spec in zip(todo.inputs, todo.specs, strict=False)
     ]
     with _state_kept():
-        outputs = _write(todo, names, places)
+        outputs = _write(todo, names, given)
     with _deep(len(names.layers) + len(todo.steps)):
         model = keras.Model(
-            places[0] if len(places) == 1 else places,
+            given[0] if len(given) == 1 else given,
             outputs[0] if len(outputs) == 1 else outputs,
             name=identifier(architecture.space.name),
         )
@@ -82,9 +83,9 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     return model
 
 
-def _write(todo: Plan, names: Names, places: list[Any]) -> list[Any]:
+def _write(todo: BuildPlan, names: Names, given: list[Any]) -> list[Any]:
     """Call the layers of every step, and return the outputs."""
-    tensors = dict(enumerate(places))
+    tensors = dict(enumerate(given))
     for step in todo.steps:
         emit = Emitter(names, step)
         lower: Lowering = lowering(step, LOWERINGS, "to_keras", "keras_backend", _EXAMPLE)

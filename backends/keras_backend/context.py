@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import keras
 
-from deep_arch.backends.base import Step
+from deep_arch.backends.build_plan import BuildStep
 from deep_arch.errors import BadArgument
 
 Tensor: TypeAlias = Any
@@ -74,7 +74,7 @@ class Emitter:
         seed: what its layers draw from; None leaves it to Keras.
     """
 
-    def __init__(self, names: Names, step: Step) -> None:
+    def __init__(self, names: Names, step: BuildStep) -> None:
         self._names = names
         self.address = step.address
         self.path = step.path

@@ -9,12 +9,12 @@ import contextlib
 import io
 import logging
 import os
-import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
+from deep_arch.backends.exporting import first_cause, quiet
 from deep_arch.backends.keras_backend.weights import check_model
 from deep_arch.errors import NotSupported
 from deep_arch.extras import require
@@ -47,14 +47,12 @@ def export_onnx(model: keras.Model, path: str | os.PathLike[str]) -> None:
     for package in _NEEDED.get(backend, ()):
         require(package)
     try:
-        with _quiet():
+        with quiet("torch.onnx", logging.ERROR), contextlib.redirect_stdout(io.StringIO()):  # exporters print, too
             (_export_torch if backend == "torch" else _export)(model, target)
     except OSError:
         raise
     except Exception as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:  # torch wraps what happened in several reports
-            cause = cause.__cause__
+        cause = first_cause(error)
         raise NotSupported(
             f"{model.name}: expected layers that Keras on {backend} can export to ONNX.\n"
             f"  Got {type(cause).__name__}: {cause}.\n"
@@ -86,17 +84,3 @@ def _export_torch(model: Any, path: str) -> None:
         verbose=False,
     )
     program.save(path, external_data=False)
-
-
-@contextlib.contextmanager
-def _quiet() -> Generator[None, None, None]:
-    """Exporters print and warn of how they work, and of what they will do in years to come."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -22,8 +22,8 @@ from deep_arch import ops
 from deep_arch.backends.keras_backend import windows
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
 from deep_arch.backends.keras_backend.layers import Scale
-from deep_arch.backends.keras_backend.specs import native_shape
 from deep_arch.backends.keras_backend.windows import LAST
+from deep_arch.backends.specs import native_shape
 from deep_arch.language.specs import Spec
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of

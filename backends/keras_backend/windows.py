@@ -19,17 +19,13 @@ from keras import layers
 from deep_arch import ops
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
 from deep_arch.backends.keras_backend.layers import SameAveragePooling, TransposedConvolution
+from deep_arch.backends.windows import Sizes, kernel_windows, pool_windows
 from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import leaves_cells, same_padding, tuple_of
 
-Sizes: TypeAlias = tuple[int, ...]
 Make: TypeAlias = Callable[..., Any]
 
 LAST: Mapping[str, Any] = {"data_format": "channels_last"}  # whatever the user's own setting
-
-
-def _windows(op: Any) -> tuple[Sizes, Sizes, Sizes]:
-    return tuple_of(op.kernel_size, op.ndim), tuple_of(op.strides, op.ndim), tuple_of(op.dilation_rate, op.ndim)
 
 
 def _sliding(layer: Make, refused: Callable[[Sizes, Sizes], bool]) -> Lowering:
@@ -39,7 +35,7 @@ def _sliding(layer: Make, refused: Callable[[Sizes, Sizes], bool]) -> Lowering:
     """
 
     def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: Tensor) -> Tensor:
-        kernel, strides, dilation = _windows(op)
+        kernel, strides, dilation = kernel_windows(op)
         make = partial(layer, op, kernel_size=kernel, dilation_rate=dilation, use_bias=op.use_bias, **LAST)
         every_cell, padding = refused(strides, dilation), op.padding
         if padding == "same" and (every_cell or _misplaced(op, emit, specs[0])):
@@ -55,7 +51,7 @@ def _sliding(layer: Make, refused: Callable[[Sizes, Sizes], bool]) -> Lowering:
 
 def _misplaced(op: Any, emit: Emitter, spec: Spec) -> bool:
     """Return whether TensorFlow may begin the windows of a volume too late, where they leave some of its cells."""
-    kernel, strides, _ = _windows(op)
+    kernel, strides, _ = kernel_windows(op)
     strided = op.ndim == 3 and max(strides) > 1
     return strided and (emit.sizes_vary or any(map(leaves_cells, spec.spatial, kernel, strides)))
 
@@ -83,7 +79,7 @@ def _separable(layer: Make) -> Lowering:
 
 def _transposed(layer: Make) -> Lowering:
     def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: Tensor) -> Tensor:
-        kernel, strides, dilation = _windows(op)
+        kernel, strides, dilation = kernel_windows(op)
         extra = None if op.output_padding is None else tuple_of(op.output_padding, op.ndim)
         short = extra is not None and any(n % 2 + more < 1 for n, more in zip(kernel, extra, strict=True))
         # Of volumes, TensorFlow may begin the windows of the gradient too late where strides leave cells between them.
@@ -104,8 +100,7 @@ def _pooling(layer: Make, plane: Make) -> Lowering:
     """Lower to a layer made from a window, strides, padding and the spatial sizes; `plane` is that for two axes."""
 
     def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: Tensor) -> Tensor:
-        pool = tuple_of(op.pool_size, op.ndim)
-        strides = pool if op.strides is None else tuple_of(op.strides, op.ndim)
+        pool, strides = pool_windows(op)
         if op.ndim == 3 and emit.dtype == "float64":
             return _by_planes(plane, op, emit, specs[0], x, pool, strides)
         return emit.layer(partial(layer, pool, strides, op.padding, sizes=_sizes(emit, specs[0])), x)

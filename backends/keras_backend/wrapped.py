@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import keras
 
 from deep_arch.backends.keras_backend.context import Emitter, Lowered, Tensor
-from deep_arch.backends.keras_backend.specs import native_dtype, native_shape, neutral_spec
+from deep_arch.backends.keras_backend.dtypes import native_dtype
+from deep_arch.backends.specs import native_shape, neutral_spec
 from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec
@@ -125,7 +126,7 @@ def _specs_of(name: str, outputs: tuple[Any, ...]) -> tuple[Spec, ...]:
             f"{name}: expected arrays (batch, *spatial, channels), of known sizes but for the batch.\n  Got {got}.\n"
             "  Wrap a class whose call returns an array, or a flat tuple of them."
         )
-    return tuple(neutral_spec(x) for x in outputs)
+    return tuple(neutral_spec(tuple(x.shape[1:]), x.dtype) for x in outputs)
 
 
 def _only_batch_open(shape: Sequence[int | None]) -> bool:

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-from deep_arch.backends.python_backend.building import PythonProgram as PythonProgram
 from deep_arch.backends.python_backend.building import build as build
+from deep_arch.backends.python_backend.model import PythonProgram as PythonProgram

@@ -6,27 +6,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import zlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from deep_arch.backends.base import Plan, Step, lowering, plan, seed_number
-from deep_arch.backends.initial import draw_weights
+from deep_arch.backends.base import seed_number
+from deep_arch.backends.build_plan import BuildPlan, BuildStep, build_plan
+from deep_arch.backends.lowerings import lowering
 from deep_arch.backends.names import identifier
-from deep_arch.backends.tensorflow_backend.context import Call
+from deep_arch.backends.tensorflow_backend.context import Context
+from deep_arch.backends.tensorflow_backend.initial import is_native, made_native, variables_of, weights_of
 from deep_arch.backends.tensorflow_backend.lowerings import LOWERINGS
-from deep_arch.backends.tensorflow_backend.model import Model, Program, Run, known
-from deep_arch.backends.tensorflow_backend.wrapped import TensorFlowModule, calling, native_variables
-from deep_arch.language.modules import Operation
+from deep_arch.backends.tensorflow_backend.model import Instruction, Model, TensorProgram, known
+from deep_arch.backends.tensorflow_backend.wrapped import TensorFlowModule, calling
 from deep_arch.language.specs import Spec
-from deep_arch.language.weights import Weight
 from deep_arch.spaces.architecture import Architecture, Inputs
 
-_EXAMPLE = """Give the class a method `to_tensorflow(self, call, *tensors)` that returns its output, such as
+_EXAMPLE = """Give the class a method `to_tensorflow(self, context, *tensors)` that returns its output, such as
   `return tf.nn.relu(*tensors)`, or make the module with tensorflow_backend.wrap(a_tf_module_class)."""
 
 
@@ -40,8 +38,9 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     tf.train.Checkpoint(model=model) saves and restores all state, and tf.saved_model.save(model, folder) saves the
     model in inference, for any batch.
 
-    An operation of your own is lowered by its method `to_tensorflow(call, *tensors)`, which is asked before the table
-    in `tensorflow_backend.lowerings`: see `Lowering` and `Call`. Its variables are those that its `weights` names.
+    An operation of your own is lowered by its method `to_tensorflow(context, *tensors)`, which is asked before the
+    table in `tensorflow_backend.lowerings`: see `Lowering` and `Context`. Its variables are those that its `weights`
+    names.
 
     Args:
         architecture: what to build.
@@ -50,10 +49,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
             was. None draws a seed from that generator.
 
     Raises:
-        NotSpecified: hyperparameters are left without a value.
-        ShapeMismatch: an operation that its inputs do not fit.
-        NotSupported: an operation without lowering.
-        BadArgument: `seed` is no int, an input has no spec, or an argument is of the wrong kind.
+        DeepArchError: what `deep_arch.backends.base.Backend.build` lists.
 
     Example:
         >>> import deep_arch as da
@@ -64,69 +60,25 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
         (4, ['repeat_0.conv2d.kernel', 'repeat_0.conv2d.bias'])
     """
     number = seed_number(seed, "tensorflow_backend")
-    todo = plan(architecture, inputs, "tensorflow_backend", TensorFlowModule.of)
+    todo = build_plan(architecture, inputs, "tensorflow_backend", TensorFlowModule.of)
     drawn_from = int(tf.random.uniform((), maxval=2**62, dtype=tf.int64)) if number is None else number % 2**62
-    natives = {step.path: _native(step, number) for step in todo.steps if _wraps(step) and not step.tied}
-    weights = _variables(todo, drawn_from, natives)
+    natives = {step.path: made_native(step, number) for step in todo.steps if is_native(step) and not step.tied}
+    weights = variables_of(todo, drawn_from, natives)
     generator = tf.random.Generator.from_seed(drawn_from, alg="philox")  # the same on every device
     lowered = [_lowered(todo, step, weights, natives, generator) for step in todo.steps]
-    runs = [
-        Run(lower, step.inputs, step.outputs, last)
+    instructions = [
+        Instruction(lower, step.inputs, step.outputs, last)
         for step, lower, last in zip(todo.steps, lowered, _last(todo), strict=True)
     ]
     specs = dict(zip(todo.inputs, todo.specs, strict=False))
     outputs = tuple(zip(todo.output_names, todo.outputs, strict=True))
-    program = Program(specs, tuple(runs), outputs, functools.partial(build, architecture, inputs, drawn_from))
+    program = TensorProgram(
+        specs, tuple(instructions), outputs, functools.partial(build, architecture, inputs, drawn_from)
+    )
     return Model(identifier(architecture.space.name), program, weights, natives, generator)
 
 
-def _wraps(step: Step) -> bool:
-    return isinstance(step.module, TensorFlowModule)
-
-
-def _native(step: Step, seed: int | None) -> Callable[..., Any]:
-    with contextlib.nullcontext() if seed is None else _seeded(zlib.crc32(f"{seed} {step.path}".encode())):
-        module: Any = step.module
-        return module.made(step.specs)  # type: ignore[no-any-return]
-
-
-@contextlib.contextmanager
-def _seeded(number: int) -> Generator[None, None, None]:
-    """Let a module draw its weights from a seed, and TensorFlow's global generator go on as though it had not."""
-    from tensorflow.python.eager import context  # there is no public way to read the state of that generator
-
-    state: Any = context.context()
-    seed, rng = state._seed, getattr(state, "_rng", None)  # which there is only once a seed was set
-    tf.random.set_seed(number)
-    try:
-        yield
-    finally:
-        state._seed, state._rng = seed, rng
-
-
-def _variables(todo: Plan, seed: int, natives: Mapping[str, Any]) -> dict[str, tf.Variable]:
-    """Return the variables by neutral name, in the order of the calls."""
-    drawn, variables = draw_weights(todo, seed), dict[str, Any]()
-    for step in todo.steps:
-        if step.tied:
-            continue
-        if _wraps(step):
-            variables.update(native_variables(natives[step.path], step.path))
-        for path, weight in _weights(step).items():
-            name = path.replace(".", "/")
-            initial: Any = drawn[path]
-            variables[path] = tf.Variable(initial, weight.trained, name=name, dtype=step.dtype)
-    return variables
-
-
-def _weights(step: Step) -> dict[str, Weight]:
-    """Return the weights of a neutral operation, by their whole names."""
-    module = step.module
-    held = module.weights(*step.specs) if isinstance(module, Operation) else {}
-    return {f"{step.path}.{name}": weight for name, weight in held.items()}
-
-
-def _last(todo: Plan) -> list[tuple[int, ...]]:
+def _last(todo: BuildPlan) -> list[tuple[int, ...]]:
     """Return for each step the values that are not needed after it."""
     needed, last = set(todo.outputs), list[tuple[int, ...]]()
     for step in reversed(todo.steps):
@@ -137,20 +89,20 @@ def _last(todo: Plan) -> list[tuple[int, ...]]:
 
 
 def _lowered(
-    todo: Plan,
-    step: Step,
+    todo: BuildPlan,
+    step: BuildStep,
     weights: Mapping[str, tf.Variable],
     natives: Mapping[str, Any],
     generator: tf.random.Generator,
 ) -> dict[bool, Callable[..., Any]]:
     """Return what runs a step in inference and in training."""
     specs = [todo.specs[i] for i in step.outputs]
-    if _wraps(step):
+    if is_native(step):
         return {flag: _checked(calling(natives[step.path], flag), specs) for flag in (False, True)}
     function = lowering(step, LOWERINGS, "to_tensorflow", "tensorflow_backend", _EXAMPLE)
-    held = {path.removeprefix(f"{step.path}."): weights[path] for path in _weights(step)}
-    calls = {flag: Call(held, step.specs, flag, generator) for flag in (False, True)}
-    lowered = {flag: functools.partial(function, call) for flag, call in calls.items()}
+    held = {path.removeprefix(f"{step.path}."): weights[path] for path in weights_of(step)}
+    contexts = {flag: Context(held, step.specs, flag, generator) for flag in (False, True)}
+    lowered = {flag: functools.partial(function, context) for flag, context in contexts.items()}
     if hasattr(step.module, "to_tensorflow"):
         return {flag: _checked(theirs, specs) for flag, theirs in lowered.items()}
     # A tf.function would rewrite each line of ours, in vain.

@@ -11,14 +11,14 @@ import tensorflow as tf
 from deep_arch.language.specs import Spec
 
 Lowering: TypeAlias = Callable[..., Any]
-"""Called as lowering(op, call, *tensors): a resolved operation, a `Call`, the inputs.
+"""Called as lowering(op, context, *tensors): a resolved operation, a `Context`, the inputs.
 
 It returns the output, or a tuple of several. Every tensor is (batch, *spatial, channels).
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Context:
     """One call of an operation in a model.
 
     Attributes:

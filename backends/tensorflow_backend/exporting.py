@@ -6,15 +6,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import warnings
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from deep_arch.backends.exporting import quiet
 from deep_arch.backends.tensorflow_backend.model import Model, check_built
 from deep_arch.errors import NotSupported
 from deep_arch.extras import require
@@ -48,7 +46,7 @@ def export_onnx(model: Model, path: str | Path) -> None:
         return dict(zip(names, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
 
     try:
-        with _quiet():
+        with quiet("tf2onnx", logging.CRITICAL):
             exported, _ = tf2onnx.convert.from_function(tf.function(infer, signature), signature, opset=_OPSET)
         onnx.checker.check_model(exported)  # what tf2onnx does not know, it leaves in the graph as it is
     except Exception as error:
@@ -61,17 +59,3 @@ def export_onnx(model: Model, path: str | Path) -> None:
     for value in (*exported.graph.input, *exported.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.save(exported, path)
-
-
-@contextlib.contextmanager
-def _quiet() -> Generator[None]:
-    """Hold back what tf2onnx says of its own insides."""
-    logger = logging.getLogger("tf2onnx")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

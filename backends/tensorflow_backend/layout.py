@@ -7,27 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from deep_arch.backends.specs import native_shape
 from deep_arch.language.specs import Spec
-
-
-def native_shape(spec: Spec) -> tuple[int, ...]:
-    """Return the axes of a spec in TensorFlow's order, without batch.
-
-    Example:
-        >>> native_shape(Spec((3, 32, 64)))
-        (32, 64, 3)
-    """
-    return (*spec.shape[1:], *spec.shape[:1])
-
-
-def neutral_spec(shape: tuple[int, ...], dtype: str) -> Spec:
-    """Return the spec of axes in TensorFlow's order, without batch.
-
-    Example:
-        >>> neutral_spec((32, 64, 3), "float32").shape
-        (3, 32, 64)
-    """
-    return Spec((*shape[-1:], *shape[:-1]), dtype)
 
 
 def channels_first(x: Any, spec: Spec) -> Any:

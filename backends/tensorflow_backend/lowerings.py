@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from deep_arch import ops
 from deep_arch.backends.tensorflow_backend import layers, windows
-from deep_arch.backends.tensorflow_backend.context import Call, Lowering
+from deep_arch.backends.tensorflow_backend.context import Context, Lowering
 from deep_arch.backends.tensorflow_backend.layers import drop, matmul
 from deep_arch.backends.tensorflow_backend.layout import channels_first, channels_last
 from deep_arch.backends.tensorflow_backend.windows import biased, cut, every, pad
@@ -30,21 +30,21 @@ from deep_arch.ops.windows import tuple_of
 
 
 def _activation(function: Callable[[Any], Any]) -> Lowering:
-    return lambda op, call, x: function(x)
+    return lambda op, context, x: function(x)
 
 
-def _leaky_relu(op: Any, call: Call, x: Any) -> Any:
+def _leaky_relu(op: Any, context: Context, x: Any) -> Any:
     if x.dtype == tf.float64:  # the kernel rounds the slope to float32
         return tf.where(x > 0, x, op.negative_slope * x)
     return tf.nn.leaky_relu(x, op.negative_slope)
 
 
-def _elu(op: Any, call: Call, x: Any) -> Any:
+def _elu(op: Any, context: Context, x: Any) -> Any:
     y = tf.nn.elu(x)
     return y if op.alpha == 1.0 else tf.where(x > 0, y, op.alpha * y)
 
 
-def _gelu(op: Any, call: Call, x: Any) -> Any:
+def _gelu(op: Any, context: Context, x: Any) -> Any:
     # tf.nn.gelu rounds its constants to float32.
     if op.approximate:
         return 0.5 * x * (1.0 + tf.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
@@ -55,97 +55,97 @@ def _hard_sigmoid(x: Any) -> Any:
     return tf.nn.relu6(x + 3.0) / 6.0
 
 
-def _prelu(op: Any, call: Call, x: Any) -> Any:
-    return tf.where(x > 0, x, call.weights["alpha"] * x)
+def _prelu(op: Any, context: Context, x: Any) -> Any:
+    return tf.where(x > 0, x, context.weights["alpha"] * x)
 
 
-def _scale(op: Any, call: Call, x: Any) -> Any:
-    return x * call.weights["scale"]
+def _scale(op: Any, context: Context, x: Any) -> Any:
+    return x * context.weights["scale"]
 
 
 # --- products and merges ---------------------------------------------------------------------------------------------
 
 
-def _dense(op: Any, call: Call, x: Any) -> Any:
-    return biased(matmul(x, call.weights["kernel"]), call.weights)
+def _dense(op: Any, context: Context, x: Any) -> Any:
+    return biased(matmul(x, context.weights["kernel"]), context.weights)
 
 
-def _embedding(op: Any, call: Call, tokens: Any) -> Any:
-    return tf.nn.embedding_lookup(call.weights["embeddings"], channels_first(tokens, call.specs[0]))
+def _embedding(op: Any, context: Context, tokens: Any) -> Any:
+    return tf.nn.embedding_lookup(context.weights["embeddings"], channels_first(tokens, context.specs[0]))
 
 
-def _matmul(op: Any, call: Call, a: Any, b: Any) -> Any:
+def _matmul(op: Any, context: Context, a: Any, b: Any) -> Any:
     return tf.matmul(b, a)  # both are transposed, and so is the product
 
 
 def _merge(function: Callable[[Any, Any], Any]) -> Lowering:
     """Lower to a function of two inputs, number by number and from the left."""
-    return lambda op, call, *xs: functools.reduce(function, xs)
+    return lambda op, context, *xs: functools.reduce(function, xs)
 
 
-def _average(op: Any, call: Call, *xs: Any) -> Any:
+def _average(op: Any, context: Context, *xs: Any) -> Any:
     return functools.reduce(operator.add, xs) / len(xs)
 
 
-def _concatenate(op: Any, call: Call, *xs: Any) -> Any:
+def _concatenate(op: Any, context: Context, *xs: Any) -> Any:
     return tf.concat(xs, -1)
 
 
-def _stack(op: Any, call: Call, *xs: Any) -> Any:
-    return tf.stack([channels_first(x, call.specs[0]) for x in xs], -1)
+def _stack(op: Any, context: Context, *xs: Any) -> Any:
+    return tf.stack([channels_first(x, context.specs[0]) for x in xs], -1)
 
 
 # --- randomness ------------------------------------------------------------------------------------------------------
 
 
-def _dropout(op: Any, call: Call, x: Any) -> Any:
-    return drop(x, op.rate, call)
+def _dropout(op: Any, context: Context, x: Any) -> Any:
+    return drop(x, op.rate, context)
 
 
-def _spatial_dropout(op: Any, call: Call, x: Any) -> Any:
-    return drop(x, op.rate, call, range(1, op.ndim + 1))
+def _spatial_dropout(op: Any, context: Context, x: Any) -> Any:
+    return drop(x, op.rate, context, range(1, op.ndim + 1))
 
 
-def _drop_path(op: Any, call: Call, x: Any) -> Any:
-    return drop(x, op.rate, call, range(1, call.specs[0].rank + 1))
+def _drop_path(op: Any, context: Context, x: Any) -> Any:
+    return drop(x, op.rate, context, range(1, context.specs[0].rank + 1))
 
 
-def _gaussian_noise(op: Any, call: Call, x: Any) -> Any:
-    return x + op.stddev * call.generator.normal(tf.shape(x), dtype=x.dtype) if call.training else x
+def _gaussian_noise(op: Any, context: Context, x: Any) -> Any:
+    return x + op.stddev * context.generator.normal(tf.shape(x), dtype=x.dtype) if context.training else x
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------
 
 
-def _flatten(op: Any, call: Call, x: Any) -> Any:
-    spec = call.specs[0]
+def _flatten(op: Any, context: Context, x: Any) -> Any:
+    spec = context.specs[0]
     return x if spec.rank == 1 else tf.reshape(channels_first(x, spec), (-1, spec.size))
 
 
-def _reshape(op: Any, call: Call, x: Any) -> Any:
-    spec, new = call.specs[0], op.shape(call.specs[0])
+def _reshape(op: Any, context: Context, x: Any) -> Any:
+    spec, new = context.specs[0], op.shape(context.specs[0])
     if new.shape == spec.shape:
         return x
     return channels_last(tf.reshape(channels_first(x, spec), (-1, *new.shape)), new)
 
 
-def _transpose(op: Any, call: Call, x: Any) -> Any:
+def _transpose(op: Any, context: Context, x: Any) -> Any:
     rank = len(op.permutation)
     native = [*range(1, rank), 0]  # the neutral axis that stands at each of TensorFlow's
     order = [native.index(op.permutation[axis]) + 1 for axis in native]
     return x if order == sorted(order) else tf.transpose(x, (0, *order))
 
 
-def _split(op: Any, call: Call, x: Any) -> Any:
+def _split(op: Any, context: Context, x: Any) -> Any:
     return tuple(tf.split(x, op.sections, -1))
 
 
-def _upsampling(op: Any, call: Call, x: Any) -> Any:
+def _upsampling(op: Any, context: Context, x: Any) -> Any:
     factors = tuple_of(op.size, op.ndim)
     if op.interpolation == "bilinear":
-        return _interpolated(x, call.specs[0].spatial, factors)
+        return _interpolated(x, context.specs[0].spatial, factors)
     if op.ndim == 2:
-        sizes = [n * factor for n, factor in zip(call.specs[0].spatial, factors, strict=True)]
+        sizes = [n * factor for n, factor in zip(context.specs[0].spatial, factors, strict=True)]
         return tf.image.resize(x, sizes, "nearest")
     for axis, factor in enumerate(factors, 1):
         x = tf.repeat(x, factor, axis)
@@ -166,16 +166,16 @@ def _interpolation(n: int, factor: int) -> npt.NDArray[np.float64]:
     return np.maximum(1.0 - np.abs(places[:, None] - np.arange(n)), 0.0)
 
 
-def _zero_padding(op: Any, call: Call, x: Any) -> Any:
+def _zero_padding(op: Any, context: Context, x: Any) -> Any:
     return pad(x, *zip(*sides_of(op.padding, op.ndim), strict=True))
 
 
-def _cropping(op: Any, call: Call, x: Any) -> Any:
+def _cropping(op: Any, context: Context, x: Any) -> Any:
     return cut(x, *zip(*sides_of(op.cropping, op.ndim), strict=True))
 
 
-def _zero(op: Any, call: Call, x: Any) -> Any:
-    return tf.zeros_like(every(x, tuple_of(op.strides, max(call.specs[0].rank - 1, 0))))
+def _zero(op: Any, context: Context, x: Any) -> Any:
+    return tf.zeros_like(every(x, tuple_of(op.strides, max(context.specs[0].rank - 1, 0))))
 
 
 LOWERINGS: Mapping[type, Lowering] = {

@@ -1,4 +1,4 @@
-"""What a built model is: a tf.Module that walks the steps of an architecture, and its weights by neutral name."""
+"""What a built model is: a tf.Module that walks the steps of an architecture."""
 
 # TensorFlow has few types.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -9,21 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from deep_arch.backends.names import ModuleNames
-from deep_arch.backends.tensorflow_backend.layout import native_shape
-from deep_arch.backends.weights import check_weights
+from deep_arch.backends.specs import native_shape
 from deep_arch.errors import BadArgument, ShapeMismatch, nearest
 from deep_arch.language.specs import Spec
 
-Array = npt.NDArray[Any]
-
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Instruction:
     """What runs one step.
 
     Attributes:
@@ -40,18 +35,18 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class TensorProgram:
     """What a model runs. TensorFlow does not look into it for variables: they stand in the model's `weights`.
 
     Attributes:
         inputs: the spec of each input, by name.
-        runs: the steps in topological order.
+        instructions: the steps in topological order.
         outputs: the id of the value of each output, by name.
         again: builds such a model once more.
     """
 
     inputs: Mapping[str, Spec]
-    runs: tuple[Run, ...]
+    instructions: tuple[Instruction, ...]
     outputs: tuple[tuple[str, int], ...]
     again: Callable[[], Model]
 
@@ -76,7 +71,7 @@ class Model(tf.Module):  # type: ignore[misc]
     def __init__(
         self,
         name: str,
-        program: Program,
+        program: TensorProgram,
         weights: Mapping[str, tf.Variable],
         natives: Mapping[str, Any],
         generator: tf.random.Generator,
@@ -124,10 +119,10 @@ class Model(tf.Module):  # type: ignore[misc]
                 f"  Got {training!r} ({type(training).__name__}).\n  Give a bool; a tf.function then traces both."
             )
         values = dict(enumerate(self._bound(inputs, by_name)))
-        for run in self._program.runs:
-            results = run.lower[training](*[values[i] for i in run.inputs])
-            values.update(zip(run.outputs, results if isinstance(results, tuple) else (results,), strict=True))
-            for i in run.last:  # else all of them would fill the memory at once
+        for instruction in self._program.instructions:
+            results = instruction.lower[training](*[values[i] for i in instruction.inputs])
+            values.update(zip(instruction.outputs, results if isinstance(results, tuple) else (results,), strict=True))
+            for i in instruction.last:  # else all of them would fill the memory at once
                 del values[i]
         return values
 
@@ -157,43 +152,6 @@ class Model(tf.Module):  # type: ignore[misc]
         return known(x, spec)
 
 
-def get_weights(model: Model) -> dict[str, Array]:
-    """Return copies of all weights, moving statistics included, by neutral name and in the order of the calls.
-
-    Names and layouts are those of `da.Weight`, the same in every backend: what this returns can be given to the
-    `set_weights` of another. Variables of wrapped modules go by the attributes that hold them. NumPy has no bfloat16,
-    which comes as float32.
-
-    Raises:
-        BadArgument: `tensorflow_backend.build` did not return the model.
-
-    Example:
-        >>> import deep_arch as da
-        >>> from deep_arch import ops
-        >>> from deep_arch.backends import tensorflow_backend
-        >>> net = da.space(lambda x: ops.Conv2D(8, kernel_size=3)(x))
-        >>> model = tensorflow_backend.build(net.at({}), da.image(channels=3, height=32, width=32))
-        >>> {name: weight.shape for name, weight in tensorflow_backend.get_weights(model).items()}
-        {'conv2d.kernel': (3, 3, 3, 8), 'conv2d.bias': (8,)}
-    """
-    check_built(model, "get_weights")
-    return {name: _array(variable) for name, variable in model.weights.items()}
-
-
-def set_weights(model: Model, weights: Mapping[str, Any]) -> None:
-    """Give a model other weights, such as those that `get_weights` returned for the same architecture, in any backend.
-
-    Raises:
-        BadArgument: `tensorflow_backend.build` did not return the model, a name is missing, or belongs to no weight.
-        ShapeMismatch: an array has another shape than the weight.
-    """
-    check_built(model, "set_weights")
-    shapes: dict[str, Any] = {name: tuple(variable.shape) for name, variable in model.weights.items()}
-    check_weights(shapes, weights, "tensorflow_backend")
-    for name, variable in model.weights.items():
-        variable.assign(np.asarray(weights[name]).astype(variable.dtype.as_numpy_dtype))
-
-
 def check_built(model: Model, asker: str) -> None:
     """Raise BadArgument where the TensorFlow backend did not build a model."""
     if isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -202,8 +160,3 @@ def check_built(model: Model, asker: str) -> None:
         f"tensorflow_backend.{asker}: expected a model that tensorflow_backend.build returned.\n"
         f"  Got {type(model).__name__}.\n  A SavedModel that was loaded is no such model; keep the one that was saved."
     )
-
-
-def _array(variable: tf.Variable) -> Array:
-    tensor = tf.cast(variable, tf.float32) if variable.dtype == tf.bfloat16 else variable
-    return np.array(tensor.numpy())  # a copy, for on a CPU it may be the tensor's own memory

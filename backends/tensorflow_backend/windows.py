@@ -13,16 +13,15 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import tensorflow as tf
 
 from deep_arch import ops
-from deep_arch.backends.tensorflow_backend.context import Call, Lowering, batch_of
+from deep_arch.backends.tensorflow_backend.context import Context, Lowering, batch_of
+from deep_arch.backends.windows import Sizes, kernel_windows, pool_windows
 from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import leaves_cells, same_padding, span, transposed_crop, tuple_of
-
-Sizes: TypeAlias = tuple[int, ...]
 
 _PLAIN: Mapping[int, Any] = {1: tf.nn.conv1d, 2: tf.nn.conv2d, 3: tf.nn.conv3d}
 
@@ -54,27 +53,23 @@ def biased(x: Any, weights: Mapping[str, Any]) -> Any:
 # --- convolution -----------------------------------------------------------------------------------------------------
 
 
-def _windows(op: Any) -> tuple[Sizes, Sizes, Sizes]:
-    return tuple_of(op.kernel_size, op.ndim), tuple_of(op.strides, op.ndim), tuple_of(op.dilation_rate, op.ndim)
-
-
 def _padded(op: Any, spec: Spec, x: Any) -> Any:
     """Return the input with what "same" adds, so that nothing is left to a kernel."""
     if op.padding == "valid":
         return x
-    return pad(x, *zip(*map(same_padding, spec.spatial, *_windows(op)), strict=True))
+    return pad(x, *zip(*map(same_padding, spec.spatial, *kernel_windows(op)), strict=True))
 
 
-def _convolution(op: Any, call: Call, x: Any) -> Any:
-    kernel, spec = call.weights["kernel"], call.specs[0]
-    taps, strides, dilation = _windows(op)
+def _convolution(op: Any, context: Context, x: Any) -> Any:
+    kernel, spec = context.weights["kernel"], context.specs[0]
+    taps, strides, dilation = kernel_windows(op)
     if max(strides) > 1 and max(dilation) > 1:
         x = every(_slide(_padded(op, spec, x), kernel, (1,) * op.ndim, dilation, "VALID"), strides)
     elif op.ndim == 3 and any(map(leaves_cells, spec.spatial, taps, strides)):
         x = _slide(_padded(op, spec, x), kernel, strides, dilation, "VALID")  # "SAME" may begin too late
     else:
         x = _slide(x, kernel, strides, dilation, op.padding.upper())
-    return biased(x, call.weights)
+    return biased(x, context.weights)
 
 
 def _slide(x: Any, kernel: Any, strides: Sizes, dilation: Sizes, padding: Any) -> Any:
@@ -102,19 +97,19 @@ def _groups_have_gradients(dtype: Any) -> bool:
     return True
 
 
-def _depthwise(op: Any, call: Call, x: Any) -> Any:
-    return biased(_each_channel(op, call.specs[0], x, call.weights["kernel"]), call.weights)
+def _depthwise(op: Any, context: Context, x: Any) -> Any:
+    return biased(_each_channel(op, context.specs[0], x, context.weights["kernel"]), context.weights)
 
 
-def _separable(op: Any, call: Call, x: Any) -> Any:
-    x = _each_channel(op, call.specs[0], x, call.weights["depthwise_kernel"])
+def _separable(op: Any, context: Context, x: Any) -> Any:
+    x = _each_channel(op, context.specs[0], x, context.weights["depthwise_kernel"])
     ones = (1,) * op.ndim
-    return biased(_slide(x, call.weights["pointwise_kernel"], ones, ones, "VALID"), call.weights)
+    return biased(_slide(x, context.weights["pointwise_kernel"], ones, ones, "VALID"), context.weights)
 
 
 def _each_channel(op: Any, spec: Spec, x: Any, kernel: Any) -> Any:
     """Convolve each channel alone: the kernels take one stride for all axes, and none with dilation."""
-    _, strides, dilation = _windows(op)
+    _, strides, dilation = kernel_windows(op)
     step = math.gcd(*strides) if max(dilation) == 1 else 1
     padding = op.padding.upper()
     if set(strides) != {step}:
@@ -125,9 +120,9 @@ def _each_channel(op: Any, spec: Spec, x: Any, kernel: Any) -> Any:
     return every(tf.squeeze(x, 1) if op.ndim == 1 else x, tuple(stride // step for stride in strides))
 
 
-def _transposed(op: Any, call: Call, x: Any) -> Any:
-    taps, strides, dilation = _windows(op)
-    spec, kernel = call.specs[0], _spread(call.weights["kernel"], dilation)
+def _transposed(op: Any, context: Context, x: Any) -> Any:
+    taps, strides, dilation = kernel_windows(op)
+    spec, kernel = context.specs[0], _spread(context.weights["kernel"], dilation)
     # Of volumes, the gradient of "SAME" may begin its windows too late where strides leave cells between them.
     apart = op.ndim == 3 and any(map(operator.lt, taps, strides))
     if op.output_padding is None and not apart:
@@ -138,12 +133,12 @@ def _transposed(op: Any, call: Call, x: Any) -> Any:
         whole = [(n - 1) * step + cells for n, step, cells in zip(spec.spatial, strides, reach, strict=True)]
         shape = (batch_of(x), *whole, op.filters)
         x = _cropped(op, tf.nn.conv_transpose(x, kernel, shape, strides, "VALID"))
-    return biased(x, call.weights)
+    return biased(x, context.weights)
 
 
 def _cropped(op: Any, x: Any) -> Any:
     extra = (None,) * op.ndim if op.output_padding is None else tuple_of(op.output_padding, op.ndim)
-    windows = zip(*_windows(op), extra, strict=True)
+    windows = zip(*kernel_windows(op), extra, strict=True)
     cuts = [transposed_crop(taps, stride, op.padding, gap, more) for taps, stride, gap, more in windows]
     before, after = zip(*cuts, strict=True)
     x = cut(x, before, [max(cells, 0) for cells in after])
@@ -169,16 +164,15 @@ def _spread(kernel: Any, dilation: Sizes) -> Any:
 def _pooling(function: Callable[..., Any]) -> Lowering:
     """Lower to a pooling function of images; a mean of TensorFlow's counts only cells inside."""
 
-    def lower(op: Any, call: Call, x: Any) -> Any:
-        pool = tuple_of(op.pool_size, op.ndim)
-        strides = pool if op.strides is None else tuple_of(op.strides, op.ndim)
+    def lower(op: Any, context: Context, x: Any) -> Any:
+        pool, strides = pool_windows(op)
         padding = op.padding.upper()
         if op.ndim == 1:
             return tf.squeeze(function(tf.expand_dims(x, 1), (1, *pool), (1, *strides), padding), 1)
         if op.ndim == 2:
             return function(x, pool, strides, padding)
         # The kernels for volumes lack float64; a maximum of maxima, or a mean of means, over planes is the same.
-        depth, height, width = call.specs[0].spatial
+        depth, height, width = context.specs[0].spatial
         channels = x.shape[-1]
         x = function(tf.reshape(x, (-1, height, width, channels)), pool[1:], strides[1:], padding)
         height, width = x.shape[1:3]
@@ -189,7 +183,7 @@ def _pooling(function: Callable[..., Any]) -> Lowering:
 
 
 def _global(function: Callable[..., Any]) -> Lowering:
-    def lower(op: Any, call: Call, x: Any) -> Any:
+    def lower(op: Any, context: Context, x: Any) -> Any:
         return function(x, tuple(range(1, op.ndim + 1)), keepdims=op.keepdims)
 
     return lower

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from deep_arch.backends.tensorflow_backend.layout import native_shape, neutral_spec
+from deep_arch.backends.specs import native_shape, neutral_spec
 from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec

@@ -7,14 +7,16 @@ import contextlib
 import torch
 from torch import fx, nn
 
-from deep_arch.backends.base import Step, lowering, plan, results, seed_number
+from deep_arch.backends.base import seed_number
+from deep_arch.backends.build_plan import BuildStep, build_plan
+from deep_arch.backends.lowerings import lowering, results
 from deep_arch.backends.names import ModuleNames, identifier
 from deep_arch.backends.torch_backend.context import Emitter, Lowering
 from deep_arch.backends.torch_backend.initial import Undrawn, initialise, is_native, seeded
 from deep_arch.backends.torch_backend.lowerings import LOWERINGS
 from deep_arch.backends.torch_backend.model import Model, Record
-from deep_arch.backends.torch_backend.storage import Place
-from deep_arch.backends.torch_backend.weights import places_of
+from deep_arch.backends.torch_backend.storage import Stored
+from deep_arch.backends.torch_backend.weights import stored_of
 from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.language.modules import Wrapped
 from deep_arch.spaces.architecture import Architecture, Inputs
@@ -48,10 +50,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
             generator, as torch itself does.
 
     Raises:
-        NotSpecified: hyperparameters are left without a value.
-        ShapeMismatch: an operation that its inputs do not fit.
-        NotSupported: an operation without lowering.
-        BadArgument: `seed` is no int, an input has no spec, or an argument is of the wrong kind.
+        DeepArchError: what `deep_arch.backends.base.Backend.build` lists.
 
     Example:
         >>> import deep_arch as da
@@ -62,10 +61,10 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
         (4, ['repeat_0', 'repeat_1'])
     """
     number = seed_number(seed, "torch_backend")
-    todo = plan(architecture, inputs, "torch_backend", TorchModule.of)
+    todo = build_plan(architecture, inputs, "torch_backend", TorchModule.of)
     graph, root, names = fx.Graph(), nn.Module(), ModuleNames(_RESERVED)
-    places = [graph.placeholder(f"{name}_" if name in _READ_BY_CODE else name) for name in todo.inputs]
-    nodes, weights = dict(enumerate(places)), dict[str, Place]()
+    placeholders = [graph.placeholder(f"{name}_" if name in _READ_BY_CODE else name) for name in todo.inputs]
+    nodes, weights = dict(enumerate(placeholders)), dict[str, Stored]()
     with seeded(number) as drawn_from:
         for step in todo.steps:
             emit = Emitter(graph, root, names.path(step.module_address), step.sizes_vary, _dtype(step))
@@ -73,7 +72,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
             with contextlib.nullcontext() if is_native(step) else Undrawn():
                 result = lower(emit, step.specs, *(nodes[i] for i in step.inputs))
             nodes |= zip(step.outputs, results(step, result, fx.Node, "to_torch"), strict=True)
-            weights |= places_of(step, root, emit.target, is_native(step))
+            weights |= stored_of(step, root, emit.target, is_native(step))
         initialise(root, todo, weights, drawn_from)
     outputs = tuple(nodes[i] for i in todo.outputs)
     graph.output(outputs[0] if len(outputs) == 1 else outputs)
@@ -83,7 +82,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     return model if seed is None else model.to(torch.get_default_device())
 
 
-def _dtype(step: Step) -> torch.dtype | None:
+def _dtype(step: BuildStep) -> torch.dtype | None:
     """Return the type of a step's weights; what was wrapped keeps its own."""
     return None if isinstance(step.module, Wrapped) else getattr(torch, step.dtype)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import logging
-import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from deep_arch.backends.exporting import first_cause, quiet
 from deep_arch.backends.torch_backend.model import record_of
 from deep_arch.errors import NotSupported
 from deep_arch.extras import require
@@ -38,7 +37,7 @@ def export_onnx(model: nn.Module, path: str | Path) -> None:
     examples = [torch.zeros((_BATCH, *x.shape), dtype=getattr(torch, x.dtype)) for x in record.inputs.values()]
     batch = torch.export.Dim("batch")
     try:
-        with _quiet():
+        with quiet("torch.onnx", logging.ERROR):
             program: Any = torch.onnx.export(
                 exported,
                 tuple(examples),
@@ -48,29 +47,13 @@ def export_onnx(model: nn.Module, path: str | Path) -> None:
                 verbose=False,
             )
     except Exception as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:  # torch wraps what happened in several reports
-            cause = cause.__cause__
+        cause = first_cause(error)
         raise NotSupported(
             f"{type(model).__name__}: torch cannot write this model as ONNX.\n"
             f"  Got {type(cause).__name__}: {(str(cause).strip().splitlines() or [''])[0]}\n"
             "  Neutral operations can all be written: change the wrapped class or the operation of yours that cannot."
         ) from error
     program.save(path, external_data=False)
-
-
-@contextlib.contextmanager
-def _quiet() -> Generator[None]:
-    """Hold back what torch says of its own insides."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _free(names: Sequence[str], taken: set[str]) -> list[str]:

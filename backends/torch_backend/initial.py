@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from deep_arch.backends.base import Plan, Step
+from deep_arch.backends.build_plan import BuildPlan, BuildStep
 from deep_arch.backends.initial import draw_weights
-from deep_arch.backends.torch_backend.storage import Place
+from deep_arch.backends.torch_backend.storage import Stored
 from deep_arch.backends.torch_backend.weights import tensors_at, write
 
 _DRAWS = frozenset({init.uniform_, init.normal_, init.kaiming_uniform_, init.xavier_uniform_})
@@ -30,7 +30,7 @@ class Undrawn(TorchFunctionMode):
         return given["tensor"] if func in _DRAWS else func(*args, **given)
 
 
-def is_native(step: Step) -> bool:
+def is_native(step: BuildStep) -> bool:
     """Return whether a step lowers itself, and so draws its own weights and names them as torch does."""
     return hasattr(step.module, "to_torch")
 
@@ -49,8 +49,8 @@ def seeded(number: int | None) -> Generator[int]:
         yield number
 
 
-def initialise(root: nn.Module, plan: Plan, places: Mapping[str, Place], seed: int) -> None:
+def initialise(root: nn.Module, plan: BuildPlan, stored: Mapping[str, Stored], seed: int) -> None:
     """Give the neutral operations the weights that every backend draws for them from a seed."""
     with torch.no_grad():
         for name, weight in draw_weights(plan, seed, own="to_torch").items():
-            write(places[name], tensors_at(root, places[name]), weight)
+            write(stored[name], tensors_at(root, stored[name]), weight)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from deep_arch.backends.torch_backend.storage import Place
+from deep_arch.backends.torch_backend.storage import Stored
 from deep_arch.errors import BadArgument
 from deep_arch.language.specs import Spec
 
@@ -20,12 +20,12 @@ class Record:
     """What a model remembers.
 
     Attributes:
-        places: where it holds each weight, by neutral name, in the order of the calls.
+        stored: how it holds each weight, by neutral name, in the order of the calls.
         inputs: the spec of each input, by name.
         outputs: the names of its outputs.
     """
 
-    places: Mapping[str, Place]
+    stored: Mapping[str, Stored]
     inputs: Mapping[str, Spec]
     outputs: tuple[str, ...]
 

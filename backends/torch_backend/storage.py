@@ -1,4 +1,4 @@
-"""Where a model of torch holds each neutral weight, and how it arranges its numbers.
+"""How a model of torch stores each neutral weight: in which tensors, and in what order its numbers.
 
 A neutral weight is one tensor of torch, split into axes, with its parts in another order and its axes permuted; or a
 stack of several such.
@@ -50,8 +50,8 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a model holds one neutral weight.
+class Stored:
+    """How a model stores one neutral weight.
 
     Attributes:
         paths: of the tensors in the model; several stand stacked in the neutral weight.
@@ -169,15 +169,15 @@ _RESET_BEFORE: Mapping[str, Arrangement] = {
 }
 
 
-def places(op: Any, specs: Sequence[Spec], target: str) -> dict[str, Place]:
-    """Return where the submodule of a neutral operation, at the path `target`, holds each of its weights, by name."""
+def stored_weights(op: Any, specs: Sequence[Spec], target: str) -> dict[str, Stored]:
+    """Return how the submodule of a neutral operation, at the path `target`, stores each of its weights, by name."""
     if isinstance(op, ops.GRU):
         table = _RESET_AFTER if op.reset_after else _RESET_BEFORE
     else:
         table = next((_OWN[cls] for cls in type(op).__mro__ if cls in _OWN), _USUAL)
-    found: dict[str, Place] = {}
+    found: dict[str, Stored] = {}
     for name, weight in op.weights(*specs).items():
         given, layout = table[name] if name in table else _USUAL[name]
         paths = (given,) if isinstance(given, str) else given
-        found[name] = Place(tuple(f"{target}.{path}" for path in paths), layout(weight.shape))
+        found[name] = Stored(tuple(f"{target}.{path}" for path in paths), layout(weight.shape))
     return found

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from deep_arch.backends.base import Step
+from deep_arch.backends.build_plan import BuildStep
 from deep_arch.backends.torch_backend.model import record_of
-from deep_arch.backends.torch_backend.storage import Place, places, plain
+from deep_arch.backends.torch_backend.storage import Stored, plain, stored_weights
 from deep_arch.backends.weights import check_weights
 
 Array = npt.NDArray[Any]
@@ -37,7 +37,7 @@ def get_weights(model: nn.Module) -> dict[str, Array]:
         >>> {name: weight.shape for name, weight in torch_backend.get_weights(model).items()}
         {'conv2d.kernel': (3, 3, 3, 8), 'conv2d.bias': (8,)}
     """
-    return {name: _array(place.to_neutral(tensors)) for name, place, tensors in _held(model, "get_weights")}
+    return {name: _array(stored.to_neutral(tensors)) for name, stored, tensors in _held(model, "get_weights")}
 
 
 def set_weights(model: nn.Module, weights: Mapping[str, Any]) -> None:
@@ -48,10 +48,10 @@ def set_weights(model: nn.Module, weights: Mapping[str, Any]) -> None:
         ShapeMismatch: an array has another shape than the weight.
     """
     held = _held(model, "set_weights")
-    check_weights({name: place.shape for name, place, _ in held}, weights, "torch_backend")
+    check_weights({name: stored.shape for name, stored, _ in held}, weights, "torch_backend")
     with torch.no_grad():
-        for name, place, tensors in held:
-            write(place, tensors, weights[name])
+        for name, stored, tensors in held:
+            write(stored, tensors, weights[name])
 
 
 def get_gradients(model: nn.Module) -> dict[str, Array]:
@@ -61,26 +61,26 @@ def get_gradients(model: nn.Module) -> dict[str, Array]:
         BadArgument: `torch_backend.build` did not return the model.
     """
     return {
-        name: _array(place.to_neutral([_gradient(tensor) for tensor in tensors]))
-        for name, place, tensors in _held(model, "get_gradients")
+        name: _array(stored.to_neutral([_gradient(tensor) for tensor in tensors]))
+        for name, stored, tensors in _held(model, "get_gradients")
         if all(tensor.requires_grad for tensor in tensors)
     }
 
 
-def write(place: Place, tensors: list[Tensor], weight: Any) -> None:
+def write(stored: Stored, tensors: list[Tensor], weight: Any) -> None:
     """Copy a neutral weight into a model's tensors."""
     # torch warns of arrays that cannot be written to, and reads no types of NumPy's extensions.
     array = np.require(weight, np.float64 if tensors[0].dtype == torch.float64 else np.float32, ["C", "W"])
-    place.copy_into(tensors, torch.from_numpy(array))
+    stored.copy_into(tensors, torch.from_numpy(array))
 
 
-def tensors_at(root: nn.Module, place: Place) -> list[Tensor]:
+def tensors_at(root: nn.Module, stored: Stored) -> list[Tensor]:
     """Return the tensors that hold a weight."""
-    return [_tensor(root, path) for path in place.paths]
+    return [_tensor(root, path) for path in stored.paths]
 
 
-def places_of(step: Step, root: nn.Module, target: str, native: bool) -> dict[str, Place]:
-    """Return where a step's submodule, at the path `target` of `root`, holds its weights, by their whole neutral names.
+def stored_of(step: BuildStep, root: nn.Module, target: str, native: bool) -> dict[str, Stored]:
+    """Return how a step's submodule, at the path `target` of `root`, stores its weights, by their whole neutral names.
 
     Args:
         step: what was lowered.
@@ -88,26 +88,26 @@ def places_of(step: Step, root: nn.Module, target: str, native: bool) -> dict[st
         target: the submodule's path.
         native: whether torch's names stand, as the submodule is not one of the backend's own.
     """
-    found = _native(root, target) if native else places(step.module, step.specs, target)
-    return {f"{step.path}.{name}": place for name, place in found.items()}
+    found = _native(root, target) if native else stored_weights(step.module, step.specs, target)
+    return {f"{step.path}.{name}": stored for name, stored in found.items()}
 
 
-def _native(root: nn.Module, target: str) -> dict[str, Place]:
-    """Return the places of all floats that are saved with a submodule, as torch has them."""
+def _native(root: nn.Module, target: str) -> dict[str, Stored]:
+    """Return how all floats are stored that are saved with a submodule, as torch has them."""
     try:
         saved: dict[str, Any] = root.get_submodule(target).state_dict()
     except AttributeError:  # a function has no submodule
         return {}
     return {
-        name: Place((f"{target}.{name}",), plain(tuple(tensor.shape)))
+        name: Stored((f"{target}.{name}",), plain(tuple(tensor.shape)))
         for name, tensor in saved.items()
         if isinstance(tensor, Tensor) and tensor.is_floating_point()
     }
 
 
-def _held(model: nn.Module, asker: str) -> list[tuple[str, Place, list[Tensor]]]:
-    """Return the name, the place and the tensors of each weight."""
-    return [(name, place, tensors_at(model, place)) for name, place in record_of(model, asker).places.items()]
+def _held(model: nn.Module, asker: str) -> list[tuple[str, Stored, list[Tensor]]]:
+    """Return the name of each weight, how it is stored, and its tensors."""
+    return [(name, stored, tensors_at(model, stored)) for name, stored in record_of(model, asker).stored.items()]
 
 
 def _tensor(model: nn.Module, path: str) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -17,10 +17,9 @@ from torch.nn import functional as F
 from deep_arch import ops
 from deep_arch.backends.torch_backend.context import Emitter, Lowering
 from deep_arch.backends.torch_backend.layout import source_with_channels_last
+from deep_arch.backends.windows import Sizes, kernel_windows, pool_windows
 from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import same_padding, transposed_crop, tuple_of
-
-Sizes: TypeAlias = tuple[int, ...]
 
 _CONVOLUTIONS: tuple[Any, ...] = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED: tuple[Any, ...] = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -50,16 +49,12 @@ def pad(node: fx.Node, emit: Emitter, before: Sequence[int], after: Sequence[int
 # --- convolution -----------------------------------------------------------------------------------------------------
 
 
-def _windows(op: Any) -> tuple[Sizes, Sizes, Sizes]:
-    return tuple_of(op.kernel_size, op.ndim), tuple_of(op.strides, op.ndim), tuple_of(op.dilation_rate, op.ndim)
-
-
 def _padded(op: Any, emit: Emitter, spec: Spec, x: fx.Node) -> tuple[fx.Node, Sizes]:
     """Return the input, padded if need be, and the padding that is left to the convolution."""
     none = (0,) * op.ndim
     if op.padding == "valid":
         return x, none
-    kernel, strides, dilation = _windows(op)
+    kernel, strides, dilation = kernel_windows(op)
     before, after = zip(*map(same_padding, spec.spatial, kernel, strides, dilation), strict=True)
     if before == after and not (emit.sizes_vary and max(strides) > 1):  # without strides, sizes do not matter
         return x, before
@@ -67,7 +62,7 @@ def _padded(op: Any, emit: Emitter, spec: Spec, x: fx.Node) -> tuple[fx.Node, Si
 
 
 def _convolution(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.Node:
-    kernel, strides, dilation = _windows(op)
+    kernel, strides, dilation = kernel_windows(op)
     x, padding = _padded(op, emit, specs[0], x)
     layer = _CONVOLUTIONS[op.ndim - 1]
     channels = specs[0].channels
@@ -81,7 +76,7 @@ def _depthwise(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.
 
 
 def _each_channel(op: Any, emit: Emitter, spec: Spec, x: fx.Node, bias: bool, name: str = "") -> fx.Node:
-    kernel, strides, dilation = _windows(op)
+    kernel, strides, dilation = kernel_windows(op)
     x, padding = _padded(op, emit, spec, x)
     layer = _CONVOLUTIONS[op.ndim - 1]
     inner = spec.channels * op.depth_multiplier
@@ -98,7 +93,7 @@ def _separable(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.
 
 
 def _transposed(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.Node:
-    kernel, strides, dilation = _windows(op)
+    kernel, strides, dilation = kernel_windows(op)
     given: Any = op.output_padding
     extra: tuple[int | None, ...] = (None,) * op.ndim if given is None else tuple_of(given, op.ndim)
     cuts = [
@@ -115,16 +110,11 @@ def _transposed(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx
 # --- pooling ---------------------------------------------------------------------------------------------------------
 
 
-def _sliding(op: Any) -> tuple[Sizes, Sizes]:
-    pool = tuple_of(op.pool_size, op.ndim)
-    return pool, pool if op.strides is None else tuple_of(op.strides, op.ndim)
-
-
 def _pooling(function: Callable[..., Any], **options: Any) -> Lowering:
     """Lower to a pooling function; `options` are given where there is padding."""
 
     def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.Node:
-        pool, strides = _sliding(op)
+        pool, strides = pool_windows(op)
         if op.padding == "valid":
             return emit.function(function, x, brief(pool), **_stride(pool, strides))
         return _pool_same(emit, x, function, specs[0].spatial, pool, strides, options)
@@ -170,7 +160,7 @@ _MEAN: Mapping[str, Any] = {"count_include_pad": False}
 
 
 def _average_3d(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.Node:
-    spec, (pool, strides) = specs[0], _sliding(op)
+    spec, (pool, strides) = specs[0], pool_windows(op)
     depth, height, width = spec.spatial
     if op.padding == "valid":
         return emit.function(F.avg_pool3d, x, brief(pool), **_stride(pool, strides))

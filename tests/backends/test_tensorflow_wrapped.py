@@ -139,9 +139,9 @@ class Affine(Operation):
     def weights(self, *inputs: Spec) -> dict[str, Weight]:
         return {"factor": constants(inputs[0].channels, initial=2.0), "shift": constants(1)}
 
-    def to_tensorflow(self, call: tensorflow_backend.Call, x: Any) -> Any:
-        y = call.weights["factor"] * x + call.weights["shift"]
-        return y + call.generator.normal(tf.shape(y)) if call.training else y
+    def to_tensorflow(self, context: tensorflow_backend.Context, x: Any) -> Any:
+        y = context.weights["factor"] * x + context.weights["shift"]
+        return y + context.generator.normal(tf.shape(y)) if context.training else y
 
 
 class Same(ops.ReLU):
