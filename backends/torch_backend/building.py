@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 
 from deep_arch.backends.base import seed_number
-from deep_arch.backends.build_plan import BuildStep, build_plan
+from deep_arch.backends.build_plan import BuildPlan, BuildStep, build_plan
 from deep_arch.backends.lowerings import lowering, results
 from deep_arch.backends.names import ModuleNames, identifier
 from deep_arch.backends.torch_backend.context import Emitter, Lowering
@@ -62,17 +62,11 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     """
     number = seed_number(seed, "torch_backend")
     todo = build_plan(architecture, inputs, "torch_backend", TorchModule.of)
-    graph, root, names = fx.Graph(), nn.Module(), ModuleNames(_RESERVED)
+    graph, root = fx.Graph(), nn.Module()
     placeholders = [graph.placeholder(f"{name}_" if name in _READ_BY_CODE else name) for name in todo.inputs]
-    nodes, weights = dict(enumerate(placeholders)), dict[str, Stored]()
+    nodes = dict(enumerate(placeholders))
     with seeded(number) as drawn_from:
-        for step in todo.steps:
-            emit = Emitter(graph, root, names.path(step.module_address), step.sizes_vary, _dtype(step))
-            lower: Lowering = lowering(step, LOWERINGS, "to_torch", "torch_backend", _EXAMPLE)
-            with contextlib.nullcontext() if is_native(step) else Undrawn():
-                result = lower(emit, step.specs, *(nodes[i] for i in step.inputs))
-            nodes |= zip(step.outputs, results(step, result, fx.Node, "to_torch"), strict=True)
-            weights |= stored_of(step, root, emit.target, is_native(step))
+        weights = _write(todo, graph, root, nodes)
         initialise(root, todo, weights, drawn_from)
     outputs = tuple(nodes[i] for i in todo.outputs)
     graph.output(outputs[0] if len(outputs) == 1 else outputs)
@@ -80,6 +74,19 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     record = Record(weights, dict(zip(todo.inputs, todo.specs, strict=False)), todo.output_names)
     model = Model(root, graph, identifier(architecture.space.name), record)
     return model if seed is None else model.to(torch.get_default_device())
+
+
+def _write(todo: BuildPlan, graph: fx.Graph, root: nn.Module, nodes: dict[int, fx.Node]) -> dict[str, Stored]:
+    """Write every step into a graph, give `nodes` what it gives by id, and return how the weights are stored."""
+    names, weights = ModuleNames(_RESERVED), dict[str, Stored]()
+    for step in todo.steps:
+        emit = Emitter(graph, root, names.path(step.module_address), step.sizes_vary, _dtype(step))
+        lower: Lowering = lowering(step, LOWERINGS, "to_torch", "torch_backend", _EXAMPLE)
+        with contextlib.nullcontext() if is_native(step) else Undrawn():
+            result = lower(emit, step.specs, *(nodes[i] for i in step.inputs))
+        nodes |= zip(step.outputs, results(step, result, fx.Node, "to_torch"), strict=True)
+        weights |= stored_of(step, root, emit.target, is_native(step))
+    return weights
 
 
 def _dtype(step: BuildStep) -> torch.dtype | None:

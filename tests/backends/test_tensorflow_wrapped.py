@@ -168,3 +168,7 @@ def test_what_onnx_cannot_hold_is_refused(tmp_path: Any) -> None:
     lost = tensorflow_backend.wrap(lambda: lambda x: tf.math.bessel_i0(x))
     with pytest.raises(NotSupported, match=r"tf2onnx cannot write this model(.|\n)*BesselI0"):
         tensorflow_backend.export_onnx(build(lambda x: lost()(x)), tmp_path / "model.onnx")
+
+
+def test_the_older_name_of_a_context_goes_on_working() -> None:
+    assert tensorflow_backend.Call is tensorflow_backend.Context
