@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deep_arch.backends.base import Plan
+from deep_arch.backends.build_plan import BuildPlan
 from deep_arch.language.modules import Operation
 from deep_arch.language.weights import Weight
 
@@ -20,7 +20,7 @@ _NUMPY_TYPES = {"bfloat16": "float32"}
 """What stands for types that NumPy lacks."""
 
 
-def draw_weights(plan: Plan, seed: int, own: str = "") -> dict[str, Array]:
+def draw_weights(plan: BuildPlan, seed: int, own: str = "") -> dict[str, Array]:
     """Return the initial weights of the operations of a plan, by neutral name.
 
     Each is drawn from the seed and its own name, so that it does not depend on what else the model holds.

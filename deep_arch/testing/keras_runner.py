@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 import numpy as np
 
-from deep_arch.backends.keras_weights import named_variables, shape_of
+from deep_arch.backends.keras_backend.weights import named_variables, shape_of
 from deep_arch.testing.parity import Array, Arrays, BackendRunner, channels_first, channels_last
 
 

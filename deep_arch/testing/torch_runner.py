@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from deep_arch.backends.torch_weights import get_gradients
+from deep_arch.backends.torch_backend.weights import get_gradients
 from deep_arch.testing.parity import Array, Arrays, BackendRunner
 
 

@@ -19,8 +19,8 @@ def _lowered(op: Operation, *specs: Spec, sizes_vary: bool = False) -> Any:
     """Return a model of one operation."""
     from torch import fx, nn
 
-    from deep_arch.backends.torch_emitter import Emitter
-    from deep_arch.backends.torch_ops import LOWERINGS
+    from deep_arch.backends.torch_backend.context import Emitter
+    from deep_arch.backends.torch_backend.lowerings import LOWERINGS
 
     graph, root = fx.Graph(), nn.Module()
     nodes = [graph.placeholder(f"x{i}") for i in range(len(specs))]

@@ -19,7 +19,7 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import keras_backend
-from deep_arch.backends.keras_layers import SameAveragePooling, TransposedConvolution
+from deep_arch.backends.keras_backend.layers import SameAveragePooling, TransposedConvolution
 from deep_arch.errors import BadArgument, MissingDependency, NotSupported, ShapeMismatch
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec

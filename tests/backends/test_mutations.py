@@ -13,14 +13,15 @@ from torch.nn import functional as F
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.backends import torch_backend, torch_ops
-from deep_arch.backends.torch_layout import channels_last
+from deep_arch.backends import torch_backend
+from deep_arch.backends.torch_backend import building, lowerings
+from deep_arch.backends.torch_backend.layout import channels_last
 from deep_arch.language.modules import Operation
 from deep_arch.ops.windows import same_padding, tuple_of
 from deep_arch.testing.backend_contract import BackendContract
 from deep_arch.testing.torch_runner import TorchRunner
 
-LOWERINGS: Mapping[type, Callable[..., Any]] = torch_ops.LOWERINGS
+LOWERINGS: Mapping[type, Callable[..., Any]] = lowerings.LOWERINGS
 
 
 def with_arguments(cls: type[Operation], **wrong: Any) -> Callable[..., Any]:
@@ -103,7 +104,7 @@ class Mutant(TorchRunner, BackendContract):
         return torch_backend.wrap(nn.Linear)(4, units)
 
     def build(self, architecture: da.Architecture, inputs: Any, seed: int | None = None) -> Any:
-        with mock.patch.object(torch_backend, "LOWERINGS", self.table):
+        with mock.patch.object(building, "LOWERINGS", self.table):
             return super().build(architecture, inputs, seed)
 
 

@@ -18,7 +18,8 @@ import tensorflow as tf
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.backends import tensorflow_backend, tensorflow_windows
+from deep_arch.backends import tensorflow_backend
+from deep_arch.backends.tensorflow_backend import windows
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec
 
@@ -102,7 +103,7 @@ def test_a_graph_for_any_shape_computes_what_eager_execution_does(net: str) -> N
 def test_a_convolution_in_groups_without_kernels_for_its_gradient_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = build(lambda x: ops.Conv2D(6, 3, strides=2, groups=2)(x)), example(IMAGE)
     expected = model(x)
-    monkeypatch.setattr(tensorflow_windows, "_groups_have_gradients", lambda dtype: False)
+    monkeypatch.setattr(windows, "_groups_have_gradients", lambda dtype: False)
     assert_close(model(x), expected)
 
 

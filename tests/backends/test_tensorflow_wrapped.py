@@ -139,9 +139,9 @@ class Affine(Operation):
     def weights(self, *inputs: Spec) -> dict[str, Weight]:
         return {"factor": constants(inputs[0].channels, initial=2.0), "shift": constants(1)}
 
-    def to_tensorflow(self, call: tensorflow_backend.Call, x: Any) -> Any:
-        y = call.weights["factor"] * x + call.weights["shift"]
-        return y + call.generator.normal(tf.shape(y)) if call.training else y
+    def to_tensorflow(self, context: tensorflow_backend.Context, x: Any) -> Any:
+        y = context.weights["factor"] * x + context.weights["shift"]
+        return y + context.generator.normal(tf.shape(y)) if context.training else y
 
 
 class Same(ops.ReLU):
@@ -168,3 +168,7 @@ def test_what_onnx_cannot_hold_is_refused(tmp_path: Any) -> None:
     lost = tensorflow_backend.wrap(lambda: lambda x: tf.math.bessel_i0(x))
     with pytest.raises(NotSupported, match=r"tf2onnx cannot write this model(.|\n)*BesselI0"):
         tensorflow_backend.export_onnx(build(lambda x: lost()(x)), tmp_path / "model.onnx")
+
+
+def test_the_older_name_of_a_context_goes_on_working() -> None:
+    assert tensorflow_backend.Call is tensorflow_backend.Context

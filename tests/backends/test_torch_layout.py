@@ -13,8 +13,8 @@ from torch import Tensor, fx, nn
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import torch_backend
-from deep_arch.backends.torch_emitter import Emitter
-from deep_arch.backends.torch_ops import LOWERINGS
+from deep_arch.backends.torch_backend.context import Emitter
+from deep_arch.backends.torch_backend.lowerings import LOWERINGS
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 

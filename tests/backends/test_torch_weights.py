@@ -16,8 +16,8 @@ from torch import Tensor, fx, nn
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import torch_backend
-from deep_arch.backends.torch_places import Layout
-from deep_arch.backends.torch_weights import get_gradients
+from deep_arch.backends.torch_backend.storage import Layout
+from deep_arch.backends.torch_backend.weights import get_gradients
 from deep_arch.errors import BadArgument
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec

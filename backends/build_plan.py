@@ -1,0 +1,161 @@
+"""From an architecture to the steps that a backend builds, with the checks on the way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deep_arch.backends.base import check_specified
+from deep_arch.backends.names import ModuleNames
+from deep_arch.errors import BadArgument, ShapeMismatch
+from deep_arch.language.modules import Module, Operation, Wrapped
+from deep_arch.language.specs import Spec
+from deep_arch.measures.costs import apply_rule, input_specs
+from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.spaces.graph import GraphCall
+
+AsNative = Callable[[Wrapped], Any]
+"""Makes of what `da.wrap` gave what the backend's own `wrap` gives, whose shape rule asks the framework."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStep:
+    """One call of an architecture, ready to be lowered.
+
+    Attributes:
+        address: of the call.
+        module: with values for all arguments; modules of `da.wrap` as those of the backend.
+        module_address: equal for the calls that share one module.
+        path: the module's neutral name, such as `repeat_1.conv2d`, which the names of its weights begin with.
+        inputs: ids of the values that it takes.
+        outputs: ids of the values that it gives.
+        specs: of its inputs.
+        sizes_vary: whether the module is also called on inputs of another shape.
+        ranks_vary: whether the module is also called on inputs with another number of axes.
+        tied: whether the module has been called before.
+    """
+
+    address: str
+    module: Module
+    module_address: str
+    path: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    specs: tuple[Spec, ...]
+    sizes_vary: bool
+    ranks_vary: bool
+    tied: bool
+
+    @property
+    def dtype(self) -> str:
+        """The type of the module's weights: that of its first input if that is of floats, else float32."""
+        given = self.specs[0].dtype
+        return given if "float" in given else "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """What a backend builds a model from.
+
+    Attributes:
+        inputs: the names of the inputs, whose values have the ids 0, 1, ...
+        outputs: the ids of the outputs.
+        output_names: their names.
+        steps: the calls in topological order.
+        specs: the spec of each value, by id.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[int, ...]
+    output_names: tuple[str, ...]
+    steps: tuple[BuildStep, ...]
+    specs: tuple[Spec, ...]
+
+
+def build_plan(architecture: Architecture, inputs: Inputs, backend: str, as_native: AsNative) -> BuildPlan:
+    """Return the steps of a specified architecture.
+
+    Raises:
+        NotSpecified: hyperparameters are left without a value.
+        ShapeMismatch: an operation that its inputs do not fit, or a shared module that would need other parameters.
+        NotSupported: a module without shape rule.
+        BadArgument: an input has no spec, or an argument is of the wrong kind.
+    """
+    check_specified(architecture, backend)
+    specs, modules = _value_specs(architecture, inputs, as_native)
+    calls, names = architecture.graph.calls, ModuleNames()
+    varying = _sizes_vary(calls, modules, specs)
+    ranks: defaultdict[str, set[int]] = defaultdict(set)
+    for call in calls:
+        ranks[call.module_address] |= {specs[i].rank for i in call.inputs[:1]}
+    seen: set[str] = set()
+    steps: list[BuildStep] = []
+    for call, module in zip(calls, modules, strict=True):
+        address = call.module_address
+        given = tuple([specs[i] for i in call.inputs])
+        path, tied = names.path(address), address in seen
+        vary = varying[address], len(ranks[address]) > 1
+        seen.add(address)
+        steps.append(BuildStep(call.address, module, address, path, call.inputs, call.outputs, given, *vary, tied))
+    graph = architecture.graph
+    return BuildPlan(graph.inputs, tuple(graph.outputs), graph.output_names, tuple(steps), tuple(specs))
+
+
+def _value_specs(architecture: Architecture, inputs: Inputs, as_native: AsNative) -> tuple[list[Spec], list[Module]]:
+    """Return the spec of each value by id, as `Architecture.value_specs` does, but also of what `da.wrap` made."""
+    specs, modules = input_specs(architecture, inputs), list[Module]()
+    for call in architecture.graph.calls:
+        given = tuple([specs[i] for i in call.inputs])
+        if type(call.module) is Wrapped:
+            modules.append(as_native(call.module))
+            specs += _native_specs(call, modules[-1], given)
+        else:
+            modules.append(call.module)
+            specs += apply_rule(call, given)
+    return specs, modules
+
+
+def _native_specs(call: GraphCall, module: Any, given: tuple[Spec, ...]) -> tuple[Spec, ...]:
+    try:
+        shape = module.shape(*given)
+    except (ShapeMismatch, BadArgument) as error:
+        raise type(error)(call.address + str(error).removeprefix(module.base_name)) from error
+    return shape if isinstance(shape, tuple) else (shape,)
+
+
+def _sizes_vary(calls: Sequence[GraphCall], modules: Sequence[Module], specs: Sequence[Spec]) -> dict[str, bool]:
+    """Return for each module whether it is called on inputs of several shapes.
+
+    Raises:
+        ShapeMismatch: such shapes need parameters of different sizes or types.
+    """
+    by_module: defaultdict[str, list[tuple[GraphCall, Any]]] = defaultdict(list)
+    for call, module in zip(calls, modules, strict=True):
+        by_module[call.module_address].append((call, module))
+    varying: dict[str, bool] = {}
+    for address, group in by_module.items():
+        given = [tuple(specs[i] for i in call.inputs) for call, _ in group]
+        varying[address] = len(set(given)) > 1
+        if varying[address] and isinstance(group[0][1], Operation):
+            counts = [module.parameters(*taken) for (_, module), taken in zip(group, given, strict=True)]
+            _check_tied([call for call, _ in group], counts, given)
+    return varying
+
+
+def _check_tied(group: Sequence[GraphCall], counts: Sequence[int], given: Sequence[tuple[Spec, ...]]) -> None:
+    floats = dict.fromkeys(specs[0].dtype for specs in given if "float" in specs[0].dtype)
+    if len(floats) > 1:
+        raise ShapeMismatch(
+            f"{group[0].address}: expected floats of one type in all calls of a module, since it is of that type.\n"
+            f"  Got {' and '.join(floats)}.\n  Give the inputs one type, or construct a module for each call."
+        )
+    for call, n, specs in zip(group, counts, given, strict=True):
+        if n != counts[0]:
+            raise ShapeMismatch(
+                f"{call.address}: expected inputs for which it has as many parameters as at its first call, "
+                f"{group[0].address}, whose parameters it shares: {counts[0]:,} for {', '.join(map(str, given[0]))}.\n"
+                f"  Got {n:,} for {', '.join(map(str, specs))}.\n"
+                "  Call it on inputs with the same channels, or construct a module for each call."
+            )

@@ -1,0 +1,140 @@
+"""Building: one callable out of an architecture of callables."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from deep_arch.backends.base import check_specified
+from deep_arch.backends.python_backend.model import Instruction, PythonProgram, note
+from deep_arch.errors import BadArgument, NotSupported
+from deep_arch.language.modules import Module, Wrapped
+from deep_arch.ops import Identity
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.graph import Graph, GraphCall
+
+
+def build(architecture: Architecture) -> PythonProgram:
+    """Return a specified architecture as a callable that runs its modules one after another.
+
+    Modules are made of factories with `da.wrap`. Each factory is called once here with the module's arguments, and what
+    it returns is called on the values. Modules that were called several times share one such object.
+
+    An operation of your own takes part by a method `to_python(self, *values)`, which returns its output, or a tuple of
+    several; of those in `ops` only the identity does.
+
+    Raises:
+        NotSpecified: hyperparameters are left without a value.
+        NotSupported: an operation without `to_python`.
+        BadArgument: a factory returned what cannot be called.
+
+    Example:
+        >>> import deep_arch as da
+        >>> def power(exponent):
+        ...     return lambda x: x**exponent
+        >>> @da.space
+        ... def polynomial(x):
+        ...     return da.repeat(lambda: da.wrap(power)(exponent=da.choice([2, 3])), 2)(x)
+        >>> program = build(polynomial.at({"repeat[0]/power.exponent": 2, "repeat[1]/power.exponent": 3}))
+        >>> program
+        <polynomial(x) -> output: repeat[0]/power, repeat[1]/power>
+        >>> program(10), program(x=10), program.modules["repeat[0]/power"](10)
+        (1000000, 1000000, 100)
+    """
+    check_specified(architecture, "python_backend")
+    graph, registers = architecture.graph, _registers(architecture.graph)
+    made: dict[str, tuple[Any, Callable[..., Any]]] = {}
+    instructions: list[Instruction] = []
+    for call in graph.calls:
+        address = call.module_address
+        if address not in made:
+            made[address] = _made(call)
+        run, taken, given = made[address][1], _at(registers, call.inputs), _at(registers, call.outputs)
+        instructions.append((call.address, run, _sole(taken), _sole(given)))
+    return PythonProgram(
+        architecture.space.name,
+        graph.inputs,
+        graph.output_names,
+        {address: thing for address, (thing, _) in made.items()},
+        tuple(instructions),
+        _at(registers, graph.outputs),
+        (None,) * (max(registers, default=-1) + 1 - len(graph.inputs)),
+    )
+
+
+def _made(call: GraphCall) -> tuple[Any, Callable[..., Any]]:
+    """Return what stands for a module in the program, and the function that runs.
+
+    Raises:
+        NotSupported: the module is an operation without `to_python`.
+        BadArgument: its factory returned what cannot be called.
+    """
+    module = call.module
+    if hasattr(module, "to_python") or isinstance(module, Identity):
+        alone: Any = _alone(module)
+        return alone, getattr(alone, "to_python", _identity)
+    if isinstance(module, Wrapped):
+        made = _called(module, call.module_address)
+        return made, made
+    raise NotSupported(
+        f"{call.address}: python_backend has no meaning for {type(module).__name__}.\n  Got {module!r}.\n"
+        "  Give the class a method `to_python(self, *values)` that returns its output, or make the module with "
+        "da.wrap(factory)."
+    )
+
+
+def _called(module: Wrapped, address: str) -> Callable[..., Any]:
+    try:
+        made: object = module.factory(**module.arguments)
+    except Exception as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in module.arguments.items())
+        note(error, f"while making {address}{f' with {given}' if given else ''}")
+        raise
+    if not callable(made):
+        raise BadArgument(
+            f"{address}: expected the factory to return what can be called on the inputs.\n"
+            f"  Got {made!r} ({type(made).__name__}).\n"
+            "  Wrap a function that returns a function, such as `da.wrap(lambda factor: lambda x: factor * x)`."
+        )
+    return made
+
+
+def _alone(module: Module) -> Module:
+    """Return a copy of a module that does not lead back to its space, whose functions seldom pickle."""
+    alone = copy.copy(module)
+    alone.owner = None
+    return alone
+
+
+def _identity(x: Any) -> Any:
+    return x
+
+
+def _at(registers: Sequence[int], values: Iterable[int]) -> tuple[int, ...]:
+    return tuple([registers[i] for i in values])
+
+
+def _sole(registers: tuple[int, ...]) -> Any:
+    return registers[0] if len(registers) == 1 else registers
+
+
+def _registers(graph: Graph) -> list[int]:
+    """Return for each value the register in which the running program holds it.
+
+    A register is used again as soon as no call needs its value, so that large values live no longer than in a function
+    written by hand.
+    """
+    last_use: dict[int, int] = {i: position for position, call in enumerate(graph.calls) for i in call.inputs}
+    last_use |= dict.fromkeys(graph.outputs, len(graph.calls))
+    registers, free = [*range(len(graph.inputs))], list[int]()
+    n_registers = len(registers)
+    for position, call in enumerate(graph.calls):
+        free += [registers[i] for i in dict.fromkeys(call.inputs) if last_use[i] == position]
+        for _ in call.outputs:
+            if not free:
+                free.append(n_registers)
+                n_registers += 1
+            registers.append(free.pop())
+        free += [registers[i] for i in call.outputs if i not in last_use]
+    return registers

@@ -1,0 +1,101 @@
+"""Building: a torch.fx.GraphModule out of a specified architecture."""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+from torch import fx, nn
+
+from deep_arch.backends.base import seed_number
+from deep_arch.backends.build_plan import BuildPlan, BuildStep, build_plan
+from deep_arch.backends.lowerings import lowering, results
+from deep_arch.backends.names import ModuleNames, identifier
+from deep_arch.backends.torch_backend.context import Emitter, Lowering
+from deep_arch.backends.torch_backend.initial import Undrawn, initialise, is_native, seeded
+from deep_arch.backends.torch_backend.lowerings import LOWERINGS
+from deep_arch.backends.torch_backend.model import Model, Record
+from deep_arch.backends.torch_backend.storage import Stored
+from deep_arch.backends.torch_backend.weights import stored_of
+from deep_arch.backends.torch_backend.wrapped import TorchModule
+from deep_arch.language.modules import Wrapped
+from deep_arch.spaces.architecture import Architecture, Inputs
+
+# A submodule named `forward` would take the place of the method.
+_RESERVED = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph()))) | {"self"}
+_READ_BY_CODE = frozenset({"self", "torch", "device", "inf", "nan"})
+"""What the code that torch.fx generates reads, so that no input of its function may have such a name."""
+_EXAMPLE = """Give the class a method `to_torch(self, emit, specs, *nodes)` that returns the node of its output, such as
+  `return emit.function(torch.relu, *nodes)`, or make the module with torch_backend.wrap(a_torch_class)."""
+
+
+def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -> fx.GraphModule:
+    """Return a specified architecture as a torch model with new weights.
+
+    The model takes the space's inputs in their order or by name (`self_` for `self`, `torch_` for `torch`), and returns
+    a tensor, or a tuple of several. Tensors are (batch, channels, *spatial). Submodules are named after addresses: the
+    weights of `repeat[1]/conv2d` are `repeat_1.conv2d.weight` and so on, on every machine. Modules that were called
+    several times share one submodule.
+
+    An operation of your own is lowered by its method `to_torch(emit, specs, *nodes)`, which is asked before the table
+    in `torch_backend.lowerings`: see `Lowering` and `Emitter`.
+
+    Neutral operations begin with the weights that every backend draws for them from the same seed, in the type of their
+    inputs; wrapped classes and operations of your own draw theirs as torch does. See `get_weights`, `set_weights`.
+
+    Args:
+        architecture: what to build.
+        inputs: one spec, or one for each of the space's inputs by name.
+        seed: what the weights are drawn from, which leaves torch's global generator as it was. None draws from that
+            generator, as torch itself does.
+
+    Raises:
+        DeepArchError: what `deep_arch.backends.base.Backend.build` lists.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> net = da.space(lambda x: da.repeat(lambda: ops.Conv2D(da.choice([8, 16]), 3), 2)(x))
+        >>> model = build(net.sample(seed=0), da.image(channels=3, height=32, width=32), seed=0)
+        >>> model(torch.zeros(4, 3, 32, 32)).shape[0], [name for name, _ in model.named_children()]
+        (4, ['repeat_0', 'repeat_1'])
+    """
+    number = seed_number(seed, "torch_backend")
+    todo = build_plan(architecture, inputs, "torch_backend", TorchModule.of)
+    graph, root = fx.Graph(), nn.Module()
+    placeholders = [graph.placeholder(f"{name}_" if name in _READ_BY_CODE else name) for name in todo.inputs]
+    nodes = dict(enumerate(placeholders))
+    with seeded(number) as drawn_from:
+        weights = _write(todo, graph, root, nodes)
+        initialise(root, todo, weights, drawn_from)
+    outputs = tuple(nodes[i] for i in todo.outputs)
+    graph.output(outputs[0] if len(outputs) == 1 else outputs)
+    _erase_unused(graph)
+    record = Record(weights, dict(zip(todo.inputs, todo.specs, strict=False)), todo.output_names)
+    model = Model(root, graph, identifier(architecture.space.name), record)
+    return model if seed is None else model.to(torch.get_default_device())
+
+
+def _write(todo: BuildPlan, graph: fx.Graph, root: nn.Module, nodes: dict[int, fx.Node]) -> dict[str, Stored]:
+    """Write every step into a graph, give `nodes` what it gives by id, and return how the weights are stored."""
+    names, weights = ModuleNames(_RESERVED), dict[str, Stored]()
+    for step in todo.steps:
+        emit = Emitter(graph, root, names.path(step.module_address), step.sizes_vary, _dtype(step))
+        lower: Lowering = lowering(step, LOWERINGS, "to_torch", "torch_backend", _EXAMPLE)
+        with contextlib.nullcontext() if is_native(step) else Undrawn():
+            result = lower(emit, step.specs, *(nodes[i] for i in step.inputs))
+        nodes |= zip(step.outputs, results(step, result, fx.Node, "to_torch"), strict=True)
+        weights |= stored_of(step, root, emit.target, is_native(step))
+    return weights
+
+
+def _dtype(step: BuildStep) -> torch.dtype | None:
+    """Return the type of a step's weights; what was wrapped keeps its own."""
+    return None if isinstance(step.module, Wrapped) else getattr(torch, step.dtype)
+
+
+def _erase_unused(graph: fx.Graph) -> None:
+    """Drop outputs that nothing takes, and views that only had to be undone."""
+    for node in reversed(graph.nodes):
+        if node.op == "call_function" and not node.users:
+            graph.erase_node(node)
