@@ -9,9 +9,15 @@ from typing import Final, NamedTuple
 
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
+from deep_arch.spaces.place import Place
 
 Count = int | float
 """How many architectures there are: an exact integer, or infinity."""
+
+
+class Endless(Exception):
+    """A rule that leads back to itself, or an interval: there are infinitely many architectures."""
+
 
 ANY: Final = -1
 """Marks a hyperparameter that is used, with a value that makes no difference to the structure."""
@@ -34,11 +40,11 @@ class Key(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One way to unfold a call: the run and row of what stands there, and what it asks of the fragment."""
+    """One way to unfold a call: the table and row of what stands there, and what it asks of the fragment."""
 
     key: Key
     ways: Count
-    run: Run | None
+    table: Table | None
     row: Key | None
 
 
@@ -47,14 +53,11 @@ Origin = tuple[Key, Part | None, tuple[tuple[Variable, int], ...], Count]
 
 
 @dataclass(eq=False)
-class Run:
-    """The table of one fragment, with the way to each row for drawing."""
+class Table:
+    """In how many ways a fragment can be unfolded at a place, row by row, with the way to each row for drawing."""
 
-    fragment: Fragment
-    prefix: str | None
-    outer: Run | None
-    nested: int  # how many rules it is inside of
-    table: dict[Key, Count] = field(default_factory=dict[Key, Count])
+    place: Place
+    rows: dict[Key, Count] = field(default_factory=dict[Key, Count])
     stages: list[dict[Key, list[Origin]]] = field(default_factory=list[dict[Key, list[Origin]]])
     calls: list[Call | None] = field(default_factory=list["Call | None"])
 

@@ -7,7 +7,8 @@ import math
 from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
-from deep_arch.spaces.alternatives import bindings, call_roots, expand
+from deep_arch.spaces.alternatives import Alternatives, call_roots
+from deep_arch.spaces.place import Place
 from deep_arch.spaces.trampoline import Recursive, run
 from deep_arch.spaces.unfolding import Frame
 
@@ -37,23 +38,19 @@ def _call_can_end(fragment: Fragment, call: Call, fixed: dict[Independent, objec
     remaining -= call.module.deepens
     if remaining < 0:
         return False
-    decisive = call_roots(call)
-    if any(h.domain.size == math.inf for h in decisive):
+    place, anything = Place(fragment, None, None), Alternatives(fragment.program)
+    if anything.endless(place, call):
         return True
-    if call.module.order_immaterial:
-        one_order = expand(fragment, call, {h: next(h.domain.values()) for h in decisive})
-        return bool((yield _can_end(one_order, remaining)))
-    for binding in bindings([h for h in decisive if h not in fixed], fragment.where(call.module)):
-        inner = expand(fragment, call, {**binding, **{h: v for h, v in fixed.items() if h in decisive}})
-        if (yield _can_end(inner, remaining)):
+    for alternative in anything.of(place, call, given=fixed):
+        if (yield _can_end(alternative.place.fragment, remaining)):
             return True
     return False
 
 
-def offered(max_depth: int, hyperparameter: Independent, frame: Frame) -> Domain:
+def offered(max_depth: int, hyperparameter: Independent, place: Place | Frame) -> Domain:
     """Return the domain without the values with which a call of the same function cannot end in time."""
-    domain, fragment = hyperparameter.domain, frame.fragment
-    remaining = max_depth - frame.depth
+    domain, fragment = hyperparameter.domain, place.fragment
+    remaining = max_depth - place.depth
     memory = fragment.program.offers
     key = (hyperparameter, remaining)
     if key not in memory:

@@ -11,6 +11,7 @@ from deep_arch.language.domains import Domain, Real
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.values import UNSET
 from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.place import Place
 from deep_arch.spaces.unfolding import Choose, Frame
 
 
@@ -50,13 +51,13 @@ class Restrictions:
         """Return what `discretize` leaves of a domain."""
         return _grid(domain, self.levels) if self.levels and isinstance(domain, Real) else domain
 
-    def offered(self, hyperparameter: Independent, frame: Frame) -> Domain:
+    def offered(self, hyperparameter: Independent, place: Place | Frame) -> Domain:
         """Return the domain as `discretize` leaves it, without the values that cannot end within the depth."""
         if self.max_depth is None or isinstance(hyperparameter.domain, Real):
             return self.narrowed(hyperparameter.domain)
         from deep_arch.spaces.depths import offered
 
-        return offered(self.max_depth, hyperparameter, frame)
+        return offered(self.max_depth, hyperparameter, place)
 
     def around(self, choose: Choose) -> Choose:
         """Return a `choose` that asks the given one for what is left open."""

@@ -266,7 +266,7 @@ class SearchSpace:
         if self._counts is None:
             from deep_arch.counting.counter import Counter
 
-            self._counts = Counter(self)
+            self._counts = Counter(self.program, self.restrictions)
         return self._counts
 
     def enumerate(self) -> Iterator[Architecture]:

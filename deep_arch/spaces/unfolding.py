@@ -137,7 +137,8 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
     add, new = nodes.append, new_tuple
     fragment = program.root
     env: list[Any] = [*range(fragment.n_inputs), *fragment.blank]
-    prefix, own = "", fragment.unset.copy()
+    prefix: str = ""
+    own: list[Any] = [*fragment.unset]
     frames[""] = frame = root = Frame(fragment, prefix, own, env, None, None, None)
     next_id = fragment.n_inputs
     # What to go on with, and what is finished then: the frame, where its result is found, and the call it stands for.
