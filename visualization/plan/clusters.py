@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from deep_arch.visualization.places import enclosing
-from deep_arch.visualization.plan import Cluster, Heading, Node
+from deep_arch.visualization.plan.drawing import Cluster, Heading, Node
+from deep_arch.visualization.plan.nesting import enclosing
 
 MOST_NESTED: Final = 6
 """Frames within frames that can still be told apart; a recursive space may nest hundreds."""

@@ -9,13 +9,13 @@ from typing import Any
 from deep_arch.language.modules import Module
 from deep_arch.spaces.architecture import Architecture, Inputs
 from deep_arch.spaces.graph import Argument, GraphCall, Group
-from deep_arch.visualization.absences import join_marks
-from deep_arch.visualization.clusters import Arrangement, arrange, first_inside
-from deep_arch.visualization.places import call_place, group_key
-from deep_arch.visualization.plan import Edge, Heading, Node, Plan, Row, RowKind, described
-from deep_arch.visualization.shapes import Shapes, known_shapes, shape_text
-from deep_arch.visualization.sharing import User, find_apart
-from deep_arch.visualization.wording import argument_text, constants, last_part, operation_name, value_text
+from deep_arch.visualization.plan.absences import join_marks
+from deep_arch.visualization.plan.clusters import Arrangement, arrange, first_inside
+from deep_arch.visualization.plan.drawing import Edge, Heading, Node, Plan, Row, RowKind, described
+from deep_arch.visualization.plan.nesting import call_place, group_key
+from deep_arch.visualization.plan.shapes import Shapes, known_shapes, shape_text
+from deep_arch.visualization.plan.sharing import User, find_apart
+from deep_arch.visualization.plan.wording import argument_text, constants, last_part, operation_name, value_text
 
 
 def make_plan(architecture: Architecture, inputs: Inputs | None = None) -> Plan:

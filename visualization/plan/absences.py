@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from deep_arch.spaces.graph import Graph, Group
-from deep_arch.visualization.clusters import Arrangement, mark_key
-from deep_arch.visualization.places import group_key, taken_values
+from deep_arch.visualization.plan.clusters import Arrangement, mark_key
+from deep_arch.visualization.plan.nesting import group_key, taken_values
 
 
 def join_marks(arrangement: Arrangement, graph: Graph) -> dict[str, tuple[int, ...]]:

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 from deep_arch.errors import BadArgument, MissingDependency, nearest
 from deep_arch.spaces.architecture import Architecture, Inputs
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.visualization.digraph import make_digraph
-from deep_arch.visualization.dot_program import run_dot
-from deep_arch.visualization.planning import make_plan
+from deep_arch.visualization.dot.digraph import make_digraph
+from deep_arch.visualization.dot.graphviz_program import run_dot
+from deep_arch.visualization.plan.planning import make_plan
 
 FORMATS: Final = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot"}
 """The endings of files that `render` writes."""

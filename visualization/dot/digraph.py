@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from deep_arch.visualization import palette
-from deep_arch.visualization.dot_program import graphviz_package
-from deep_arch.visualization.labels import heading_label, node_label
-from deep_arch.visualization.legend import caption
-from deep_arch.visualization.plan import Cluster, Edge, Heading, Node, Plan, described
+from deep_arch.visualization.dot.graphviz_program import graphviz_package
+from deep_arch.visualization.dot.labels import heading_label, node_label
+from deep_arch.visualization.dot.legend import caption
+from deep_arch.visualization.plan.drawing import Cluster, Edge, Heading, Node, Plan, described
 
 _GRAPH: Final = {
     "fontname": palette.FONT,

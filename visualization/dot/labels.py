@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from deep_arch.visualization import palette
-from deep_arch.visualization.plan import Heading, Node, Row
+from deep_arch.visualization.plan.drawing import Heading, Node, Row
 
 _WIDTH: Final = 40
 """Letters on one line of a node, beyond which a graph of many nodes becomes too wide to read."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from deep_arch.visualization import palette
-from deep_arch.visualization.labels import cell, chip, font, table
-from deep_arch.visualization.plan import Plan, Row
+from deep_arch.visualization.dot.labels import cell, chip, font, table
+from deep_arch.visualization.plan.drawing import Plan, Row
 
 _IN_A_LINE: Final = 3
 

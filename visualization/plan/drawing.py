@@ -1,7 +1,7 @@
 """What a drawing shows, before anything is drawn: nodes, edges and clusters as plain data.
 
-`planning` makes a plan of an architecture, `dot` writes it as DOT text. Whatever else draws (a page, a report)
-can start from the same plan.
+`planning` makes it of an architecture, the room `dot` writes it as DOT text. Whatever else draws (a page, a report)
+can start from the same data.
 """
 
 from __future__ import annotations
