@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from deep_arch.visualization import palette
-from deep_arch.visualization.dot.digraph import _COLOURS, _EDGES, _NODES
+from deep_arch.visualization.dot.digraph import _BOXES, _COLOURS, _EDGES
 from deep_arch.visualization.dot.labels import escape
 
 
-def test_every_kind_of_node_looks_different() -> None:
-    looks = [(_NODES[kind].get("shape"), _NODES[kind]["style"], _COLOURS.get(kind)) for kind in _NODES]
-    assert len(set(looks)) == len(_NODES)
+def test_every_kind_of_box_looks_different() -> None:
+    looks = [(_BOXES[kind].get("shape"), _BOXES[kind]["style"], _COLOURS.get(kind)) for kind in _BOXES]
+    assert len(set(looks)) == len(_BOXES)
 
 
 def test_rows_differ_in_sign_and_colour() -> None:
