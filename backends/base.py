@@ -13,7 +13,7 @@ from deep_arch.backends.names import ModuleNames
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch
 from deep_arch.language.modules import Module, Operation, Wrapped
 from deep_arch.language.specs import Spec
-from deep_arch.measures.costs import apply_rule, input_specs
+from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.architecture import Architecture, Inputs
 from deep_arch.spaces.graph import GraphCall
 
@@ -127,15 +127,16 @@ def check_specified(architecture: Architecture, backend: str) -> None:
 
 def _value_specs(architecture: Architecture, inputs: Inputs, as_native: AsNative) -> tuple[list[Spec], list[Module]]:
     """Return the spec of each value by id, as `Architecture.value_specs` does, but also of what `da.wrap` made."""
-    specs, modules = input_specs(architecture, inputs), list[Module]()
-    for call in architecture.graph.calls:
+    graph = architecture.graph
+    specs, modules = input_specs(graph.inputs, architecture.space.name, inputs), list[Module]()
+    for call in graph.calls:
         given = tuple([specs[i] for i in call.inputs])
         if type(call.module) is Wrapped:
             modules.append(as_native(call.module))
             specs += _native_specs(call, modules[-1], given)
         else:
             modules.append(call.module)
-            specs += apply_rule(call, given)
+            specs += apply_rule(call.module, call.address, given)
     return specs, modules
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from deep_arch.errors import BadArgument, MissingDependency, nearest
-from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.language.specs import Inputs
+from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.visualization.dot.digraph import make_digraph
 from deep_arch.visualization.dot.graphviz_program import run_dot

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deep_arch.language.modules import Module
-from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.language.specs import Inputs
+from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Argument, GraphCall, Group
 from deep_arch.visualization.plan.absences import join_marks
 from deep_arch.visualization.plan.clusters import Arrangement, arrange, first_inside
@@ -28,7 +29,8 @@ def plan_drawing(architecture: Architecture, inputs: Inputs | None = None) -> Dr
     Raises:
         BadArgument: an input without a spec, or a spec without an input.
     """
-    return _Planner(architecture, known_shapes(architecture, inputs)).drawing()
+    shapes = known_shapes(architecture.graph, architecture.space.name, inputs)
+    return _Planner(architecture, shapes).drawing()
 
 
 def _call_key(call: GraphCall) -> str:
