@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from deep_arch.backends.wrapped import NativeModule
 from deep_arch.errors import BadArgument, NotSpecified
-from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.language.specs import Inputs
+from deep_arch.spaces.architecture import Architecture
 
 if TYPE_CHECKING:  # not every backend needs NumPy
     import numpy.typing as npt

@@ -11,9 +11,9 @@ from deep_arch.backends.base import check_specified
 from deep_arch.backends.names import ModuleNames
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.modules import Module, Operation, Wrapped
-from deep_arch.language.specs import Spec
-from deep_arch.measures.costs import apply_rule, input_specs
-from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.language.specs import Inputs, Spec
+from deep_arch.measures.shapes import apply_rule, input_specs
+from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import GraphCall
 
 AsNative = Callable[[Wrapped], Any]
@@ -105,7 +105,7 @@ def build_plan(architecture: Architecture, inputs: Inputs, backend: str, as_nati
 
 def _value_specs(architecture: Architecture, inputs: Inputs, as_native: AsNative) -> tuple[list[Spec], list[Module]]:
     """Return the spec of each value by id, as `Architecture.value_specs` does, but also of what `da.wrap` made."""
-    specs, modules = input_specs(architecture, inputs), list[Module]()
+    specs, modules = input_specs(architecture.graph.inputs, architecture.space.name, inputs), list[Module]()
     for call in architecture.graph.calls:
         given = tuple([specs[i] for i in call.inputs])
         if type(call.module) is Wrapped:
@@ -113,7 +113,7 @@ def _value_specs(architecture: Architecture, inputs: Inputs, as_native: AsNative
             specs += _native_specs(call, modules[-1], given)
         else:
             modules.append(call.module)
-            specs += apply_rule(call, given)
+            specs += apply_rule(call.module, call.address, given)
     return specs, modules
 
 

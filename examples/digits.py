@@ -25,8 +25,8 @@ from deep_arch import ops
 from deep_arch.backends import torch_backend
 from deep_arch.searchers import RandomSearch
 from deep_arch.studies.search import Search
+from deep_arch.visualization import render_steps
 from deep_arch.visualization.plots import plot_scores
-from deep_arch.visualization.steps import render_steps
 
 IMAGE = da.image(channels=1, height=8, width=8)
 BATCH_SIZE = 64

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Domain, Numeric
-from deep_arch.measures.fingerprints import Kind, digest, kind_of
+from deep_arch.measures.canonical import digest
+from deep_arch.measures.fingerprints import Kind, kind_of
 from deep_arch.searchers.decisions import decisions
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph

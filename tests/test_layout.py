@@ -63,6 +63,22 @@ def test_the_links_lead_to_the_folders_beside(folder: str) -> None:
         assert not wrong, path
 
 
+def test_what_a_drawing_shows_knows_nothing_of_how_it_is_drawn() -> None:
+    paths = [*(ROOT / "visualization" / "plan").glob("*.py")]
+    assert len(paths) > 5
+    for path in paths:
+        wrong = ("graphviz", "deep_arch.visualization.dot", "deep_arch.visualization.palette")
+        assert not [name for name in imports(path, lazy_too=True) if name.startswith(wrong)], path
+
+
+def test_measures_are_of_graphs_and_know_no_architecture_or_space() -> None:
+    paths = [*(ROOT / "deep_arch" / "measures").glob("*.py")]
+    assert len(paths) > 5
+    for path in paths:
+        wrong = ("deep_arch.spaces.architecture", "deep_arch.spaces.space")
+        assert not [name for name in imports(path, lazy_too=True) if name.startswith(wrong)], path
+
+
 def test_import_loads_no_framework() -> None:
     code = "import sys, deep_arch, deep_arch.ops, deep_arch.searchers, deep_arch.analysis\n"
     code += f"print([m for m in {HEAVY} if m in sys.modules])"

@@ -24,7 +24,8 @@ from deep_arch.backends.keras_backend.wrapped import KerasModule
 from deep_arch.backends.lowerings import lowering, results
 from deep_arch.backends.names import identifier
 from deep_arch.backends.specs import native_shape
-from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.language.specs import Inputs
+from deep_arch.spaces.architecture import Architecture
 
 _EXAMPLE = """Give the class a method `to_keras(self, emit, specs, *tensors)` that returns the tensor of its output,
   such as `return emit.layer(keras.layers.ReLU, *tensors)`, or make the module with keras_backend.wrap(a_class)."""

@@ -21,8 +21,8 @@ from deep_arch.backends.tensorflow_backend.initial import is_native, made_native
 from deep_arch.backends.tensorflow_backend.lowerings import LOWERINGS
 from deep_arch.backends.tensorflow_backend.model import Instruction, Model, TensorProgram, known
 from deep_arch.backends.tensorflow_backend.wrapped import TensorFlowModule, calling
-from deep_arch.language.specs import Spec
-from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.language.specs import Inputs, Spec
+from deep_arch.spaces.architecture import Architecture
 
 _EXAMPLE = """Give the class a method `to_tensorflow(self, context, *tensors)` that returns its output, such as
   `return tf.nn.relu(*tensors)`, or make the module with tensorflow_backend.wrap(a_tf_module_class)."""

@@ -19,7 +19,8 @@ from deep_arch.backends.torch_backend.storage import Stored
 from deep_arch.backends.torch_backend.weights import stored_of
 from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.language.modules import Wrapped
-from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.language.specs import Inputs
+from deep_arch.spaces.architecture import Architecture
 
 # A submodule named `forward` would take the place of the method.
 _RESERVED = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph()))) | {"self"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deep_arch.errors import BadArgument
@@ -73,6 +74,10 @@ class Spec:
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.shape))})" + ("" if self.dtype == "float32" else f" {self.dtype}")
+
+
+Inputs = Spec | Mapping[str, Spec]
+"""One spec for a space with one input, or a mapping from the names of the inputs to their specs."""
 
 
 def image(channels: int, height: int, width: int, dtype: str = "float32") -> Spec:

@@ -25,8 +25,6 @@ from deep_arch.language.values import Value
 Fn = Any
 """A function of values, a callable without required arguments that returns a module, or a module."""
 
-Values = Value | Sequence[Value]
-
 
 class Substitution(Module):
     """A module that stands for graph that is not built yet."""

@@ -9,95 +9,51 @@ cycles, so there each node of the smallest ambiguous class is singled out in tur
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import inspect
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from deep_arch.errors import NotSpecified
 from deep_arch.language.domains import Choice
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module, Operation, Wrapped
 from deep_arch.language.program import expansion_key
+from deep_arch.language.values import UNSET
+from deep_arch.measures.canonical import canonical, digest
 from deep_arch.ops import Add, Identity, Zero
 from deep_arch.spaces.graph import Argument, Graph, GraphCall
 
-if TYPE_CHECKING:
-    from deep_arch.spaces.architecture import Architecture
 
+def fingerprint(graph: Graph) -> str:
+    """Return the fingerprint of a graph.
 
-def digest(*parts: object) -> str:
-    """Return a short text that is equal for equal texts of the parts, in every process."""
-    return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
-
-
-def fingerprint(architecture: Architecture) -> str:
-    """Return the fingerprint of a specified architecture."""
-    if not architecture.is_specified:
-        waiting = ", ".join(point.address for point in architecture.unassigned[:5])
-        raise NotSpecified(
-            f"{architecture.space.name}: a partial architecture has no fingerprint.\n  Got no value for {waiting}.\n"
-            "  Assign the rest, or compare the values of partial architectures."
-        )
-    graph = architecture.graph
+    Raises:
+        NotSpecified: something in it has no value yet.
+    """
     config = {k: v.value if isinstance(v, Argument) else v for k, v in graph.config.items()}
+    if any(call.is_open for call in graph.calls) or any(value is UNSET for value in config.values()):
+        raise _not_specified(graph)
     return digest(_graph(graph), *[f"{key}={canonical(value)}" for key, value in sorted(config.items())])
 
 
-def canonical(value: Any, within: tuple[int, ...] = ()) -> str:
-    """Return a text for an argument that is the same in every process."""
-    if id(value) in within:
-        return f"again {within[::-1].index(id(value))}"  # a function or object that leads back to itself
-    inner = (*within, id(value))
-    return _canonical(value, lambda part: canonical(part, inner))
+def _not_specified(graph: Graph) -> NotSpecified:
+    arguments = [argument for call in graph.calls for argument in call.arguments]
+    arguments += [value for value in graph.config.values() if isinstance(value, Argument)]
+    waiting = dict.fromkeys(address for argument in arguments for address in _open_roots(argument))
+    return NotSpecified(
+        f"{graph.root.fragment.program.name}: a partial architecture has no fingerprint.\n"
+        f"  Got no value for {', '.join([*waiting][:5])}.\n"
+        "  Assign the rest, or compare the values of partial architectures."
+    )
 
 
-def _canonical(value: Any, canonical: Callable[[Any], str]) -> str:
-    if value is None or value.__class__ in (bool, int, float, str, bytes):
-        return f"{type(value).__name__}:{value!r}"
-    if isinstance(value, functools.partial):
-        return digest("partial", canonical(value.func), canonical(value.args), canonical(value.keywords))
-    if inspect.ismethod(value):
-        return digest("method", canonical(value.__func__), canonical(value.__self__))
-    if isinstance(value, Mapping):
-        items = sorted((canonical(k), canonical(v)) for k, v in value.items())  # pyright: ignore[reportUnknownVariableType]
-        return "{" + ",".join(f"{k}:{v}" for k, v in items) + "}"
-    if isinstance(value, list | tuple):
-        return f"{type(value).__name__}({','.join(map(canonical, value))})"  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, set | frozenset):
-        return f"set({','.join(sorted(map(canonical, value)))})"  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, type) or inspect.isroutine(value):
-        return _function(value, canonical)
-    if hasattr(value, "tobytes"):  # an array, whose repr leaves out what is long
-        return f"{value.dtype}{value.shape}{hashlib.blake2b(value.tobytes()).hexdigest()}"
-    shown = repr(value)
-    if " at 0x" not in shown and "<function" not in shown:
-        return f"{type(value).__qualname__}:{shown}"
-    state = getattr(value, "__dict__", None)
-    return digest("object", canonical(type(value)), canonical(state) if state else "")
-
-
-def _function(value: Any, canonical: Callable[[Any], str]) -> str:
-    """Return what a function or class is as far as it can be named; local ones and lambdas also by their code."""
-    name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value)}"
-    if "<" not in name:
-        return name
-    if isinstance(value, type):
-        members = {k: v for k, v in vars(value).items() if callable(v) or (k.isidentifier() and k[:2] != "__")}
-        return digest(name, canonical(members), *[canonical(base) for base in value.__bases__ if base is not object])
-    code = getattr(value, "__code__", None)
-    if code is None:
-        return name
-    cells = [canonical(cell.cell_contents) for cell in value.__closure__ or ()]
-    return digest(name, _code(code, canonical), cells, canonical(value.__defaults__), canonical(value.__kwdefaults__))
-
-
-def _code(code: CodeType, canonical: Callable[[Any], str]) -> str:
-    constants = [_code(c, canonical) if inspect.iscode(c) else canonical(c) for c in code.co_consts]
-    return digest(code.co_code.hex(), constants, code.co_names)
+def _open_roots(argument: Argument) -> Iterator[str]:
+    """Yield the addresses that wait for a value so that the argument has one."""
+    if argument.is_open and argument.domain is not None:
+        yield argument.address
+    for parent in argument.parents:
+        if isinstance(parent, Argument):
+            yield from _open_roots(parent)
 
 
 class _Canonical:

@@ -1,24 +1,20 @@
-"""Summaries: an architecture or a space as a table, and as a graph of networkx."""
+"""Summaries: an architecture or a space as a table."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
 import math
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from deep_arch.errors import DeepArchError, NotCountable, NotSpecified, NotSupported, ShapeMismatch
+from deep_arch.errors import DeepArchError, NotCountable, ShapeMismatch
 from deep_arch.extras import require
 from deep_arch.language.specs import Spec
-from deep_arch.measures.costs import Cost, apply_rule, cost_of, input_specs
-from deep_arch.spaces.graph import Argument, GraphCall
-
-if TYPE_CHECKING:
-    import networkx
-
-    from deep_arch.spaces.architecture import Architecture, Inputs
-    from deep_arch.spaces.space import SearchSpace
+from deep_arch.measures.costs import Cost, cost_of
+from deep_arch.measures.shapes import call_specs
+from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.graph import Argument, Graph, GraphCall
 
 
 def _table(title: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], caption: str) -> str:
@@ -40,40 +36,55 @@ def _table(title: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequen
     return "\n".join([*lines, *(["", caption] if caption else [])])
 
 
-def summarize(architecture: Architecture, inputs: Inputs | None) -> str:
-    """Return the table of `Architecture.summary`."""
+def summarize(
+    name: str,
+    graph: Graph,
+    specs: Sequence[Spec] | None,
+    config: Mapping[str, Any],
+    unassigned: Iterable[ChoicePoint],
+) -> str:
+    """Return the table of `Architecture.summary`.
+
+    Args:
+        name: of the space.
+        graph: what the table lists.
+        specs: of the graph's inputs; None leaves shapes and costs out.
+        config: the values that `da.config` attached.
+        unassigned: what waits for a value.
+    """
     columns = [("call", "left"), ("operation", "left")]
-    if inputs is not None:
+    if specs is None:
+        rows, caption = [[call.address, describe(call)] for call in graph.calls], ""
+    else:
         columns += [("output shape", "left"), ("parameters", "right"), ("MACs", "right")]
+        rows, caption = _costed(graph, specs)
+    attached = ", ".join(f"{key}={value!r}" for key, value in config.items())
+    waiting = [f"{point.address}: {point.domain}" for point in unassigned]
+    notes = [caption, f"config: {attached}" if attached else "", *(["unassigned:", *waiting] if waiting else [])]
+    return _table(name, columns, rows, "\n".join(filter(None, notes)))
+
+
+def _costed(graph: Graph, inputs: Sequence[Spec]) -> tuple[list[list[str]], str]:
+    """Return a row for each call up to the first that has no shape, and the total, or why there is none."""
+    specs, seen, total = [*inputs], set[str](), Cost(0, 0, 0)
     rows: list[list[str]] = []
-    caption = ""
-    specs: list[Spec] = input_specs(architecture, inputs) if inputs is not None else []
-    seen: set[str] = set()
-    total = Cost(0, 0, 0)
-    for call in architecture.graph.calls:
+    for call in graph.calls:
         row = [call.address, describe(call)]
-        if inputs is not None:
-            try:
-                given = apply_rule(call, tuple([specs[i] for i in call.inputs]))
-            except (ShapeMismatch, NotSpecified, NotSupported, DeepArchError) as error:
-                rows.append([*row, "does not fit" if isinstance(error, ShapeMismatch) else "?", "", ""])
-                caption = str(error)
-                break
-            specs += given
-            cost = cost_of(call, tuple(specs))
-            tied = call.module_address in seen
-            seen.add(call.module_address)
-            total += Cost(0, cost.macs, cost.activation_bytes) if tied else cost
-            row += [", ".join(map(str, given)), "tied" if tied else f"{cost.parameters:,}", f"{cost.macs:,}"]
-        rows.append(row)
-    if inputs is not None and not caption:
-        frozen = f" and {total.non_trainable:,} numbers that are not trained" if total.non_trainable else ""
-        caption = f"{total.parameters:,} parameters{frozen}, {total.macs:,} MACs, "
-        caption += f"{total.activation_bytes:,} bytes of activations"
-    config = ", ".join(f"{key}={value!r}" for key, value in architecture.config.items())
-    waiting = [f"{point.address}: {point.domain}" for point in architecture.unassigned]
-    notes = [caption, f"config: {config}" if config else "", *(["unassigned:", *waiting] if waiting else [])]
-    return _table(architecture.space.name, columns, rows, "\n".join(filter(None, notes)))
+        try:
+            given = call_specs(call, tuple([specs[i] for i in call.inputs]))
+        except DeepArchError as error:
+            rows.append([*row, "does not fit" if isinstance(error, ShapeMismatch) else "?", "", ""])
+            return rows, str(error)
+        specs += given
+        cost = cost_of(call, tuple(specs))
+        tied = call.module_address in seen
+        seen.add(call.module_address)
+        total += Cost(0, cost.macs, cost.activation_bytes) if tied else cost
+        parameters = "tied" if tied else f"{cost.parameters:,}"
+        rows.append([*row, ", ".join(map(str, given)), parameters, f"{cost.macs:,}"])
+    frozen = f" and {total.non_trainable:,} numbers that are not trained" if total.non_trainable else ""
+    caption = f"{total.parameters:,} parameters{frozen}, {total.macs:,} MACs, "
+    return rows, caption + f"{total.activation_bytes:,} bytes of activations"
 
 
 def describe(call: GraphCall) -> str:
@@ -98,52 +109,32 @@ def _shown(argument: Argument) -> str:
     return f"<{argument.domain}>" if argument.domain is not None else f"<{argument.symbol} of open ones>"
 
 
-def summarize_space(space: SearchSpace) -> str:
-    """Return the table of `SearchSpace.summary`."""
-    start = space.start()
-    rows = [[p.address, str(p.domain), str(p.domain.size), p.tag or ""] for p in start.unassigned]
+def summarize_space(
+    name: str, inputs: Sequence[str], unassigned: Iterable[ChoicePoint], size: Callable[[], int | float]
+) -> str:
+    """Return the table of `SearchSpace.summary`.
+
+    Args:
+        name: of the space.
+        inputs: the names of its inputs.
+        unassigned: what waits for a value with nothing assigned.
+        size: returns the number of architectures, or raises NotCountable.
+    """
+    rows = [[p.address, str(p.domain), str(p.domain.size), p.tag or ""] for p in unassigned]
     columns = [("hyperparameter", "left"), ("domain", "left"), ("values", "right"), ("tag", "left")]
+    caption = f"{_counted(size)} architectures; choices can lead to hyperparameters that are not reached yet"
+    return _table(f"space {name}({', '.join(inputs)})", columns, rows, caption)
+
+
+def _counted(size: Callable[[], int | float]) -> str:
     try:
-        size = space.size()
-        counted = (
-            "infinitely many" if size == math.inf else f"{size:,}" if size < 10**30 else f"about 10^{_digits(size)}"
-        )
+        n = size()
     except NotCountable:
-        counted = "an unknown number of"
-    caption = f"{counted} architectures; choices can lead to hyperparameters that are not reached yet"
-    return _table(f"space {space.name}({', '.join(space.inputs)})", columns, rows, caption)
+        return "an unknown number of"
+    if n == math.inf:
+        return "infinitely many"
+    return f"{n:,}" if n < 10**30 else f"about 10^{_digits(n)}"
 
 
 def _digits(size: int | float) -> int:
     return int(size).bit_length() * 30103 // 100000
-
-
-def to_networkx(architecture: Architecture) -> networkx.MultiDiGraph[str]:
-    """Return the graph of `Architecture.to_networkx`."""
-    require("networkx")
-    import networkx
-
-    graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph(name=architecture.space.name)
-    flow = architecture.graph
-    for name in flow.inputs:
-        graph.add_node(name, kind="input")
-    for call in flow.calls:
-        arguments = {a.name: a.value for a in call.arguments if not a.is_open}
-        constants = {k: v for k, v in call.template.arguments.items() if k not in {a.name for a in call.arguments}}
-        kind = "open" if call.is_open else "call"
-        operation = type(call.template).__name__
-        graph.add_node(
-            call.address,
-            kind=kind,
-            operation=operation,
-            module=call.module_address,
-            arguments={**constants, **arguments},
-        )
-    sources = flow.sources
-    for call in flow.calls:
-        for position, value in enumerate(call.inputs):
-            graph.add_edge(sources[value], call.address, position=position)
-    for name, value in zip(flow.output_names, flow.outputs, strict=True):
-        graph.add_node(name, kind="output")
-        graph.add_edge(sources[value], name, position=0)
-    return graph

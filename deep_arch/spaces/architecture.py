@@ -8,10 +8,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, wrong_kind
-from deep_arch.language.domains import REJECTED, Domain
 from deep_arch.language.hyperparameters import Dependent
 from deep_arch.language.options import same
-from deep_arch.language.specs import Spec
+from deep_arch.language.specs import Inputs, Spec
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.graph import Graph
 from deep_arch.spaces.liveness import certain_addresses
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
     from deep_arch.measures.costs import Cost
     from deep_arch.spaces.space import SearchSpace
-
-Inputs = Spec | Mapping[str, Spec]
-"""One spec for a space with one input, or a mapping from the names of the inputs to their specs."""
 
 
 class Architecture:
@@ -125,7 +121,7 @@ class Architecture:
         """
         from deep_arch.measures.fingerprints import fingerprint
 
-        return fingerprint(self)
+        return fingerprint(self.graph)
 
     def value_specs(self, inputs: Inputs) -> tuple[Spec, ...]:
         """Return the spec of each value of the graph, by id.
@@ -134,9 +130,14 @@ class Architecture:
             ShapeMismatch: an operation does not fit its inputs.
             NotSpecified: something is not decided yet.
         """
-        from deep_arch.measures.costs import infer
+        from deep_arch.measures.shapes import infer
 
-        return infer(self, inputs)
+        return infer(self.graph, self._input_specs(inputs))
+
+    def _input_specs(self, inputs: Inputs) -> list[Spec]:
+        from deep_arch.measures.shapes import input_specs
+
+        return input_specs(self.graph.inputs, self.space.name, inputs)
 
     def shapes(self, inputs: Inputs) -> dict[str, tuple[int, ...] | tuple[tuple[int, ...], ...]]:
         """Return address to output shape, (channels, *spatial) without batch; a tuple of shapes for several outputs.
@@ -156,7 +157,7 @@ class Architecture:
         """
         from deep_arch.measures.costs import total
 
-        return total(self, inputs)
+        return total(self.graph, self._input_specs(inputs))
 
     def summary(self, inputs: Inputs | None = None) -> str:
         """Return a table of the calls; with `inputs`, also their shapes, parameters and multiply-accumulates.
@@ -165,13 +166,14 @@ class Architecture:
         """
         from deep_arch.measures.summaries import summarize
 
-        return summarize(self, inputs)
+        specs = None if inputs is None else self._input_specs(inputs)
+        return summarize(self.space.name, self.graph, specs, self.config, self.unassigned)
 
     def to_networkx(self) -> networkx.MultiDiGraph[str]:
         """Return the graph for networkx: nodes by address, edges with the positions of inputs as `position`."""
-        from deep_arch.measures.summaries import to_networkx
+        from deep_arch.measures.networkx_graph import to_networkx
 
-        return to_networkx(self)
+        return to_networkx(self.graph, self.space.name)
 
     def to_json(self) -> str:
         """Return the values as JSON text."""
@@ -243,8 +245,3 @@ def _hashable(value: Any) -> Any:
     except TypeError:
         return value.__class__
     return value
-
-
-def accept(domain: Domain, value: Any) -> Any:
-    """Return the domain's own value equal to `value`, or REJECTED."""
-    return value if value is REJECTED else domain.accept(value)

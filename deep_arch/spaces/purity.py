@@ -9,6 +9,7 @@ from deep_arch.errors import ImpureFunction, wrong_kind
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.program import Program
+from deep_arch.measures.canonical import canonical
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.unfolding import Frame, unfold
 
@@ -52,8 +53,6 @@ def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
 
 def _signature(fragment: Fragment) -> list[str]:
     """Return what a fragment recorded, as lines that two runs of a pure function share."""
-    from deep_arch.measures.fingerprints import canonical
-
     lines = [
         f"{suffix}: {_described(h)}" for suffix, h in zip(fragment.suffixes, fragment.hyperparameters, strict=True)
     ]
@@ -67,8 +66,6 @@ def _signature(fragment: Fragment) -> list[str]:
 
 
 def _described(hyperparameter: Hyperparameter) -> str:
-    from deep_arch.measures.fingerprints import canonical
-
     if isinstance(hyperparameter, Dependent):
         return f"{hyperparameter.symbol} of {len(hyperparameter.parents)}"
     assert isinstance(hyperparameter, Independent), "a hyperparameter is independent or dependent"

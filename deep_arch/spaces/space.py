@@ -417,7 +417,7 @@ class SearchSpace:
         """Return a table of the hyperparameters that are reached with nothing assigned, and the size."""
         from deep_arch.measures.summaries import summarize_space
 
-        return summarize_space(self)
+        return summarize_space(self.name, self.inputs, self.start().unassigned, self.size)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from deep_arch.visualization.dot import mimebundle

@@ -1,4 +1,4 @@
-"""From an architecture to the plan of its drawing."""
+"""From an architecture to what its drawing shows."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deep_arch.language.modules import Module
-from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.language.specs import Inputs
+from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Argument, GraphCall, Group
-from deep_arch.visualization.absences import join_marks
-from deep_arch.visualization.clusters import Arrangement, arrange, first_inside
-from deep_arch.visualization.places import call_place, group_key
-from deep_arch.visualization.plan import Edge, Heading, Node, Plan, Row, RowKind, described
-from deep_arch.visualization.shapes import Shapes, known_shapes, shape_text
-from deep_arch.visualization.sharing import User, find_apart
-from deep_arch.visualization.wording import argument_text, constants, last_part, operation_name, value_text
+from deep_arch.visualization.plan.absences import join_marks
+from deep_arch.visualization.plan.clusters import Arrangement, arrange, first_inside
+from deep_arch.visualization.plan.drawing import Box, Drawing, Edge, Heading, Row, RowKind, described
+from deep_arch.visualization.plan.nesting import call_place, group_key
+from deep_arch.visualization.plan.shapes import Shapes, known_shapes, shape_text
+from deep_arch.visualization.plan.sharing import User, find_apart
+from deep_arch.visualization.plan.wording import argument_text, constants, last_part, operation_name, value_text
 
 
-def make_plan(architecture: Architecture, inputs: Inputs | None = None) -> Plan:
+def plan_drawing(architecture: Architecture, inputs: Inputs | None = None) -> Drawing:
     """Return what a drawing of `architecture` shows.
 
     Args:
@@ -28,7 +29,8 @@ def make_plan(architecture: Architecture, inputs: Inputs | None = None) -> Plan:
     Raises:
         BadArgument: an input without a spec, or a spec without an input.
     """
-    return _Planner(architecture, known_shapes(architecture, inputs)).plan()
+    shapes = known_shapes(architecture.graph, architecture.space.name, inputs)
+    return _Planner(architecture, shapes).drawing()
 
 
 def _call_key(call: GraphCall) -> str:
@@ -56,15 +58,15 @@ class _Planner:
         self._ties = self._find_ties()
         self._apart = find_apart([*self._users()])
 
-    def plan(self) -> Plan:
-        nodes = [*self._ports("input"), *self._hyperparameters(), *self._modules(), *self._config_boxes()]
+    def drawing(self) -> Drawing:
+        boxes = [*self._ports("input"), *self._hyperparameters(), *self._modules(), *self._config_boxes()]
         headings = {key: self._heading(group) for key, group in self._groups.items()}
-        arrangement = arrange(headings, nodes)
+        arrangement = arrange(headings, boxes)
         follows = join_marks(arrangement, self._graph)
         edges = [*self._dependences(arrangement), *self._data(), *self._absent(follows), *self._tied()]
         name, outputs = self._architecture.space.name, self._ports("output")
-        drawn = (*arrangement.nodes.values(), *outputs)
-        return Plan(name, self._state(), drawn, tuple(edges), tuple(arrangement.clusters))
+        drawn = (*arrangement.boxes.values(), *outputs)
+        return Drawing(name, self._state(), drawn, tuple(edges), tuple(arrangement.clusters))
 
     def _state(self) -> str:
         assigned = len(self._architecture.values)
@@ -108,31 +110,31 @@ class _Planner:
         plain = tuple([Row("constant", text) for text in constants(group.module)])
         return Heading(operation_name(group.module), self._rows(group.arguments) + plain)
 
-    # --- nodes -------------------------------------------------------------------------------------------------
+    # --- boxes -------------------------------------------------------------------------------------------------
 
-    def _ports(self, kind: Any) -> Iterator[Node]:
+    def _ports(self, kind: Any) -> Iterator[Box]:
         graph = self._graph
         names, ids = (
             (graph.inputs, range(len(graph.inputs))) if kind == "input" else (graph.output_names, graph.outputs)
         )
         for name, i in zip(names, ids, strict=True):
-            yield Node(f"{kind} {name}", kind, name, tip=f"{kind} {name}", shapes=self._shapes_of((i,)))
+            yield Box(f"{kind} {name}", kind, name, tip=f"{kind} {name}", shapes=self._shapes_of((i,)))
 
-    def _hyperparameters(self) -> Iterator[Node]:
+    def _hyperparameters(self) -> Iterator[Box]:
         for address, apart in self._apart.items():
             row = self._row(last_part(address), apart.argument, whole=True)
             detail = "" if apart.has_lines else f"used in {len(apart.targets)} places"
             place = address.rpartition("/")[0]
-            yield Node(
+            yield Box(
                 _hyperparameter_key(address), "hyperparameter", "", _tip(address, row), place, detail, rows=(row,)
             )
 
-    def _modules(self) -> Iterator[Node]:
+    def _modules(self) -> Iterator[Box]:
         for call in self._graph.calls:
             module = call.template
             rows = self._rows(call.arguments)
             misfit = self._shapes.misfits.get(call.address, "")
-            yield Node(
+            yield Box(
                 key=_call_key(call),
                 kind="substitution" if module.substitution else "module",
                 title=operation_name(module),
@@ -146,7 +148,7 @@ class _Planner:
                 tie=self._ties.get(call.module_address),
             )
 
-    def _config_boxes(self) -> Iterator[Node]:
+    def _config_boxes(self) -> Iterator[Box]:
         for place, entries in self._configs.items():
             rows = [
                 self._row(name, value)
@@ -154,7 +156,7 @@ class _Planner:
                 else Row("constant", f"{name} = {value_text(value)}")
                 for name, value in entries.items()
             ]
-            yield Node(_config_key(place), "config", "config", _tip(place, *rows), place, rows=tuple(rows))
+            yield Box(_config_key(place), "config", "config", _tip(place, *rows), place, rows=tuple(rows))
 
     def _shapes_of(self, ids: tuple[int, ...]) -> str:
         specs = [self._shapes.specs[i] for i in ids]
@@ -163,7 +165,7 @@ class _Planner:
     # --- edges -------------------------------------------------------------------------------------------------
 
     def _value_sources(self) -> list[tuple[str, str]]:
-        """Return the node that gives each value, by id, and the value's position where the node gives several."""
+        """Return the box that gives each value, by id, and the value's position where the box gives several."""
         sources = [(f"input {name}", "") for name in self._graph.inputs]
         for call in self._graph.calls:
             several = len(call.outputs) > 1
@@ -182,8 +184,8 @@ class _Planner:
 
     def _dependences(self, arrangement: Arrangement) -> Iterator[Edge]:
         parents = {cluster.key: cluster.parent for cluster in arrangement.clusters}
-        # A line to a cluster is a line to a node inside that is cut off at the frame.
-        first = first_inside(arrangement.nodes.values(), parents)
+        # A line to a cluster is a line to a box inside that is cut off at the frame.
+        first = first_inside(arrangement.boxes.values(), parents)
         for address, apart in self._apart.items():
             tail = _hyperparameter_key(address)
             for parent in apart.parents:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from deep_arch.errors import BadArgument, MissingDependency, nearest
-from deep_arch.spaces.architecture import Architecture, Inputs
+from deep_arch.language.specs import Inputs
+from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.visualization.digraph import make_digraph
-from deep_arch.visualization.dot_program import run_dot
-from deep_arch.visualization.planning import make_plan
+from deep_arch.visualization.dot.digraph import make_digraph
+from deep_arch.visualization.dot.graphviz_program import run_dot
+from deep_arch.visualization.plan.planning import plan_drawing
 
 FORMATS: Final = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot"}
 """The endings of files that `render` writes."""
@@ -80,8 +81,8 @@ def mimebundle(architecture: Architecture | SearchSpace) -> dict[str, Any]:
 
 def _digraph(architecture: Architecture | SearchSpace, given: Mapping[str, Any]) -> Any:
     options = _options(given)
-    plan = make_plan(state_of(architecture), options.inputs)
-    return make_digraph(plan, options.legend, options.direction)
+    drawing = plan_drawing(state_of(architecture), options.inputs)
+    return make_digraph(drawing, options.legend, options.direction)
 
 
 def state_of(architecture: Any) -> Architecture:

@@ -10,7 +10,7 @@ from typing import Any
 from deep_arch.errors import BadArgument
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.visualization.dot import FORMATS, render
+from deep_arch.visualization.dot.rendering import FORMATS, render
 
 
 def render_steps(

@@ -1,4 +1,4 @@
-"""From the plan of a drawing to Graphviz's own graph."""
+"""From a drawing as plain data to Graphviz's own graph."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from deep_arch.visualization import palette
-from deep_arch.visualization.dot_program import graphviz_package
-from deep_arch.visualization.labels import heading_label, node_label
-from deep_arch.visualization.legend import caption
-from deep_arch.visualization.plan import Cluster, Edge, Heading, Node, Plan, described
+from deep_arch.visualization.dot.graphviz_program import graphviz_package
+from deep_arch.visualization.dot.labels import box_label, heading_label
+from deep_arch.visualization.dot.legend import caption
+from deep_arch.visualization.plan.drawing import Box, Cluster, Drawing, Edge, Heading, described
 
 _GRAPH: Final = {
     "fontname": palette.FONT,
@@ -33,7 +33,7 @@ _EDGE: Final = {
     "labelangle": "-30",  # beside the line rather than on it
 }
 
-_NODES: Final[dict[str, dict[str, str]]] = {
+_BOXES: Final[dict[str, dict[str, str]]] = {
     "input": {"shape": "invhouse", "style": "filled", "margin": "0.1,0.02"},
     "output": {"shape": "house", "style": "filled", "margin": "0.1,0.02"},
     "module": {"style": "filled"},
@@ -55,7 +55,7 @@ _COLOURS: Final = {
 }
 BACKSLASH: Final = "\N{REVERSE SOLIDUS OPERATOR}"
 
-# Only the data's own lines pull nodes together; the others follow where these lead.
+# Only the data's own lines pull boxes together; the others follow where these lead.
 _EDGES: Final[dict[str, dict[str, str]]] = {
     "data": {"weight": "8"},
     "depends": {"style": "dashed", "color": palette.ROWS["dependent"][1], "arrowhead": "open", "weight": "1"},
@@ -64,21 +64,21 @@ _EDGES: Final[dict[str, dict[str, str]]] = {
 }
 
 
-def make_digraph(plan: Plan, legend: bool, direction: str) -> Any:
-    """Return a `graphviz.Digraph` of a plan.
+def make_digraph(drawing: Drawing, legend: bool, direction: str) -> Any:
+    """Return a `graphviz.Digraph` of a drawing.
 
     Raises:
         MissingDependency: the graphviz package is not installed.
     """
     graphviz = graphviz_package()
-    graph_attributes = {**_GRAPH, "rankdir": direction, "label": f"<{caption(plan, legend)}>"}
-    digraph = graphviz.Digraph(plan.name, graph_attr=graph_attributes, node_attr=_NODE, edge_attr=_EDGE)
-    # Addresses hold colons and brackets that DOT and Graphviz's own package read as ports, so nodes are numbered.
-    ids = {node.key: f"n{i}" for i, node in enumerate(plan.nodes)}
-    clusters = {cluster.key: f"cluster_{i}" for i, cluster in enumerate(plan.clusters)}
-    shapes = _NODES if direction == "TB" else {kind: _NODES[kind] | _SIDEWAYS.get(kind, {}) for kind in _NODES}
-    _Writer(plan, graphviz.escape, shapes, ids, clusters).write(digraph, "")
-    for edge in plan.edges:
+    graph_attributes = {**_GRAPH, "rankdir": direction, "label": f"<{caption(drawing, legend)}>"}
+    digraph = graphviz.Digraph(drawing.name, graph_attr=graph_attributes, node_attr=_NODE, edge_attr=_EDGE)
+    # Addresses hold colons and brackets that DOT and Graphviz's own package read as ports, so boxes are numbered.
+    ids = {box.key: f"n{i}" for i, box in enumerate(drawing.boxes)}
+    clusters = {cluster.key: f"cluster_{i}" for i, cluster in enumerate(drawing.clusters)}
+    shapes = _BOXES if direction == "TB" else {kind: _BOXES[kind] | _SIDEWAYS.get(kind, {}) for kind in _BOXES}
+    _Writer(drawing, graphviz.escape, shapes, ids, clusters).write(digraph, "")
+    for edge in drawing.edges:
         digraph.edge(ids[edge.tail], ids[edge.head], **_edge_attributes(edge, clusters))
     return digraph
 
@@ -86,28 +86,28 @@ def make_digraph(plan: Plan, legend: bool, direction: str) -> Any:
 class _Writer:
     def __init__(
         self,
-        plan: Plan,
+        drawing: Drawing,
         escape: Callable[[str], str],
         shapes: dict[str, dict[str, str]],
         ids: dict[str, str],
         clusters: dict[str, str],
     ) -> None:
         self._escape, self._shapes, self._ids, self._names = escape, shapes, ids, clusters
-        self._nodes: dict[str, list[Node]] = defaultdict(list)
+        self._boxes: dict[str, list[Box]] = defaultdict(list)
         self._clusters: dict[str, list[Cluster]] = defaultdict(list)
         self._level: dict[str, list[Edge]] = defaultdict(list)
-        places = {node.key: node.cluster for node in plan.nodes}
-        for node in plan.nodes:
-            self._nodes[node.cluster].append(node)
-        for edge in plan.edges:
+        places = {box.key: box.cluster for box in drawing.boxes}
+        for box in drawing.boxes:
+            self._boxes[box.cluster].append(box)
+        for edge in drawing.edges:
             if edge.kind == "absent" and places[edge.tail] == places[edge.head]:
                 self._level[places[edge.tail]].append(edge)
-        for cluster in plan.clusters:
+        for cluster in drawing.clusters:
             self._clusters[cluster.parent].append(cluster)
 
     def write(self, graph: Any, key: str) -> None:
-        for node in self._nodes[key]:
-            graph.node(self._ids[node.key], label=f"<{node_label(node)}>", **self._node_attributes(node))
+        for box in self._boxes[key]:
+            graph.node(self._ids[box.key], label=f"<{box_label(box)}>", **self._box_attributes(box))
         for edge in self._level[key]:
             with graph.subgraph() as line:  # a mark beside what it follows takes no room of the graph's own
                 line.attr(rank="same")
@@ -118,14 +118,14 @@ class _Writer:
                 inner.attr(label=f"<{heading_label(cluster.headings)}>", **self._cluster_attributes(cluster))
                 self.write(inner, cluster.key)
 
-    def _node_attributes(self, node: Node) -> dict[str, str]:
-        fill, line = _COLOURS.get(node.kind) or palette.ROWS[node.rows[0].kind]
-        attributes = {**self._shapes[node.kind], "fillcolor": fill, "color": line, "class": node.kind}
-        if node.tie is not None:
-            attributes |= {"color": palette.tie_colour(node.tie), "penwidth": "2"}
-        if node.kind == "hyperparameter" and node.rows[0].kind == "open":
+    def _box_attributes(self, box: Box) -> dict[str, str]:
+        fill, line = _COLOURS.get(box.kind) or palette.ROWS[box.rows[0].kind]
+        attributes = {**self._shapes[box.kind], "fillcolor": fill, "color": line, "class": box.kind}
+        if box.tie is not None:
+            attributes |= {"color": palette.tie_colour(box.tie), "penwidth": "2"}
+        if box.kind == "hyperparameter" and box.rows[0].kind == "open":
             attributes["style"] = "filled,dashed"
-        return attributes | {"tooltip": self._tooltip(node.tip, node.headings)}
+        return attributes | {"tooltip": self._tooltip(box.tip, box.headings)}
 
     def _tooltip(self, tip: str, headings: Iterable[Heading]) -> str:
         text = "\n".join([tip, *[described(row) for heading in headings for row in heading.rows]])

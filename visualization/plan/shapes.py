@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch
-from deep_arch.language.specs import Spec
-from deep_arch.measures.costs import apply_rule, input_specs
-from deep_arch.spaces.architecture import Architecture, Inputs
-from deep_arch.spaces.graph import GraphCall
+from deep_arch.language.specs import Inputs, Spec
+from deep_arch.measures.shapes import call_specs, input_specs
+from deep_arch.spaces.graph import Graph, GraphCall
 
 
 class Shapes(NamedTuple):
@@ -18,16 +17,20 @@ class Shapes(NamedTuple):
     misfits: dict[str, str]
 
 
-def known_shapes(architecture: Architecture, inputs: Inputs | None) -> Shapes:
+def known_shapes(graph: Graph, where: str, inputs: Inputs | None) -> Shapes:
     """Return the shapes that are known; what follows something undecided or unfit is not.
+
+    Args:
+        graph: partial or fully specified.
+        where: the space, for the message of an error.
+        inputs: the specs of the inputs; with None, no shape is known.
 
     Raises:
         BadArgument: an input without a spec, or a spec without an input.
     """
-    graph = architecture.graph
     if inputs is None:
         return Shapes([None] * graph.n_values, {})
-    shapes = Shapes([*input_specs(architecture, inputs)], {})
+    shapes = Shapes([*input_specs(graph.inputs, where, inputs)], {})
     for call in graph.calls:
         shapes.specs.extend(_given(call, shapes))
     return shapes
@@ -39,7 +42,7 @@ def _given(call: GraphCall, shapes: Shapes) -> list[Spec | None]:
     if call.is_open or len(taken) < len(call.inputs):
         return unknown
     try:
-        return [*apply_rule(call, tuple(taken))]
+        return [*call_specs(call, tuple(taken))]
     except (NotSpecified, NotSupported):
         return unknown
     except (ShapeMismatch, BadArgument) as error:

@@ -7,7 +7,7 @@ import pytest
 import deep_arch as da
 from deep_arch.errors import BadArgument
 from deep_arch.visualization import render_steps
-from deep_arch.visualization.steps import states
+from deep_arch.visualization.dot.film import states
 
 
 def test_there_is_one_picture_before_and_one_after_each_assignment(net: da.SearchSpace, tmp_path: Path) -> None:

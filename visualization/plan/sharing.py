@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from deep_arch.spaces.graph import Argument
-from deep_arch.visualization.wording import is_unnamed
+from deep_arch.visualization.plan.wording import is_unnamed
 
 MOST_LINES: Final = 6
 """Lines from one hyperparameter beyond which they would cover the graph; the names in the modules still tell."""

@@ -1,7 +1,7 @@
-"""What a drawing shows, before anything is drawn: nodes, edges and clusters as plain data.
+"""What a drawing shows, before anything is drawn: boxes, edges and clusters as plain data.
 
-`planning` makes a plan of an architecture, `dot` writes it as DOT text. Whatever else draws (a page, a report)
-can start from the same plan.
+`planning` makes it of an architecture, the room `dot` writes it as DOT text. Whatever else draws (a page, a report)
+can start from the same data.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-NodeKind = Literal["input", "output", "module", "substitution", "hyperparameter", "config", "empty"]
+BoxKind = Literal["input", "output", "module", "substitution", "hyperparameter", "config", "empty"]
 """`empty` marks an expanded substitution that left no module, such as an optional that is not used."""
 
 RowKind = Literal["open", "assigned", "dependent", "constant"]
@@ -46,16 +46,16 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Box:
     """One box, port or oval.
 
     Attributes:
-        key: unique among the nodes: the kind of thing and its address.
+        key: unique among the boxes: the kind of thing and its address.
         title: the operation's name, or the port's.
-        headings: the expanded substitutions around this node alone, outer ones first.
+        headings: the expanded substitutions around this box alone, outer ones first.
         detail: the constant arguments that differ from their defaults.
-        caption: the address, as far as the clusters around the node do not tell it.
-        tip: everything in full, for a reader who points at the node.
+        caption: the address, as far as the clusters around the box do not tell it.
+        tip: everything in full, for a reader who points at the box.
         shapes: the shape of what it gives, where that is known.
         misfit: whether its inputs do not fit it.
         tie: equal for the calls of one module, counted from 0; None for a module that is called once.
@@ -63,7 +63,7 @@ class Node:
     """
 
     key: str
-    kind: NodeKind
+    kind: BoxKind
     title: str
     tip: str
     cluster: str = ""
@@ -78,11 +78,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A line between two nodes, given by their keys.
+    """A line between two boxes, given by their keys.
 
     Attributes:
         tail_mark, head_mark: the position among the outputs and inputs, where the order of several matters.
-        cluster: the cluster that the line ends at, with `head` as one of the nodes inside; or empty.
+        cluster: the cluster that the line ends at, with `head` as one of the boxes inside; or empty.
     """
 
     tail: str
@@ -112,11 +112,11 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A whole drawing. Nodes and clusters stand in the order of the graph, outer clusters first."""
+class Drawing:
+    """A whole drawing. Boxes and clusters stand in the order of the graph, outer clusters first."""
 
     name: str
     state: str
-    nodes: tuple[Node, ...]
+    boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
     clusters: tuple[Cluster, ...]

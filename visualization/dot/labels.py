@@ -1,4 +1,4 @@
-"""The labels of nodes and clusters, in the HTML that Graphviz reads."""
+"""The labels of boxes and clusters, in the HTML that Graphviz reads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from deep_arch.visualization import palette
-from deep_arch.visualization.plan import Heading, Node, Row
+from deep_arch.visualization.plan.drawing import Box, Heading, Row
 
 _WIDTH: Final = 40
-"""Letters on one line of a node, beyond which a graph of many nodes becomes too wide to read."""
+"""Letters on one line of a box, beyond which a graph of many boxes becomes too wide to read."""
 _GAP: Final = "   "
 
 
@@ -54,45 +54,45 @@ def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, _WIDTH, subsequent_indent="   ", break_on_hyphens=False)) or text
 
 
-def node_label(node: Node) -> str:
+def box_label(box: Box) -> str:
     """Return the label of a module, a substitution, a config box, a mark, a port or a hyperparameter apart."""
-    if node.kind in ("input", "output"):
-        return _port_label(node)
-    if node.kind == "hyperparameter":
-        return _hyperparameter_label(node)
-    if node.kind == "empty":
-        return _mark_label(node)
-    return _module_label(node)
+    if box.kind in ("input", "output"):
+        return _port_label(box)
+    if box.kind == "hyperparameter":
+        return _hyperparameter_label(box)
+    if box.kind == "empty":
+        return _mark_label(box)
+    return _module_label(box)
 
 
-def _port_label(node: Node) -> str:
-    lines = [f"<TD>{font(node.title, 11, palette.PAPER, bold=True)}</TD>"]
-    if node.shapes:
-        lines.append(f"<TD>{font(node.shapes, 8, palette.PAPER)}</TD>")
+def _port_label(box: Box) -> str:
+    lines = [f"<TD>{font(box.title, 11, palette.PAPER, bold=True)}</TD>"]
+    if box.shapes:
+        lines.append(f"<TD>{font(box.shapes, 8, palette.PAPER)}</TD>")
     return table(lines, spacing=0, padding=1)
 
 
-def _hyperparameter_label(node: Node) -> str:
-    row = node.rows[0]
+def _hyperparameter_label(box: Box) -> str:
+    row = box.rows[0]
     lines = [f"<TD>{font(_signed(row), 10)}</TD>"]
-    if node.detail:
-        lines.append(f"<TD>{font(node.detail, 8, palette.MUTED)}</TD>")
+    if box.detail:
+        lines.append(f"<TD>{font(box.detail, 8, palette.MUTED)}</TD>")
     return table(lines, spacing=0, padding=1)
 
 
-def _module_label(node: Node) -> str:
-    title = font(node.title, 11, bold=True)
-    if node.detail:
-        title += font("  " + _wrapped(node.detail), 9, palette.MUTED)
-    lines = [*map(_strip, node.headings), cell(title), *map(chip, node.rows)]
-    last = [font(node.caption, 8, palette.MUTED)] if node.caption else []
-    if node.shapes:
-        last.append(font("→ " + node.shapes, 8, palette.SHAPE, bold=True))
-    if node.tie is not None:
-        last.append(font(f"tied {palette.tie_name(node.tie)}", 8, palette.tie_colour(node.tie), bold=True))
+def _module_label(box: Box) -> str:
+    title = font(box.title, 11, bold=True)
+    if box.detail:
+        title += font("  " + _wrapped(box.detail), 9, palette.MUTED)
+    lines = [*map(_strip, box.headings), cell(title), *map(chip, box.rows)]
+    last = [font(box.caption, 8, palette.MUTED)] if box.caption else []
+    if box.shapes:
+        last.append(font("→ " + box.shapes, 8, palette.SHAPE, bold=True))
+    if box.tie is not None:
+        last.append(font(f"tied {palette.tie_name(box.tie)}", 8, palette.tie_colour(box.tie), bold=True))
     if last:
         lines.append(cell(_GAP.join(last)))
-    if node.misfit:
+    if box.misfit:
         lines.append(cell(font("× its inputs do not fit", 8, palette.MISFIT, bold=True)))
     return table(lines)
 
@@ -115,9 +115,9 @@ def heading_label(headings: Iterable[Heading]) -> str:
     return table(["".join(cells)])
 
 
-def _mark_label(node: Node) -> str:
+def _mark_label(box: Box) -> str:
     lines: list[str] = []
-    for heading in node.headings:
+    for heading in box.headings:
         name, nothing = font(heading.name, 9, palette.MUTED), font("→ nothing", 8, palette.MUTED)
         lines.append(cell(table(["".join([cell(name), *map(chip, heading.rows), cell(nothing)])], spacing=1)))
     return table(lines, spacing=0, padding=0)

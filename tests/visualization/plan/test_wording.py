@@ -9,8 +9,7 @@ from deep_arch import ops
 from deep_arch.language.domains import Choice, Domain, Integer, Permutation, Real, Subset
 from deep_arch.language.modules import Module
 from deep_arch.language.values import Value
-from deep_arch.visualization.labels import escape
-from deep_arch.visualization.wording import constants, domain_text, formula, operation_name, value_text
+from deep_arch.visualization.plan.wording import constants, domain_text, formula, operation_name, value_text
 
 
 @pytest.mark.parametrize(
@@ -105,8 +104,3 @@ def test_operations_have_the_name_that_a_reader_knows() -> None:
     assert operation_name(da.wrap(divmod_by)(number=3)) == "divmod_by"
     assert operation_name(da.split_combine(ops.ReLU, ops.Add, 2)) == "split_combine"
     assert operation_name(da.repeat(ops.ReLU, 2, name="stem")) == "repeat stem"
-
-
-def test_labels_escape_what_dot_html_and_xml_would_read() -> None:
-    assert escape('<b>&"\\N') == "&lt;b&gt;&amp;&quot;&#92;N"
-    assert escape("a\x00b") == "a�b"

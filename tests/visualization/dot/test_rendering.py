@@ -14,7 +14,7 @@ import pytest
 import deep_arch as da
 from deep_arch.errors import BadArgument, MissingDependency
 from deep_arch.visualization import mimebundle, render
-from deep_arch.visualization.digraph import BACKSLASH
+from deep_arch.visualization.dot.digraph import BACKSLASH
 
 GOLDEN = Path(__file__).parent / "golden"
 IMAGE = da.image(channels=3, height=32, width=32)

@@ -6,28 +6,28 @@ from collections.abc import Iterator
 from typing import Final
 
 from deep_arch.visualization import palette
-from deep_arch.visualization.labels import cell, chip, font, table
-from deep_arch.visualization.plan import Plan, Row
+from deep_arch.visualization.dot.labels import cell, chip, font, table
+from deep_arch.visualization.plan.drawing import Drawing, Row
 
 _IN_A_LINE: Final = 3
 
 
-def caption(plan: Plan, legend: bool) -> str:
+def caption(drawing: Drawing, legend: bool) -> str:
     """Return the label of the whole drawing: its name, its state, and the legend."""
-    title = font(plan.name, 14, bold=True) + font(f"   {plan.state}", 10, palette.MUTED)
+    title = font(drawing.name, 14, bold=True) + font(f"   {drawing.state}", 10, palette.MUTED)
     rows = [cell(title)]
-    entries = [*_entries(plan)] if legend else []
+    entries = [*_entries(drawing)] if legend else []
     lines = [entries[i : i + _IN_A_LINE] for i in range(0, len(entries), _IN_A_LINE)]
     if lines:
         rows.append(cell(table(["".join(line) for line in lines])))
     return table(rows)
 
 
-def _entries(plan: Plan) -> Iterator[str]:
-    kinds = {node.kind for node in plan.nodes}
-    rows = [row for node in plan.nodes for row in node.rows]
-    headings = [heading for node in plan.nodes for heading in node.headings]
-    headings += [heading for cluster in plan.clusters for heading in cluster.headings]
+def _entries(drawing: Drawing) -> Iterator[str]:
+    kinds = {box.kind for box in drawing.boxes}
+    rows = [row for box in drawing.boxes for row in box.rows]
+    headings = [heading for box in drawing.boxes for heading in box.headings]
+    headings += [heading for cluster in drawing.clusters for heading in cluster.headings]
     row_kinds = {row.kind for row in (*rows, *[row for heading in headings for row in heading.rows])}
     if kinds & {"input", "output"}:
         yield _entry(_box("x", *palette.PORT, colour=palette.PAPER), "input, output")
@@ -35,7 +35,7 @@ def _entries(plan: Plan) -> Iterator[str]:
         yield _entry(_box("Module", *palette.MODULE), "operation")
     if "substitution" in kinds:
         yield _entry(_double_box("substitution"), "not expanded yet")
-    if any(heading.rows for heading in headings) or plan.clusters:
+    if any(heading.rows for heading in headings) or drawing.clusters:
         yield _entry(_box("substitution", palette.CLUSTERS[1], palette.CLUSTER_LINE, "ROUNDED"), "expanded")
     if "empty" in kinds:
         yield _entry(_box("→ nothing", *palette.EMPTY, "ROUNDED,DASHED", palette.MUTED), "expanded, no module left")
@@ -45,8 +45,8 @@ def _entries(plan: Plan) -> Iterator[str]:
         yield _entry(table([chip(Row("assigned", "h = a"))]), "assigned")
     if "dependent" in row_kinds:
         yield _entry(table([chip(Row("dependent", "h = 2 · n"))]), "dependent, and its formula")
-    yield from _line_entries({edge.kind for edge in plan.edges})
-    if any(edge.head_mark or edge.tail_mark for edge in plan.edges):
+    yield from _line_entries({edge.kind for edge in drawing.edges})
+    if any(edge.head_mark or edge.tail_mark for edge in drawing.edges):
         yield _entry(font("0, 1", 8, palette.MUTED), "order of inputs, outputs")
 
 

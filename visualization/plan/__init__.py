@@ -1,0 +1,1 @@
+"""What a drawing shows, as plain data, whatever draws it."""
