@@ -1,6 +1,8 @@
 """A modular, graph-based language for search spaces over architectures."""
 
 from deep_arch import errors as errors
+from deep_arch.connections import dense_block as dense_block
+from deep_arch.connections import residual as residual
 from deep_arch.errors import DeepArchError as DeepArchError
 from deep_arch.language.domains import Domain as Domain
 from deep_arch.language.hyperparameters import boolean as boolean
@@ -19,12 +21,10 @@ from deep_arch.language.specs import sequence as sequence
 from deep_arch.language.specs import tensor as tensor
 from deep_arch.language.specs import tokens as tokens
 from deep_arch.language.specs import vector as vector
-from deep_arch.language.substitutions import dense_block as dense_block
 from deep_arch.language.substitutions import optional as optional
 from deep_arch.language.substitutions import or_ as or_
 from deep_arch.language.substitutions import permute as permute
 from deep_arch.language.substitutions import repeat as repeat
-from deep_arch.language.substitutions import residual as residual
 from deep_arch.language.substitutions import sequential as sequential
 from deep_arch.language.substitutions import split_combine as split_combine
 from deep_arch.language.substitutions import substitute as substitute

@@ -10,7 +10,8 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
-from deep_arch.language.domains import Choice, Domain, Subset
+from deep_arch.language.domains import Choice, Domain
+from deep_arch.language.subsets import Subset
 from deep_arch.studies.searcher import Values
 
 Known = TypeVar("Known")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from deep_arch.extras import imported
-from deep_arch.language.domains import Choice, Domain, Numeric, Subset
+from deep_arch.language.domains import Choice, Domain, Numeric
+from deep_arch.language.subsets import Subset
 from deep_arch.studies.trial import Trial
 
 

@@ -6,11 +6,10 @@ them to JSON. Equal values of different types are different: `True` is not `1`.
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from deep_arch.errors import InvalidDomain
@@ -281,134 +280,3 @@ class Real(Numeric):
 
     def __str__(self) -> str:
         return f"a real number from {self.low:g} to {self.high:g}{' on a log scale' if self.log else ''}"
-
-
-class Subset(Domain):
-    """Tuples of `length` of the options: distinct or not, in the drawn order or in the options' own."""
-
-    __slots__ = ("_options", "distinct", "length", "options", "ordered")
-
-    def __init__(self, options: Iterable[Any], length: int, distinct: bool = True, ordered: bool = False) -> None:
-        self._options = Options(options, "subset")
-        self.options = self._options.items
-        if type(length) is not int or length < 0 or (distinct and length > len(self.options)):
-            raise InvalidDomain(
-                f"subset: size must be an int from 0 to the number of options, {len(self.options)}.\n"
-                f"  Got {length!r}.\n  Lower it, or allow repeats with distinct=False."
-            )
-        self.length, self.distinct, self.ordered = length, distinct, ordered
-
-    @property
-    def size(self) -> int:
-        n, k = len(self.options), self.length
-        if self.ordered:
-            return math.perm(n, k) if self.distinct else n**k
-        return _combinations(n, k, self.distinct)
-
-    def draw(self, rng: random.Random) -> tuple[Any, ...]:
-        n, k = len(self.options), self.length
-        if self.distinct:
-            positions = rng.sample(range(n), k)
-        elif self.ordered:
-            positions = [int(rng.random() * n) for _ in range(k)]
-        else:  # stars and bars: a multiset is a distinct subset of a longer range, less its own places
-            positions = [p - i for i, p in enumerate(sorted(rng.sample(range(n + k - 1), k)))]
-        return self.at_positions(positions)
-
-    def at_positions(self, positions: Sequence[int]) -> tuple[Any, ...]:
-        """Return the value whose members stand at these positions, in their order or in the options' own."""
-        return tuple([self.options[p] for p in (positions if self.ordered else sorted(positions))])
-
-    def accept(self, value: Any) -> Any:
-        if not isinstance(value, list | tuple) or len(value) != self.length:  # pyright: ignore[reportUnknownArgumentType]
-            return REJECTED
-        return self._from([self._options.closest(v) for v in value])  # pyright: ignore[reportUnknownVariableType]
-
-    def _from(self, found: list[int | None]) -> Any:
-        positions = [p for p in found if p is not None]
-        if len(positions) < len(found) or (self.distinct and len(set(positions)) < len(positions)):
-            return REJECTED
-        return self.at_positions(positions)
-
-    def values(self) -> Iterator[tuple[Any, ...]]:
-        places = range(len(self.options))
-        if self.distinct:
-            drawn = itertools.permutations(places, self.length) if self.ordered else None
-            return map(self.at_positions, drawn or itertools.combinations(places, self.length))
-        if self.ordered:
-            return map(self.at_positions, itertools.product(places, repeat=self.length))
-        return map(self.at_positions, itertools.combinations_with_replacement(places, self.length))
-
-    def at(self, position: int) -> tuple[Any, ...]:
-        places = list(range(len(self.options)))
-        positions: list[int] = []
-        for left in range(self.length - 1, -1, -1):
-            n_places = len(places) - self.distinct
-            if self.ordered:
-                i, position = divmod(position, math.perm(n_places, left) if self.distinct else n_places**left)
-                positions.append(places.pop(i) if self.distinct else places[i])
-                continue
-            # In the options' own order, what comes before a member cannot follow it.
-            while position >= (ways := _combinations(len(places) - self.distinct, left, self.distinct)):
-                position -= ways
-                del places[0]
-            positions.append(places[0])
-            del places[: int(self.distinct)]
-        return self.at_positions(positions)
-
-    def neighbours(self, value: Any) -> Iterator[tuple[Any, ...]]:
-        """Yield the tuples with one member exchanged for another option, or, if ordered, with its neighbour."""
-        positions = [self._options.find(v) for v in value]
-        seen = {self.positions(value)}
-        for i in range(self.length):
-            for p in range(len(self.options)):
-                other = self._from([*positions[:i], p, *positions[i + 1 :]])
-                if other is not REJECTED and self.positions(other) not in seen:
-                    seen.add(self.positions(other))
-                    yield other
-        if self.ordered and self.distinct:
-            yield from _exchanges(value)
-
-    def positions(self, value: Sequence[Any]) -> tuple[int | None, ...]:
-        """Return the positions of a value's members among the options."""
-        return tuple([self._options.find(v) for v in value])
-
-    def encode(self, value: Any) -> Any:
-        return [self._options.encode(p) for p in self.positions(value) if p is not None]
-
-    def decode(self, written: Any) -> Any:
-        if not isinstance(written, list) or len(written) != self.length:  # pyright: ignore[reportUnknownArgumentType]
-            return REJECTED
-        return self._from([self._options.decode(w) for w in written])  # pyright: ignore[reportUnknownVariableType]
-
-    def __str__(self) -> str:
-        how = ("" if self.distinct else ", repeats allowed") + (", in order" if self.ordered else "")
-        return f"{self.length} of {listed(self.options)}{how}"
-
-
-def _exchanges(value: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Yield a tuple with each two neighbouring members exchanged."""
-    for i in range(len(value) - 1):
-        yield (*value[:i], value[i + 1], value[i], *value[i + 2 :])
-
-
-def _combinations(n: int, k: int, distinct: bool) -> int:
-    """Return in how many ways `k` of `n` options can be taken when their order does not count."""
-    return math.comb(n, k) if distinct else math.comb(max(n + k - 1, 0), k)
-
-
-class Permutation(Subset):
-    """The orders of all the options, as tuples."""
-
-    __slots__ = ()
-
-    def __init__(self, options: Iterable[Any]) -> None:
-        options = tuple(options)
-        super().__init__(options, len(options), distinct=True, ordered=True)
-
-    def neighbours(self, value: Any) -> Iterator[tuple[Any, ...]]:
-        """Yield the orders with two neighbouring members exchanged."""
-        return _exchanges(value)
-
-    def __str__(self) -> str:
-        return f"an order of {listed(self.options)}"

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 
 from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, InvalidDomain
 from deep_arch.language import scope
-from deep_arch.language.domains import Choice, Domain, Integer, Permutation, Real, Subset
+from deep_arch.language.domains import Choice, Domain, Integer, Real
+from deep_arch.language.subsets import Permutation, Subset
 
 _operator: Any = operator  # some of its functions have no types
 

@@ -17,7 +17,7 @@ from deep_arch.language.values import Value
 
 if TYPE_CHECKING:
     from deep_arch.language.modules import Module
-    from deep_arch.language.substitutions import Substitution
+    from deep_arch.language.substitution import Substitution
 
 
 class Program:

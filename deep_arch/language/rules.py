@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from deep_arch.errors import BadArgument, ScopeError
+from deep_arch.language.applying import apply
 from deep_arch.language.fragment import Fragment, recording
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program, expansion_key
-from deep_arch.language.substitutions import Substitution, apply
+from deep_arch.language.substitution import Substitution
 from deep_arch.language.values import Value
 
 

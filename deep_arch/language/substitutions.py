@@ -1,277 +1,37 @@
-"""Substitution modules: modules that stand for graph that is not built yet.
-
-When its hyperparameters have values, a substitution is replaced by what its function returns for them.
-A function `fn` is a function of values that returns values, or a callable without required arguments that
-returns a module, or a module itself, every use of which shares its parameters. It must be pure: the same
-values give the same graph.
-"""
+"""The substitutions: repeat, optional, or, permute, split and combine, sequential, and the general one."""
 
 from __future__ import annotations
 
 import inspect
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from deep_arch.errors import ArityMismatch, BadArgument, InvalidDomain, ValueOutsideDomain, wrong_kind
-from deep_arch.language.dependence import evaluate, roots
-from deep_arch.language.domains import Choice, Domain, Integer, Permutation
-from deep_arch.language.fragment import Fragment, recording
-from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
+from deep_arch.errors import BadArgument, InvalidDomain, ValueOutsideDomain, wrong_kind
+from deep_arch.language.applying import Fn, apply, arity, as_values, check_fn, several, shown
+from deep_arch.language.copies import Parts, check_times, checked_times
+from deep_arch.language.domains import Choice
+from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module
-from deep_arch.language.program import Program
+from deep_arch.language.subsets import Permutation
+from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.values import Value
 
-Fn = Any
-"""A function of values, a callable without required arguments that returns a module, or a module."""
 
-
-class Substitution(Module):
-    """A module that stands for graph that is not built yet."""
-
-    substitution: ClassVar[bool] = True
-
-    def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
-        self._memories: dict[int, dict[Any, Fragment]] = {}
-        self._probing = False
-        self.made_in = recording()
-        super().__init__(arguments, name, default_name)
-
-    @abstractmethod
-    def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        """Compose what stands in this module's place, and return its outputs."""
-
-    def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        """Return what the addresses of everything inside add to this module's own.
-
-        Raises:
-            ValueOutsideDomain: the arguments have values that mean nothing here.
-        """
-        return ""
-
-    def enclosing(self, program: Program) -> Fragment:
-        """Return the fragment whose things the function may use."""
-        return self.made_in or program.root
-
-    def expansions(self, n_inputs: int) -> dict[Any, Fragment]:
-        return self._memories.setdefault(n_inputs, {})
-
-    def count_outputs(self, n_inputs: int) -> int:
-        """Return how many values a call gives, by unfolding it once at the first values of its hyperparameters."""
-        made_in = self.made_in
-        if self._probing or made_in is None:
-            raise ArityMismatch(
-                f"{self.base_name}: the number of outputs is not known yet, so the result cannot be unpacked.\n"
-                "  Index the outputs that you need: `pair = module(x); pair[0]`."
-            )
-        self._probing = True
-        try:
-            arguments = [h for _, h in self.open_arguments]
-            first = {h: _first_value(h.domain) for h in roots(arguments)}
-            values = tuple([evaluate(h, first) for h in arguments])
-            fragment = made_in.program.expand(self, values, n_inputs, made_in.where(self))
-            only = fragment.outputs[0]
-            if len(fragment.outputs) > 1 or only.port is not None or only.levels or only.place < n_inputs:
-                return len(fragment.outputs)
-            call = fragment.call_at[only.place]
-            return call.module.count_outputs(len(call.inputs))
-        finally:
-            self._probing = False
-
-
-def _first_value(domain: Domain) -> Any:
-    return next(domain.values()) if domain.size < float("inf") else getattr(domain, "low", None)
-
-
-# --- applying functions ------------------------------------------------------------------------------------------
-
-
-def _arity(fn: Callable[..., Any]) -> tuple[int, float]:
-    """Return the least and the greatest number of positional arguments that `fn` takes."""
-    try:
-        parameters = inspect.signature(fn).parameters.values()
-    except (TypeError, ValueError):  # some builtins have no signature
-        return 1, float("inf")
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    variadic = any(p.kind == p.VAR_POSITIONAL for p in parameters)
-    least = sum(p.default is p.empty for p in positional)
-    return least, float("inf") if variadic else len(positional)
-
-
-def apply(fn: Fn, inputs: Sequence[Value], where: str) -> Any:
-    """Compose `fn` onto `inputs`, whichever of the three kinds of function it is.
-
-    Raises:
-        BadArgument: `fn` is none of the three.
-        ArityMismatch: `fn` takes another number of values.
-    """
-    if isinstance(fn, Module):
-        return fn(*inputs)
-    check_fn(fn, where)
-    least, most = _arity(fn)
-    if least == 0 and most != float("inf"):
-        made = fn()
-        if isinstance(made, Value) or not callable(made):
-            raise BadArgument(
-                f"{where}: a function without required arguments returns a module.\n  Got {made!r} "
-                f"({type(made).__name__}).\n  To return values, take the inputs as parameters: `lambda x: ...`."
-            )
-        return apply(made, inputs, where)
-    if not least <= len(inputs) <= most:
-        takes = f"{least}" if least == most else f"at least {least}" if most == float("inf") else f"{least} to {most}"
-        raise ArityMismatch(
-            f"{where}: the function {_shown(fn)} takes {takes} values.\n  Got {len(inputs)}.\n"
-            "  Give the function one parameter for each value that the module is called on."
-        )
-    return fn(*inputs)
-
-
-def check_fn(fn: Fn, where: str) -> None:
-    """Raise BadArgument unless `fn` can be a function of a substitution."""
-    if isinstance(fn, Value) or not callable(fn):
-        raise BadArgument(
-            f"{where}: expected a function of values, a function that makes a module, or a module.\n"
-            f"  Got {fn!r} ({type(fn).__name__}).\n  Write `lambda x: ...` or `lambda: ops.ReLU()`."
-        )
-    if isinstance(fn, type) and issubclass(fn, Module) and _arity(fn)[0]:
-        required = [p.name for p in inspect.signature(fn).parameters.values() if p.default is p.empty]
-        raise BadArgument(
-            f"{where}: {fn.__name__} cannot be made without {', '.join(required)}.\n  Got the class itself.\n"
-            f"  Write a function that makes it: `lambda: ops.{fn.__name__}({', '.join(f'{r}=...' for r in required)})`."
-        )
-
-
-def _shown(fn: Any) -> str:
-    return getattr(fn, "__name__", None) or repr(fn)
-
-
-def _several(returned: Any, n: int, where: str) -> list[Value]:
-    """Return `n` values out of what a function returned, where `n` of them go on.
-
-    Raises:
-        ArityMismatch: it is another number of values.
-    """
-    if isinstance(returned, Value):
-        if n == 1:
-            return [returned]
-        if returned.port is None and returned.index >= returned.fragment.n_inputs:
-            return [returned[i] for i in range(n)]
-    values = _as_values(returned, where)
-    if len(values) != n:
-        raise ArityMismatch(
-            f"{where}: the function must give as many values as it takes, {n}.\n  Got {len(values)}.\n"
-            "  Return one value for each input."
-        )
-    return values
-
-
-def _as_values(returned: Any, where: str) -> list[Value]:
-    """Return what a function returned as a list of values."""
-    if isinstance(returned, Value):
-        return [returned]
-    given: Any = [returned[key] for key in returned] if returned.__class__ is dict else returned
-    values: list[Any] = list(given) if hasattr(given, "__iter__") else [given]
-    if not all(isinstance(value, Value) for value in values):
-        raise wrong_kind(where, "a function that returns values", returned, "Return what modules give when called.")
-    return values
-
-
-class _Copy(Substitution):
-    """One of several copies of a function in the unfolding of a substitution.
-
-    Copies of one function share what it unfolds to; their hyperparameters and parameters are their own.
-    """
-
-    def __init__(self, of: Substitution, fn: Fn, index: int, memories: dict[int, dict[Any, Fragment]]) -> None:
-        super().__init__({}, default_name=f"[{index}]")
-        self._of, self._fn, self._memories = of, fn, memories
-
-    def lexical_levels(self, fragment: Fragment) -> int:
-        return fragment.levels_to(self._of.owner, self)
-
-    def enclosing(self, program: Program) -> Fragment:
-        return self._of.enclosing(program)
-
-    def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        return apply(self._fn, inputs, _here(self))
-
-
-class _Parts(Substitution):
-    """A substitution that composes copies of functions."""
-
-    in_copies = True
-
-    def __init__(self, fns: Sequence[Fn], arguments: Mapping[str, Any], name: str | None) -> None:
-        self._fns = fns
-        self._shared: list[dict[int, dict[Any, Fragment]]] = [{} for _ in fns]
-        super().__init__(arguments, name)
-        for fn in fns:
-            check_fn(fn, _here(self))
-
-    def _copy(self, index: int, inputs: Sequence[Value], of: int | None = None) -> Value:
-        of = index if of is None else of
-        return _Copy(self, self._fns[of], index, self._shared[of])(*inputs)
-
-
-def _hashes(value: object) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
-
-
-def _check_several(fns: object, where: str) -> None:
-    if not hasattr(fns, "__iter__"):
-        raise wrong_kind(where, "several functions, as a list", fns, "Write a list of functions that make modules.")
-
-
-def _here(module: Module) -> str:
-    return module.owner.where(module) if module.owner is not None else module.base_name
-
-
-def _check_times(module: Substitution, times: Any) -> None:
-    """Raise InvalidDomain if a plain `times`, or one that it could become, is not an int of at least 0."""
-    domain = times.domain if isinstance(times, Independent) else None
-    if isinstance(times, Dependent) or (isinstance(domain, Integer) and domain.low >= 0):
-        return
-    values = domain.values() if isinstance(domain, Choice) else [domain or times]
-    for value in values:
-        if type(value) is not int or value < 0:
-            raise InvalidDomain(
-                f"{_here(module)}: times must be an int of at least 0, or a hyperparameter of such.\n"
-                f"  Got {value!r} ({type(value).__name__}).\n  Use da.choice([1, 2, 4]) or da.integer(0, 3)."
-            )
-
-
-def _times(times: Any, address: str) -> int:
-    if type(times) is not int or times < 0:
-        raise ValueOutsideDomain(
-            f"{address}.times: {times!r} is not an int of at least 0.\n"
-            f"  Got {times!r} ({type(times).__name__}) from the hyperparameters that it depends on.\n"
-            "  Change their domains or the function that computes it; // divides into ints."
-        )
-    return times
-
-
-# --- the substitutions -------------------------------------------------------------------------------------------
-
-
-class Repeat(_Parts):
+class Repeat(Parts):
     """`fn` applied `times` times in a row; see `repeat`."""
 
     def __init__(self, fn: Fn, times: Any, name: str | None = None) -> None:
         super().__init__([fn], {"times": times}, name)
-        _check_times(self, self.arguments["times"])
+        check_times(self, self.arguments["times"])
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        _times(arguments["times"], address)
+        checked_times(arguments["times"], address)
         return ""
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         values = list(inputs)
         for i in range(arguments["times"]):
-            values = _several(self._copy(i, values, 0), len(inputs), _here(self))
+            values = several(self.copy_of(i, values, 0), len(inputs), where_is(self))
         return values
 
 
@@ -281,10 +41,10 @@ class Optional(Substitution):
     def __init__(self, fn: Fn, use: Any = None, name: str | None = None) -> None:
         self._fn = fn
         super().__init__({"use": Independent(Choice((False, True))) if use is None else use}, name)
-        check_fn(fn, _here(self))
+        check_fn(fn, where_is(self))
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        return apply(self._fn, inputs, _here(self)) if arguments["use"] else inputs
+        return apply(self._fn, inputs, where_is(self)) if arguments["use"] else inputs
 
 
 class Or(Substitution):
@@ -298,13 +58,13 @@ class Or(Substitution):
             )
         super().__init__({"which": Independent(Choice(self._fns)) if which is None else which}, name)
         for fn in self._fns.values():
-            check_fn(fn, _here(self))
+            check_fn(fn, where_is(self))
         which = self.arguments["which"]
         if not isinstance(which, Hyperparameter):
-            self.label({"which": which}, _here(self))
+            self.label({"which": which}, where_is(self))
         elif isinstance(which, Independent) and which.domain.size < float("inf"):
             for value in which.domain.values():
-                self.label({"which": value}, _here(self))
+                self.label({"which": value}, where_is(self))
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
         which = arguments["which"]
@@ -321,10 +81,10 @@ class Or(Substitution):
         return f"[{which}]"
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        return apply(self._fns[arguments["which"]], inputs, _here(self))
+        return apply(self._fns[arguments["which"]], inputs, where_is(self))
 
 
-class Permute(_Parts):
+class Permute(Parts):
     """Several functions in some order; see `permute`."""
 
     order_immaterial = True
@@ -345,70 +105,26 @@ class Permute(_Parts):
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         values = list(inputs)
         for i in arguments["order"]:
-            values = _several(self._copy(i, values), len(inputs), _here(self))
+            values = several(self.copy_of(i, values), len(inputs), where_is(self))
         return values
 
 
-class SplitCombine(_Parts):
+class SplitCombine(Parts):
     """Copies of `fn` side by side, combined; see `split_combine`."""
 
     def __init__(self, fn: Fn, combine: Fn, times: Any, name: str | None = None) -> None:
         self._combine = combine
         super().__init__([fn], {"times": times}, name)
-        check_fn(combine, _here(self))
-        _check_times(self, self.arguments["times"])
+        check_fn(combine, where_is(self))
+        check_times(self, self.arguments["times"])
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        _times(arguments["times"], address)
+        checked_times(arguments["times"], address)
         return ""
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        branches = [self._copy(i, inputs, 0) for i in range(arguments["times"])]
-        return apply(self._combine, branches, _here(self)) if branches else inputs
-
-
-class DenseBlock(_Parts):
-    """Copies of `fn`, each on all before it; see `dense_block`."""
-
-    def __init__(self, fn: Fn, times: Any, combine: Fn, name: str | None = None) -> None:
-        self._combine = combine
-        super().__init__([fn], {"times": times}, name)
-        check_fn(combine, _here(self))
-        _check_times(self, self.arguments["times"])
-
-    def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        _times(arguments["times"], address)
-        return ""
-
-    def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        if len(inputs) != 1:
-            raise ArityMismatch(
-                f"{_here(self)}: a dense block takes one value.\n  Got {len(inputs)}.\n  Combine them before it."
-            )
-        features, combined = list(inputs), inputs[0]
-        for i in range(arguments["times"]):
-            features.append(self._copy(i, [combined], 0))
-            combined = apply(self._combine, features, _here(self))
-        return combined
-
-
-class Residual(Substitution):
-    """`fn` beside a shortcut; see `residual`."""
-
-    def __init__(self, fn: Fn, combine: Fn, project: Fn | None, name: str | None = None) -> None:
-        self._fn, self._combine, self._project = fn, combine, project
-        super().__init__({}, name)
-        for each in (fn, combine, project):
-            if each is not None:
-                check_fn(each, _here(self))
-
-    def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        here = _here(self)
-        main = _several(apply(self._fn, inputs, here), len(inputs), here)
-        shortcut: Sequence[Value] = inputs
-        if self._project is not None:
-            shortcut = _several(apply(self._project, inputs, here), len(inputs), here)
-        return [apply(self._combine, pair, _here(self)) for pair in zip(main, shortcut, strict=True)]
+        branches = [self.copy_of(i, inputs, 0) for i in range(arguments["times"])]
+        return apply(self._combine, branches, where_is(self)) if branches else inputs
 
 
 class Sequential(Substitution):
@@ -418,14 +134,14 @@ class Sequential(Substitution):
         self._fns = fns
         super().__init__({}, name)
         for fn in fns:
-            check_fn(fn, _here(self))
+            check_fn(fn, where_is(self))
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         values = list(inputs)
         for fn in self._fns:
-            if len(values) == 1 and not isinstance(fn, Module) and (least := _arity(fn)[0]) > 1:
-                values = _several(values[0], least, _here(self))
-            values = _as_values(apply(fn, values, _here(self)), _here(self))
+            if len(values) == 1 and not isinstance(fn, Module) and (least := arity(fn)[0]) > 1:
+                values = several(values[0], least, where_is(self))
+            values = as_values(apply(fn, values, where_is(self)), where_is(self))
         return values
 
 
@@ -437,7 +153,7 @@ class Substitute(Substitution):
         super().__init__(arguments, name)
         if isinstance(fn, Module) or not callable(fn):
             raise BadArgument(
-                f"{_here(self)}: expected a function of the hyperparameters' values.\n  Got {fn!r}.\n"
+                f"{where_is(self)}: expected a function of the hyperparameters' values.\n  Got {fn!r}.\n"
                 "  Write da.substitute(lambda n: ..., n=h)."
             )
 
@@ -446,11 +162,11 @@ class Substitute(Substitution):
             inspect.signature(self._fn).bind(**arguments)
         except TypeError as error:
             raise BadArgument(
-                f"{_here(self)}: the function {_shown(self._fn)} does not take the hyperparameters by name: {error}.\n"
+                f"{where_is(self)}: the function {shown(self._fn)} does not take the hyperparameters by name: {error}.\n"
                 f"  Got {', '.join(arguments) or 'none'}.\n"
                 "  Let its parameters have the names that substitute is given."
             ) from error
-        return apply(self._fn(**arguments), inputs, _here(self))
+        return apply(self._fn(**arguments), inputs, where_is(self))
 
 
 def repeat(fn: Fn, times: Any, *, name: str | None = None) -> Repeat:
@@ -491,30 +207,6 @@ def split_combine(fn: Fn, combine: Fn, times: Any, *, name: str | None = None) -
     return SplitCombine(fn, combine, times, name)
 
 
-def residual(fn: Fn, combine: Fn = None, project: Fn | None = None, *, name: str | None = None) -> Residual:
-    """Return a module that is `combine(fn(x), x)`, or `combine(fn(x), project(x))`; `combine` is `ops.Add` if left out.
-
-    References:
-        He et al., Deep residual learning for image recognition (2016), equations 1 and 2.
-    """
-    from deep_arch import ops
-
-    return Residual(fn, ops.Add if combine is None else combine, project, name)
-
-
-def dense_block(fn: Fn, times: Any, combine: Fn = None, *, name: str | None = None) -> DenseBlock:
-    """Return a module of `times` copies of `fn`, each on `combine` of the input and all results before it.
-
-    The result is `combine` of the input and all results; `combine` is `ops.Concatenate` if left out.
-
-    References:
-        Huang et al., Densely connected convolutional networks (2017), equation 2.
-    """
-    from deep_arch import ops
-
-    return DenseBlock(fn, times, ops.Concatenate if combine is None else combine, name)
-
-
 def sequential(*fns: Fn, name: str | None = None) -> Sequential:
     """Return a module that is `fns` one after another."""
     return Sequential(fns, name)
@@ -526,3 +218,16 @@ def substitute(fn: Callable[..., Any], /, *, name: str | None = None, **hyperpar
     `fn` returns a function of values, a function that makes a module, or a module.
     """
     return Substitute(fn, hyperparameters, name)
+
+
+def _hashes(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _check_several(fns: object, where: str) -> None:
+    if not hasattr(fns, "__iter__"):
+        raise wrong_kind(where, "several functions, as a list", fns, "Write a list of functions that make modules.")

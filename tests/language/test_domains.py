@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from deep_arch.errors import InvalidDomain
-from deep_arch.language.domains import REJECTED, Choice, Domain, Integer, Permutation, Real, Subset
+from deep_arch.language.domains import REJECTED, Choice, Domain, Integer, Real
+from deep_arch.language.subsets import Permutation, Subset
 
 FINITE: list[Domain] = [
     Choice([64, 128]),

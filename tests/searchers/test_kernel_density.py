@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from deep_arch.language.domains import Choice, Integer, Real, Subset
+from deep_arch.language.domains import Choice, Integer, Real
+from deep_arch.language.subsets import Subset
 from deep_arch.searchers.decisions import decisions
 from deep_arch.searchers.kernel_density import KernelDensity, point
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from deep_arch.language.domains import Choice, Domain, Integer, Permutation, Real, Subset
+from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.modules import Module, Operation, Wrapped, snake_case
+from deep_arch.language.subsets import Permutation, Subset
 from deep_arch.spaces.graph import Argument
 
 _VALUE_LENGTH: Final = 28

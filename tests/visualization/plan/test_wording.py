@@ -6,8 +6,9 @@ import pytest
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.language.domains import Choice, Domain, Integer, Permutation, Real, Subset
+from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.modules import Module
+from deep_arch.language.subsets import Permutation, Subset
 from deep_arch.language.values import Value
 from deep_arch.visualization.plan.wording import constants, domain_text, formula, operation_name, value_text
 

@@ -1,0 +1,77 @@
+"""Connections: substitutions that join what a function gives with what it was given, by an operation unless told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deep_arch import ops
+from deep_arch.errors import ArityMismatch
+from deep_arch.language.applying import Fn, apply, check_fn, several
+from deep_arch.language.copies import Parts, check_times, checked_times
+from deep_arch.language.substitution import Substitution, where_is
+from deep_arch.language.values import Value
+
+
+class DenseBlock(Parts):
+    """Copies of `fn`, each on all before it; see `dense_block`."""
+
+    def __init__(self, fn: Fn, times: Any, combine: Fn, name: str | None = None) -> None:
+        self._combine = combine
+        super().__init__([fn], {"times": times}, name)
+        check_fn(combine, where_is(self))
+        check_times(self, self.arguments["times"])
+
+    def label(self, arguments: Mapping[str, Any], address: str) -> str:
+        checked_times(arguments["times"], address)
+        return ""
+
+    def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
+        if len(inputs) != 1:
+            raise ArityMismatch(
+                f"{where_is(self)}: a dense block takes one value.\n  Got {len(inputs)}.\n  Combine them before it."
+            )
+        features, combined = list(inputs), inputs[0]
+        for i in range(arguments["times"]):
+            features.append(self.copy_of(i, [combined], 0))
+            combined = apply(self._combine, features, where_is(self))
+        return combined
+
+
+class Residual(Substitution):
+    """`fn` beside a shortcut; see `residual`."""
+
+    def __init__(self, fn: Fn, combine: Fn, project: Fn | None, name: str | None = None) -> None:
+        self._fn, self._combine, self._project = fn, combine, project
+        super().__init__({}, name)
+        for each in (fn, combine, project):
+            if each is not None:
+                check_fn(each, where_is(self))
+
+    def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
+        here = where_is(self)
+        main = several(apply(self._fn, inputs, here), len(inputs), here)
+        shortcut: Sequence[Value] = inputs
+        if self._project is not None:
+            shortcut = several(apply(self._project, inputs, here), len(inputs), here)
+        return [apply(self._combine, pair, where_is(self)) for pair in zip(main, shortcut, strict=True)]
+
+
+def residual(fn: Fn, combine: Fn = None, project: Fn | None = None, *, name: str | None = None) -> Residual:
+    """Return a module that is `combine(fn(x), x)`, or `combine(fn(x), project(x))`; `combine` is `ops.Add` if left out.
+
+    References:
+        He et al., Deep residual learning for image recognition (2016), equations 1 and 2.
+    """
+    return Residual(fn, ops.Add if combine is None else combine, project, name)
+
+
+def dense_block(fn: Fn, times: Any, combine: Fn = None, *, name: str | None = None) -> DenseBlock:
+    """Return a module of `times` copies of `fn`, each on `combine` of the input and all results before it.
+
+    The result is `combine` of the input and all results; `combine` is `ops.Concatenate` if left out.
+
+    References:
+        Huang et al., Densely connected convolutional networks (2017), equation 2.
+    """
+    return DenseBlock(fn, times, ops.Concatenate if combine is None else combine, name)
