@@ -162,7 +162,8 @@ class Substitute(Substitution):
             inspect.signature(self._fn).bind(**arguments)
         except TypeError as error:
             raise BadArgument(
-                f"{where_is(self)}: the function {shown(self._fn)} does not take the hyperparameters by name: {error}.\n"
+                f"{where_is(self)}: the function {shown(self._fn)} does not take the hyperparameters by "
+                f"name: {error}.\n"
                 f"  Got {', '.join(arguments) or 'none'}.\n"
                 "  Let its parameters have the names that substitute is given."
             ) from error
