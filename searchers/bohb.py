@@ -6,22 +6,18 @@ import contextlib
 import math
 import random
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from deep_arch.errors import TooDeep
 from deep_arch.language.domains import Domain, Numeric
 from deep_arch.searchers.checks import check_count, check_number
-from deep_arch.searchers.decisions import decide, decisions, identity
+from deep_arch.searchers.decisions import composed, decisions, identity
 from deep_arch.searchers.hyperband import Hyperband
 from deep_arch.searchers.kernel_density import Axis, KernelDensity, Point, axis, place, point
 from deep_arch.searchers.mutation import another
 from deep_arch.searchers.wrapper import Wrapper
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Values
-
-if TYPE_CHECKING:
-    from deep_arch.language.hyperparameters import Independent
-    from deep_arch.spaces.unfolding import Frame
 
 Result = tuple[float, Point, Values]
 """A score, minus infinity if there is none, and where it was reached."""
@@ -132,10 +128,7 @@ class BOHB(Wrapper):
             sample[at] = place(domain, value)
             return value
 
-        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
-            return decide(hyperparameter.domain, address, pick)
-
-        return self.space.unfold(choose).values, sample
+        return self.space.decide(lambda point: composed(point, pick)).values, sample
 
     def _drawn(self, domain: Any, center: float, bandwidth: float) -> Any:
         if isinstance(domain, Numeric):

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.subsets import Subset
+from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import Values
 
 Known = TypeVar("Known")
@@ -23,20 +24,21 @@ Decision = tuple[str, Domain, Any]
 """An address, a simple domain, and the value that was picked."""
 
 
-def decide(domain: Domain, address: str, pick: Pick) -> Any:
-    """Return a value of `domain` made of picks from simple domains.
+def composed(point: ChoicePoint, pick: Pick) -> Any:
+    """Return a value of a hyperparameter that is made of picks from simple domains.
 
     Args:
-        address: of the hyperparameter; the members of a tuple get `address[0]`, `address[1]`, ...
+        point: the hyperparameter; the members of a tuple get `address[0]`, `address[1]`, ...
         pick: called with an address and a `Choice` or `Numeric` domain; returns a value of it.
     """
+    domain, address = point.domain, point.address
     if not isinstance(domain, Subset):
         return pick(address, domain)
     return domain.at_positions(_members(domain, address, lambda name, left: pick(name, _positions(len(left)))))
 
 
 def decisions(domain: Domain, address: str, value: Any) -> Iterator[Decision]:
-    """Yield the picks with which `decide` gives `value`."""
+    """Yield the picks of which `composed` makes `value`."""
     if not isinstance(domain, Subset):
         yield address, domain, value
         return

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.searchers.checks import check_count, check_number
-from deep_arch.searchers.decisions import MOST_OUT, decide, decisions, identity
+from deep_arch.searchers.decisions import MOST_OUT, composed, decisions, identity
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
@@ -96,10 +96,10 @@ class MonteCarloTreeSearch(Searcher):
 
     # --- proposing -----------------------------------------------------------------------------------------------
 
-    def _unfold(self) -> Values:
+    def _decide(self) -> Values:
         self._place, self._in_tree, self._drew = 0, True, False
         try:
-            values = super()._unfold()
+            values = super()._decide()
         finally:  # a walk into what is too deep is a visit too, or the next one would go there again
             self._visit()
         self._out.append((identity(values), values, self._place))
@@ -108,7 +108,7 @@ class MonteCarloTreeSearch(Searcher):
     def choose(self, point: ChoicePoint) -> Any:
         """Decide by the tree, or draw below it."""
         if self._in_tree:
-            return decide(point.domain, point.address, self._pick)
+            return composed(point, self._pick)
         self._drew = self._drew or point.domain.size > 1
         return point.domain.draw(self.rng)
 

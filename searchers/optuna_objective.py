@@ -8,11 +8,9 @@ from typing import Any, Final
 
 from deep_arch.errors import MissingValues, ValueOutsideDomain, wrong_kind
 from deep_arch.language.domains import REJECTED, Choice, Domain, Integer, Real
-from deep_arch.language.hyperparameters import Independent
-from deep_arch.searchers.decisions import decide, decisions
+from deep_arch.searchers.decisions import composed, decisions
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.spaces.unfolding import Frame
 from deep_arch.studies.searcher import Values
 
 _STORABLE: Final = (type(None), bool, int, float, str)
@@ -63,11 +61,7 @@ def suggest(trial: Any, space: SearchSpace) -> Architecture:
     if not isinstance(space, SearchSpace):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise wrong_kind("suggest", "second a search space", space, "Write suggest(trial, space).")
     pick = functools.partial(_pick, trial)
-
-    def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
-        return decide(hyperparameter.domain, address, pick)
-
-    return Architecture(space, space.unfold(choose))
+    return space.decide(lambda point: composed(point, pick))
 
 
 def parameters(space: SearchSpace, values: Values) -> dict[str, Any]:
@@ -106,7 +100,7 @@ def _suggested(trial: Any, name: str, domain: Domain) -> Any:
         return trial.suggest_int(name, domain.low, domain.high, step=domain.step, log=domain.log)
     if isinstance(domain, Real):
         return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
-    assert isinstance(domain, Choice), "`decide` asks for options and numbers only"
+    assert isinstance(domain, Choice), "`composed` asks for options and numbers only"
     return trial.suggest_categorical(name, _offered(domain))
 
 

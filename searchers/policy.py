@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Domain, Integer, Numeric
-from deep_arch.searchers.decisions import decide, decisions
+from deep_arch.searchers.decisions import composed, decisions
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import Values
@@ -175,7 +175,7 @@ class Policy:
 
     def choose(self, point: ChoicePoint, rng: random.Random) -> Any:
         """Return a value drawn for a hyperparameter."""
-        return decide(point.domain, point.address, lambda name, domain: self.distribution(name, domain).draw(rng))
+        return composed(point, lambda name, domain: self.distribution(name, domain).draw(rng))
 
     def picks(self, values: Values) -> list[tuple[Distribution, Any]]:
         """Return each decision that leads to these values: its distribution, and what was picked."""

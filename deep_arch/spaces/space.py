@@ -31,6 +31,7 @@ from deep_arch.language.program import Program
 from deep_arch.language.values import UNSET, Value
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.deciding import Pick, asking
 from deep_arch.spaces.liveness import prune
 from deep_arch.spaces.restrictions import Restrictions
 from deep_arch.spaces.unfolding import Choose, Frame, Unfolding, unfold
@@ -132,6 +133,35 @@ class SearchSpace:
                 f"  Add the value, or start with {self.name}.start() and assign step by step."
             )
         return architecture
+
+    def decide(self, pick: Pick) -> Architecture:
+        """Return the architecture that `pick` decides: it is asked for each hyperparameter once it is reached.
+
+        Args:
+            pick: called with a `ChoicePoint`; returns a value of `point.domain`, which is the domain as `limit` and
+                `discretize` leave it. `point.values` holds what was decided so far, and what `fix` decided; it grows
+                afterwards, so what keeps it copies it. What `fix` decides is not asked for, nor what `where` leaves
+                open, which stays so.
+
+        Raises:
+            ValueOutsideDomain: `pick` returned what is not in the domain.
+            TooDeep: what it decided lets no recursion end within the space's limit.
+
+        Example:
+            >>> import deep_arch as da
+            >>> from deep_arch import ops
+            >>> @da.space
+            ... def net(x):
+            ...     return da.repeat(lambda: ops.Dense(units=da.choice([8, 16, 32])), da.integer(1, 3))(x)
+            >>> def pick(point):
+            ...     return 2 if point.name == "repeat.times" else point.domain.options[len(point.values)]
+            >>> net.decide(pick).values
+            {'repeat.times': 2, 'repeat[0]/dense.units': 16, 'repeat[1]/dense.units': 32}
+        """
+        if not callable(pick):
+            mend = "Write decide(lambda point: point.domain.draw(rng))."
+            raise wrong_kind(f"{self.name}.decide", "a function of a choice point", pick, mend)
+        return Architecture(self, self.unfold(asking(pick, self.restrictions.fixed)))
 
     def unfold(self, choose: Choose) -> Unfolding:
         """Unfold the space within its restrictions, asking `choose` for what they leave open."""

@@ -7,19 +7,15 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from deep_arch.errors import BadArgument, TooDeep, TrialError, ValueOutsideDomain
-from deep_arch.language.domains import REJECTED, Domain
+from deep_arch.errors import BadArgument, TooDeep, TrialError
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import MOST_ATTEMPTS
 
 if TYPE_CHECKING:
-    from deep_arch.language.hyperparameters import Independent
     from deep_arch.spaces.space import SearchSpace
-    from deep_arch.spaces.unfolding import Frame
 
 Values = Mapping[str, Any]
 """Address to value: all that distinguishes one architecture from another in its space."""
@@ -138,7 +134,7 @@ class Searcher(ABC):
         )
 
     def ask(self) -> Values | None:
-        """Return the values of one architecture; what is not overridden unfolds the space with `choose`.
+        """Return the values of one architecture; what is not overridden is `space.decide(self.choose).values`.
 
         Returns:
             Address to value, or None for nothing to propose: until more results are told or, where no trial is out,
@@ -150,29 +146,11 @@ class Searcher(ABC):
         """
         for _ in range(MOST_ATTEMPTS - 1):
             with contextlib.suppress(TooDeep):  # a choice that several parts share let one of them end, and another not
-                return self._unfold()
-        return self._unfold()
+                return self._decide()
+        return self._decide()
 
-    def _unfold(self) -> Values:
-        so_far = dict(self.space.restrictions.fixed)
-        seen = MappingProxyType(so_far)
-
-        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
-            domain = hyperparameter.domain
-            chosen = self.choose(ChoicePoint(address, domain, hyperparameter.tag, seen))
-            so_far[address] = value = domain.accept(chosen)
-            if value is REJECTED:
-                raise self._chose_outside(domain, address, chosen)
-            return value
-
-        return self.space.unfold(choose).values
-
-    def _chose_outside(self, domain: Domain, address: str, chosen: Any) -> ValueOutsideDomain:
-        return ValueOutsideDomain(
-            f"{address}: {chosen!r} is not {domain}.\n"
-            f"  Got {chosen!r} ({type(chosen).__name__}) from {type(self).__name__}.choose.\n"
-            "  Let it return a value of point.domain, such as point.domain.draw(self.rng)."
-        )
+    def _decide(self) -> Values:
+        return self.space.decide(self.choose).values
 
     @abstractmethod
     def tell(self, trial: FinishedTrial) -> None:
