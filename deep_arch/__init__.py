@@ -4,6 +4,7 @@ from deep_arch import errors as errors
 from deep_arch.connections import dense_block as dense_block
 from deep_arch.connections import residual as residual
 from deep_arch.errors import DeepArchError as DeepArchError
+from deep_arch.language.config import config as config
 from deep_arch.language.domains import Domain as Domain
 from deep_arch.language.hyperparameters import boolean as boolean
 from deep_arch.language.hyperparameters import choice as choice
@@ -37,7 +38,6 @@ from deep_arch.spaces.choice_points import ChoicePoint as ChoicePoint
 from deep_arch.spaces.graph import Graph as Graph
 from deep_arch.spaces.purity import check as check
 from deep_arch.spaces.space import SearchSpace as SearchSpace
-from deep_arch.spaces.space import config as config
 from deep_arch.spaces.space import space as space
 from deep_arch.studies.search import Search as Search
 from deep_arch.studies.search import SearchWarning as SearchWarning

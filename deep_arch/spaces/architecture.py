@@ -12,9 +12,9 @@ from deep_arch.language.hyperparameters import Dependent
 from deep_arch.language.options import same
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.frames import Unfolding
 from deep_arch.spaces.graph import Graph
 from deep_arch.spaces.liveness import certain_addresses
-from deep_arch.spaces.unfolding import Unfolding
 
 if TYPE_CHECKING:
     import networkx

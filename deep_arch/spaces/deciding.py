@@ -12,7 +12,7 @@ from deep_arch.spaces.choice_points import ChoicePoint
 
 if TYPE_CHECKING:
     from deep_arch.language.hyperparameters import Independent
-    from deep_arch.spaces.unfolding import Choose, Frame
+    from deep_arch.spaces.frames import Choose, Frame
 
 Pick = Callable[[ChoicePoint], Any]
 """From a hyperparameter that waits for a value to a value of its domain."""

@@ -8,9 +8,9 @@ from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.spaces.alternatives import Alternatives, call_roots
+from deep_arch.spaces.frames import Frame
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.trampoline import Recursive, run
-from deep_arch.spaces.unfolding import Frame
 
 ENDLESS = 1000
 """A depth at which a rule that can end at all has ended: more rules than a grammar has."""

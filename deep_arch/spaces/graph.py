@@ -14,8 +14,8 @@ from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.modules import Module
 from deep_arch.language.values import UNSET, Slot
+from deep_arch.spaces.frames import Frame, Node, Unfolding, named
 from deep_arch.spaces.place import module_address, slot_address, up
-from deep_arch.spaces.unfolding import Frame, Node, Unfolding, named
 
 
 @dataclass(frozen=True, slots=True)

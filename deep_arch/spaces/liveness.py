@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from deep_arch.language.dependence import roots
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.values import Reference
+from deep_arch.spaces.frames import Frame, Node, Unfolding
 from deep_arch.spaces.place import slot_address, up
-from deep_arch.spaces.unfolding import Frame, Node, Unfolding
 
 
 class _Backward:

@@ -13,7 +13,7 @@ from deep_arch.language.values import Slot
 if TYPE_CHECKING:
     from deep_arch.language.fragment import Call, Fragment
     from deep_arch.language.hyperparameters import Hyperparameter
-    from deep_arch.spaces.unfolding import Frame
+    from deep_arch.spaces.frames import Frame
 
 _Standing = TypeVar("_Standing", "Place", "Frame")
 

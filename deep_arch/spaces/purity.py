@@ -10,8 +10,9 @@ from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.program import Program
 from deep_arch.measures.canonical import canonical
+from deep_arch.spaces.frames import Frame
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.spaces.unfolding import Frame, unfold
+from deep_arch.spaces.unfolding import unfold
 
 
 def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:

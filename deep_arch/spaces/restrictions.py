@@ -11,8 +11,8 @@ from deep_arch.language.domains import Domain, Real
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.values import UNSET
 from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.frames import Choose, Frame
 from deep_arch.spaces.place import Place
-from deep_arch.spaces.unfolding import Choose, Frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import math
 import operator
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -16,25 +15,20 @@ from deep_arch.errors import (
     BadArgument,
     MissingValues,
     NotCountable,
-    ScopeError,
     TooDeep,
-    UnknownAddress,
-    UnreachedAddress,
-    ValueOutsideDomain,
-    nearest,
     wrong_kind,
 )
-from deep_arch.language.domains import REJECTED, Choice, Domain
-from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.domains import REJECTED, Choice
 from deep_arch.language.options import same
 from deep_arch.language.program import Program
-from deep_arch.language.values import UNSET, Value
+from deep_arch.language.values import Value
+from deep_arch.spaces.alternatives import find
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.deciding import Pick, asking
-from deep_arch.spaces.liveness import prune
+from deep_arch.spaces.pickling import reduced
+from deep_arch.spaces.replaying import Replaying
 from deep_arch.spaces.restrictions import Restrictions
-from deep_arch.spaces.unfolding import Choose, Frame, Unfolding, unfold
 
 if TYPE_CHECKING:
     from deep_arch.counting.counter import Counter
@@ -45,7 +39,7 @@ MOST_ATTEMPTS = 1000
 Seed = int | random.Random | None
 
 
-class SearchSpace:
+class SearchSpace(Replaying):
     """A function together with the fragments that it unfolds to, lazily; see `space`.
 
     Attributes:
@@ -72,11 +66,6 @@ class SearchSpace:
                 "  Compose the whole space, and restrict the result with fix, where, limit or discretize."
             )
         return self.program.fn(*values)
-
-    @property
-    def name(self) -> str:
-        """The function's name."""
-        return self.program.name
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -163,125 +152,6 @@ class SearchSpace:
             raise wrong_kind(f"{self.name}.decide", "a function of a choice point", pick, mend)
         return Architecture(self, self.unfold(asking(pick, self.restrictions.fixed)))
 
-    def unfold(self, choose: Choose) -> Unfolding:
-        """Unfold the space within its restrictions, asking `choose` for what they leave open."""
-        if self.restrictions:
-            choose = self.restrictions.around(choose)
-        unfolding = unfold(self.program, choose, self.restrictions.max_depth)
-        if unfolding.prunable:
-            prune(unfolding)
-        return unfolding
-
-    def choice_points(self, unfolding: Unfolding) -> tuple[ChoicePoint, ...]:
-        """Return what waits for a value in an unfolding of this space."""
-        points = [
-            ChoicePoint(address, self.restrictions.offered(h, frame), h.tag, unfolding.values)
-            for address, (h, frame) in unfolding.open.items()
-            if self.restrictions.keeps(address, h)
-        ]
-        return tuple(points)
-
-    def replay(self, values: Mapping[str, Any], required: Iterable[str] | None = None) -> Unfolding:
-        """Unfold the space at some values, and leave open what has none.
-
-        Args:
-            values: by address.
-            required: the addresses that must be reached; all of them if left out.
-
-        Raises:
-            ValueOutsideDomain, UnreachedAddress, UnknownAddress: see `at`.
-        """
-        self._check_mapping(values)
-
-        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
-            if address not in values:
-                return UNSET
-            value = hyperparameter.domain.accept(values[address])
-            if value is REJECTED:
-                raise self._outside(hyperparameter.domain, address, values[address])
-            return value
-
-        unfolding = self.unfold(choose)
-        fixed = self.restrictions.fixed
-        for address, value in values.items():
-            if address in fixed and Choice([fixed[address]]).accept(value) is REJECTED:
-                raise self._outside(Choice([fixed[address]]), address, value)
-        for address in values if required is None else required:
-            if address not in unfolding.values:
-                raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
-        return unfolding
-
-    def decoded(self, written: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values that were encoded for JSON, as they were; what is no value that is reached stays as written."""
-        values = dict(written)
-
-        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
-            if address not in written:
-                return self.restrictions.fixed.get(address, UNSET)
-            value = hyperparameter.domain.decode(written[address])  # of the whole space, as when it was encoded
-            if value is REJECTED:
-                return UNSET
-            values[address] = value
-            return value
-
-        unfold(self.program, choose)
-        return values
-
-    def _check_mapping(self, values: object) -> None:
-        if not isinstance(values, Mapping):
-            raise wrong_kind(
-                self.name, "a mapping from address to value", values, "Pass architecture.values, or {'n': 2}."
-            )
-
-    def _outside(self, domain: Domain, address: str, value: Any) -> ValueOutsideDomain:
-        return ValueOutsideDomain(
-            f"{address}: {value!r} is not {domain}.\n"
-            f"  Got {value!r} ({type(value).__name__}) while replaying values onto space `{self.name}`.\n"
-            "  Add the value to the domain, or check that these values were made for this space."
-        )
-
-    def no_such_address(self, address: Any, reached: Iterable[str], values: Iterable[str] = ()) -> Exception:
-        """Return the error for an address that is not reached: of this space at other values, or not at all."""
-        from deep_arch.spaces.alternatives import has_address
-
-        values = [name for name in values if name != address]
-        reached = [name for name in reached if name not in values and name != address]
-        if isinstance(address, str) and has_address(self.program, address):
-            return UnreachedAddress(
-                f"{address}: is not reached with these values.\n"
-                f"  Got a value for a hyperparameter of space `{self.name}` that other choices lead to.\n"
-                "  Leave it out, or change the choice that decides whether it exists."
-            )
-        return UnknownAddress(
-            f"{address}: space `{self.name}` has no such hyperparameter.\n  Got the address {address!r}.\n"
-            "  Take addresses from architecture.values, or from `unassigned`."
-            + (nearest(address, reached) or nearest(address, [*reached, *values]))
-        )
-
-    def domains(self, values: Mapping[str, Any]) -> dict[str, Domain]:
-        """Return address to domain for everything that these values reach."""
-        domains: dict[str, Domain] = {}
-
-        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
-            domains[address] = hyperparameter.domain
-            return values.get(address, UNSET)
-
-        unfold(self.program, choose)
-        return domains
-
-    def decidable(self, values: Mapping[str, Any]) -> dict[str, Domain]:
-        """Return address to domain for what a searcher decides here: without what restrictions fix or leave open."""
-        domains: dict[str, Domain] = {}
-
-        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
-            if address not in values:
-                return UNSET
-            domains[address] = hyperparameter.domain
-            return values[address]
-
-        self.unfold(choose)
-        return domains
-
     # --- the space as a whole ------------------------------------------------------------------------------------
 
     def size(self) -> int | float:
@@ -362,11 +232,9 @@ class SearchSpace:
             UnknownAddress: the space has no such hyperparameter.
             ValueOutsideDomain: a hyperparameter cannot take its value.
         """
-        from deep_arch.spaces.alternatives import find
-
         before = self.restrictions.fixed
         fixed = dict(before)
-        self._check_mapping(values)
+        self.check_mapping(values)
         for address, value in values.items():
             hyperparameters = find(self.program, address)
             if not hyperparameters:
@@ -374,7 +242,7 @@ class SearchSpace:
             accepted = [v for v in (h.domain.accept(value) for h in hyperparameters) if v is not REJECTED]
             if not accepted or (address in before and not same(accepted[0], before[address])):
                 domain = Choice([before[address]]) if address in before else hyperparameters[0].domain
-                raise self._outside(domain, address, value)
+                raise self.outside(domain, address, value)
             fixed[address] = accepted[0]
         return self._sub_space(fixed=fixed)
 
@@ -400,7 +268,7 @@ class SearchSpace:
         return self._sub_space(predicate=both)
 
     def _sub_space(self, **changes: Any) -> SearchSpace:
-        return _restricted(self, dataclasses.replace(self.restrictions, **changes))
+        return restricted(self, dataclasses.replace(self.restrictions, **changes))
 
     def neighbours(self, architecture: Architecture, seed: Seed = 0) -> Iterator[Architecture]:
         """Yield the architectures one step away: one value changed to a neighbouring value of its domain.
@@ -423,22 +291,6 @@ class SearchSpace:
                 if address in changed.values and same(changed.values[address], other):
                     yield changed
 
-    def complete(self, values: Mapping[str, Any], rng: random.Random) -> Architecture:
-        """Return an architecture that has these values where they are valid, and drawn ones elsewhere.
-
-        Raises:
-            TooDeep: these values let recursion go on beyond the space's limit.
-        """
-
-        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
-            if address in values:
-                value = hyperparameter.domain.accept(values[address])
-                if value is not REJECTED:
-                    return value
-            return hyperparameter.domain.draw(rng)
-
-        return Architecture(self, self.unfold(choose))
-
     def render(self, path: str | PathLike[str] | None = None, **options: Any) -> str:
         """Draw the space with nothing assigned; see `Architecture.render`."""
         return self.start().render(path, **options)
@@ -458,13 +310,7 @@ class SearchSpace:
         return self  # a space never changes
 
     def __reduce__(self) -> tuple[Any, ...]:
-        module = getattr(self.program.fn, "__module__", None)
-        name = getattr(self.program.fn, "__qualname__", None)
-        found = _find(module, name) if module and name else None
-        is_found = getattr(found, "program", None) is self.program
-        if is_found and not self.restrictions:
-            return _lookup, (module, name)
-        return _rebuild, (found if is_found else self.program.fn, self.restrictions)
+        return reduced(self)
 
     def __repr__(self) -> str:
         return f"<space {', '.join(filter(None, [self.name, str(self.restrictions)]))}>"
@@ -480,31 +326,7 @@ def _generator(seed: Any) -> random.Random:
     return random.Random(operator.index(seed))
 
 
-def _lookup(module: str, name: str) -> Any:
-    found = _find(module, name)
-    if found is None:
-        raise ScopeError(
-            f"{name}: the space of what is being loaded is not here.\n  Got no {name!r} in the module {module!r}.\n"
-            "  Import the program that defines the space under the same module name before loading."
-        )
-    return found
-
-
-def _find(module: str, name: str) -> Any:
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError):
-        return None
-    return found
-
-
-def _rebuild(whole: SearchSpace | Callable[..., Any], restrictions: Restrictions) -> SearchSpace:
-    return _restricted(whole if isinstance(whole, SearchSpace) else SearchSpace(whole), restrictions)
-
-
-def _restricted(space: SearchSpace, restrictions: Restrictions) -> SearchSpace:
+def restricted(space: SearchSpace, restrictions: Restrictions) -> SearchSpace:
     other = object.__new__(SearchSpace)
     vars(other).update(vars(space))
     vars(other).update(restrictions=restrictions, _counts=None)
@@ -529,26 +351,3 @@ def space(fn: Callable[..., Any]) -> SearchSpace:
         {'conv2d.filters': 64, 'optional.use': True, 'optional/dropout.rate': 0.5}
     """
     return SearchSpace(fn)
-
-
-def config(**hyperparameters: Any) -> None:
-    """Attach hyperparameters that belong to no module, such as a learning rate, to the space.
-
-    They count wherever the function that holds the call is reached, and come back as `architecture.config`.
-
-    Raises:
-        ScopeError: no search-space function is running.
-    """
-    from deep_arch.errors import DuplicateName
-    from deep_arch.language import scope
-    from deep_arch.language.hyperparameters import lift
-
-    fragment = scope.current()
-    if fragment is None:
-        raise ScopeError(
-            "config: is called inside a search-space function.\n  Got a call with no such function running."
-        )
-    for name, value in hyperparameters.items():
-        if name in fragment.config:
-            raise DuplicateName(f"{fragment.where()}: config has {name!r} already.\n  Got it twice in one function.")
-        fragment.config[name] = lift(value)

@@ -56,8 +56,8 @@ def test_it_shows_tags_and_what_was_decided_before() -> None:
 def test_what_was_decided_cannot_be_changed() -> None:
     met: list[da.ChoicePoint] = []
     net.decide(drawing(0, met))
+    assert isinstance(met[0].values, Mapping)
     values: Any = met[0].values
-    assert isinstance(values, Mapping)
     with pytest.raises(TypeError):
         values["n"] = 4
 
@@ -107,7 +107,8 @@ def test_shared_values_that_do_not_end_in_time_are_too_deep() -> None:
         def again() -> da.Module:
             return da.or_([ops.ReLU, again], which)
 
-        return again()(x)
+        result: Value = again()(x)
+        return result
 
     with pytest.raises(TooDeep):
         tied.limit(2).decide(lambda _: 1)

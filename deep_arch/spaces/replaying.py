@@ -1,0 +1,168 @@
+"""Replaying: a space unfolded at values, and what these values reach."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from deep_arch.errors import UnknownAddress, UnreachedAddress, ValueOutsideDomain, nearest, wrong_kind
+from deep_arch.language.domains import REJECTED, Choice, Domain
+from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.program import Program
+from deep_arch.language.values import UNSET
+from deep_arch.spaces.alternatives import has_address
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.frames import Choose, Frame, Unfolding
+from deep_arch.spaces.liveness import prune
+from deep_arch.spaces.restrictions import Restrictions
+from deep_arch.spaces.unfolding import unfold
+
+if TYPE_CHECKING:
+    from deep_arch.spaces.space import SearchSpace
+
+
+class Replaying:
+    """What of a search space turns values into unfoldings; see `SearchSpace`."""
+
+    program: Program
+    restrictions: Restrictions
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.program.name
+
+    def unfold(self, choose: Choose) -> Unfolding:
+        """Unfold the space within its restrictions, asking `choose` for what they leave open."""
+        if self.restrictions:
+            choose = self.restrictions.around(choose)
+        unfolding = unfold(self.program, choose, self.restrictions.max_depth)
+        if unfolding.prunable:
+            prune(unfolding)
+        return unfolding
+
+    def choice_points(self, unfolding: Unfolding) -> tuple[ChoicePoint, ...]:
+        """Return what waits for a value in an unfolding of this space."""
+        points = [
+            ChoicePoint(address, self.restrictions.offered(h, frame), h.tag, unfolding.values)
+            for address, (h, frame) in unfolding.open.items()
+            if self.restrictions.keeps(address, h)
+        ]
+        return tuple(points)
+
+    def replay(self, values: Mapping[str, Any], required: Iterable[str] | None = None) -> Unfolding:
+        """Unfold the space at some values, and leave open what has none.
+
+        Args:
+            values: by address.
+            required: the addresses that must be reached; all of them if left out.
+
+        Raises:
+            ValueOutsideDomain, UnreachedAddress, UnknownAddress: see `at`.
+        """
+        self.check_mapping(values)
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address not in values:
+                return UNSET
+            value = hyperparameter.domain.accept(values[address])
+            if value is REJECTED:
+                raise self.outside(hyperparameter.domain, address, values[address])
+            return value
+
+        unfolding = self.unfold(choose)
+        fixed = self.restrictions.fixed
+        for address, value in values.items():
+            if address in fixed and Choice([fixed[address]]).accept(value) is REJECTED:
+                raise self.outside(Choice([fixed[address]]), address, value)
+        for address in values if required is None else required:
+            if address not in unfolding.values:
+                raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
+        return unfolding
+
+    def decoded(self, written: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values that were encoded for JSON, as they were; what is no value that is reached stays as written."""
+        values = dict(written)
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address not in written:
+                return self.restrictions.fixed.get(address, UNSET)
+            value = hyperparameter.domain.decode(written[address])  # of the whole space, as when it was encoded
+            if value is REJECTED:
+                return UNSET
+            values[address] = value
+            return value
+
+        unfold(self.program, choose)
+        return values
+
+    def check_mapping(self, values: object) -> None:
+        if not isinstance(values, Mapping):
+            raise wrong_kind(
+                self.name, "a mapping from address to value", values, "Pass architecture.values, or {'n': 2}."
+            )
+
+    def outside(self, domain: Domain, address: str, value: Any) -> ValueOutsideDomain:
+        return ValueOutsideDomain(
+            f"{address}: {value!r} is not {domain}.\n"
+            f"  Got {value!r} ({type(value).__name__}) while replaying values onto space `{self.name}`.\n"
+            "  Add the value to the domain, or check that these values were made for this space."
+        )
+
+    def no_such_address(self, address: Any, reached: Iterable[str], values: Iterable[str] = ()) -> Exception:
+        """Return the error for an address that is not reached: of this space at other values, or not at all."""
+        values = [name for name in values if name != address]
+        reached = [name for name in reached if name not in values and name != address]
+        if isinstance(address, str) and has_address(self.program, address):
+            return UnreachedAddress(
+                f"{address}: is not reached with these values.\n"
+                f"  Got a value for a hyperparameter of space `{self.name}` that other choices lead to.\n"
+                "  Leave it out, or change the choice that decides whether it exists."
+            )
+        return UnknownAddress(
+            f"{address}: space `{self.name}` has no such hyperparameter.\n  Got the address {address!r}.\n"
+            "  Take addresses from architecture.values, or from `unassigned`."
+            + (nearest(address, reached) or nearest(address, [*reached, *values]))
+        )
+
+    def domains(self, values: Mapping[str, Any]) -> dict[str, Domain]:
+        """Return address to domain for everything that these values reach."""
+        domains: dict[str, Domain] = {}
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            domains[address] = hyperparameter.domain
+            return values.get(address, UNSET)
+
+        unfold(self.program, choose)
+        return domains
+
+    def decidable(self, values: Mapping[str, Any]) -> dict[str, Domain]:
+        """Return address to domain for what a searcher decides here: without what restrictions fix or leave open."""
+        domains: dict[str, Domain] = {}
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address not in values:
+                return UNSET
+            domains[address] = hyperparameter.domain
+            return values[address]
+
+        self.unfold(choose)
+        return domains
+
+    def complete(self, values: Mapping[str, Any], rng: random.Random) -> Architecture:
+        """Return an architecture that has these values where they are valid, and drawn ones elsewhere.
+
+        Raises:
+            TooDeep: these values let recursion go on beyond the space's limit.
+        """
+
+        def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+            if address in values:
+                value = hyperparameter.domain.accept(values[address])
+                if value is not REJECTED:
+                    return value
+            return hyperparameter.domain.draw(rng)
+
+        return Architecture(cast("SearchSpace", self), self.unfold(choose))
