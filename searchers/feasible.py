@@ -15,8 +15,8 @@ from deep_arch.searchers.checks import check_count
 from deep_arch.searchers.wrapper import Wrapper
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.studies.search import SearchWarning
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
+from deep_arch.studies.trial import SearchWarning
 
 Predicate = Callable[[Architecture], bool]
 

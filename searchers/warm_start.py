@@ -13,8 +13,8 @@ from deep_arch.searchers.feasible import NO_TRIAL
 from deep_arch.searchers.wrapper import Wrapper
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.studies.search import SearchWarning
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
+from deep_arch.studies.trial import SearchWarning
 
 
 class WarmStart(Wrapper):

@@ -10,7 +10,8 @@ from deep_arch.analysis.sensitivity import total_effects
 from deep_arch.errors import wrong_kind
 from deep_arch.extras import imported
 from deep_arch.studies import pareto
-from deep_arch.studies.search import Direction, Search, listed_directions, upward
+from deep_arch.studies.directions import Direction, listed_directions, upward
+from deep_arch.studies.search import Search
 from deep_arch.studies.trial import Trial
 
 if TYPE_CHECKING:

@@ -31,7 +31,11 @@ class Owner(Protocol):
         """How many scores a trial is told."""
         ...
 
-    def finished(self, trial: Trial) -> None:
+    def reported(self, trial: Trial, step: int, score: float) -> None:
+        """Take a score on the way, and keep it in `trial.intermediate`."""
+        ...
+
+    def ended(self, trial: Trial) -> None:
         """Take the result of a trial that just got one."""
         ...
 
@@ -172,7 +176,7 @@ class Trial:
         if number is None:
             self._warn(score, f"The report for step {step} is left out.")
         else:
-            self.intermediate[operator.index(step)] = number
+            self._owner.reported(self, operator.index(step), number)
 
     def should_stop(self) -> bool:
         """Return whether the searcher would stop here; the trial then still needs `tell`, `skip` or `fail`.
@@ -217,7 +221,7 @@ class Trial:
     def _finish(self, state: TrialState) -> None:
         self.state = state
         self._architecture = None
-        self._owner.finished(self)
+        self._owner.ended(self)
 
     def _check_running(self, called: str) -> None:
         if self.state != "running":

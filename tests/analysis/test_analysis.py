@@ -17,7 +17,8 @@ import deep_arch as da
 from deep_arch import analysis, ops
 from deep_arch.errors import BadArgument, MissingDependency
 from deep_arch.searchers import GridSearch, RandomSearch
-from deep_arch.studies.search import Direction, Search
+from deep_arch.studies.directions import Direction
+from deep_arch.studies.search import Search
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 UNITS = "dense.units"

@@ -1,0 +1,43 @@
+"""Checks of what a search is made with."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from deep_arch.errors import BadArgument
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.directions import Direction
+from deep_arch.studies.searcher import SEVERAL_SCORES, Searcher
+
+
+def check_objectives(searcher: Searcher, directions: tuple[Direction, ...]) -> None:
+    """Raise BadArgument where a searcher learns from another number of scores."""
+    n = searcher.n_objectives
+    if n is not None and n != len(directions):
+        name = type(searcher).__name__
+        raise BadArgument(
+            f"search: {name} learns from {n} score{'s' if n > 1 else ''} of a trial.\n"
+            f"  Got directions={directions!r}.\n{SEVERAL_SCORES}"
+        )
+
+
+def check_kinds(space: Any, searcher: Any, trials: Any, seed: Any, duplicates: Any) -> None:
+    """Raise BadArgument for an argument of the wrong kind."""
+    if not isinstance(space, SearchSpace):
+        raise _bad("the first argument is a search space", space, "Write `@da.space` above the space's function.")
+    if not isinstance(searcher, Searcher):
+        made = f"{searcher.__name__}()" if isinstance(searcher, type) else "RandomSearch() of deep_arch.searchers"
+        raise _bad("the second argument is a searcher", searcher, f"Pass an instance: {made}.")
+    if type(trials) is not int or trials < 0:
+        raise _bad(
+            "trials is an int of at least 0", trials, "Write trials=100; to stop earlier, break out of the loop."
+        )
+    if seed is not None and not isinstance(seed, random.Random) and type(seed) is not int:
+        raise _bad("seed is an int, a random.Random or None", seed, "Write seed=0 for the same search each time.")
+    if duplicates not in ("record", "give"):
+        raise _bad("duplicates is 'record' or 'give'", duplicates, "Leave it out to evaluate each architecture once.")
+
+
+def _bad(expected: str, got: Any, mend: str) -> BadArgument:
+    return BadArgument(f"search: {expected}.\n  Got {got!r} ({type(got).__name__}).\n  {mend}")
