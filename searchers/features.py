@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
+from deep_arch.language.canonical import digest
 from deep_arch.language.domains import Choice, Domain, Numeric
-from deep_arch.measures.canonical import digest
 from deep_arch.measures.fingerprints import Kind, kind_of
 from deep_arch.searchers.decisions import decisions
 from deep_arch.spaces.architecture import Architecture

@@ -31,19 +31,89 @@ def imports(path: Path, lazy_too: bool) -> set[str]:
     return found
 
 
-def language() -> list[Path]:
-    rooms = ["language", "ops", "spaces", "counting", "measures", "studies", "analysis"]
-    inside = [path for room in rooms for path in (ROOT / "deep_arch" / room).glob("*.py")]
-    assert len(inside) > 30
-    return [*(ROOT / "deep_arch").glob("*.py"), *inside]
+FLOORS = [
+    {"errors"},
+    {"extras"},
+    {"language"},
+    {"ops"},
+    {"connections"},
+    {"spaces"},
+    {"counting", "measures"},
+    {"studies"},
+    {"analysis"},
+    {"backends", "searchers", "visualization"},
+    {"testing"},
+]
+"""The rooms, lowest first; each may import what lies below it, and itself."""
+
+FACADES = {"deep_arch.spaces.architecture", "deep_arch.spaces.space"}
+"""Classes whose methods, such as `cost` and `render`, call what lies above inside the call."""
 
 
-@pytest.mark.parametrize("path", language(), ids=lambda path: path.name)
-def test_the_language_imports_no_searcher_backend_or_drawing(path: Path) -> None:
-    outside = ("deep_arch.searchers", "deep_arch.backends", "deep_arch.visualization", "deep_arch.testing")
-    assert not [name for name in imports(path, lazy_too=False) if name.startswith(outside)]
-    lazy = [name for name in imports(path, lazy_too=True) if name.startswith(outside)]
-    assert all(name.startswith("deep_arch.visualization") for name in lazy)
+def modules() -> dict[str, Path]:
+    """Return the file of each module of the package, those of the folders beside it included."""
+    found: dict[str, Path] = {}
+    for folder in ("deep_arch", "backends", "searchers", "visualization"):
+        for path in (ROOT / folder).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            if folder != "deep_arch":
+                found[".".join(["deep_arch", *parts])] = path
+            elif parts[1] not in ("backends", "searchers", "visualization"):  # links to the folders beside
+                found[".".join(parts)] = path
+    return {name.removesuffix(".__init__"): path for name, path in found.items() if name != "deep_arch.__init__"}
+
+
+def imported(path: Path, known: set[str], lazy_too: bool) -> set[str]:
+    """Return the modules of the package that a file imports."""
+    found = imports(path, lazy_too)
+    whole = {name for name in found if name in known}
+    return whole | {name.rpartition(".")[0] for name in found if name.rpartition(".")[0] in known}
+
+
+def floor(module: str) -> int:
+    room = module.split(".")[1]
+    return next(i for i, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_every_module_has_a_floor() -> None:
+    assert len(modules()) > 150
+    assert all(floor(name) >= 0 for name in modules())
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_rooms_import_downward_only(module: str) -> None:
+    known = set(modules())
+    found = imported(modules()[module], known, lazy_too=module not in FACADES)
+    upward = [n for n in found if floor(n) > floor(module) or (floor(n) == floor(module) and room(n) != room(module))]
+    assert not upward
+
+
+def test_no_circle_crosses_rooms() -> None:
+    networkx = pytest.importorskip("networkx")
+    known = modules()
+    graph = networkx.DiGraph()
+    for name, path in known.items():
+        graph.add_edges_from((name, other) for other in imported(path, set(known), lazy_too=name not in FACADES))
+    circles = [circle for circle in networkx.strongly_connected_components(graph) if len(circle) > 1]
+    assert circles, "a program and its fragments know each other"
+    assert not [circle for circle in circles if len({room(name) for name in circle}) > 1]
+
+
+def test_modules_that_public_functions_are_named_after_are_modules() -> None:
+    code = "import deep_arch.spaces as spaces, deep_arch.spaces.space as space, deep_arch.studies.search as search\n"
+    code += "import deep_arch.analysis as analysis, deep_arch.errors as errors\n"
+    code += "print({type(m).__name__ for m in (spaces, space, search, analysis, errors)})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{'module'}"
+
+
+def test_files_stay_short() -> None:
+    lengths = {name: len(path.read_text().splitlines()) for name, path in modules().items()}
+    assert not {name: n for name, n in lengths.items() if n > 400}
 
 
 def test_the_check_of_imports_can_fail(tmp_path: Path) -> None:

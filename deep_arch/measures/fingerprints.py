@@ -14,12 +14,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from deep_arch.errors import NotSpecified
+from deep_arch.language.canonical import canonical, digest
 from deep_arch.language.domains import Choice
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module, Operation, Wrapped
 from deep_arch.language.program import expansion_key
 from deep_arch.language.values import UNSET
-from deep_arch.measures.canonical import canonical, digest
 from deep_arch.ops import Add, Identity, Zero
 from deep_arch.spaces.graph import Argument, Graph, GraphCall
 

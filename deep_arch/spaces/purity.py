@@ -6,10 +6,10 @@ import random
 from typing import Any
 
 from deep_arch.errors import ImpureFunction, wrong_kind
+from deep_arch.language.canonical import canonical
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.program import Program
-from deep_arch.measures.canonical import canonical
 from deep_arch.spaces.frames import Frame
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.unfolding import unfold

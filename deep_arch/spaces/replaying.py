@@ -62,21 +62,21 @@ class Replaying:
         Raises:
             ValueOutsideDomain, UnreachedAddress, UnknownAddress: see `at`.
         """
-        self.check_mapping(values)
+        self._check_mapping(values)
 
         def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
             if address not in values:
                 return UNSET
             value = hyperparameter.domain.accept(values[address])
             if value is REJECTED:
-                raise self.outside(hyperparameter.domain, address, values[address])
+                raise self._outside(hyperparameter.domain, address, values[address])
             return value
 
         unfolding = self.unfold(choose)
         fixed = self.restrictions.fixed
         for address, value in values.items():
             if address in fixed and Choice([fixed[address]]).accept(value) is REJECTED:
-                raise self.outside(Choice([fixed[address]]), address, value)
+                raise self._outside(Choice([fixed[address]]), address, value)
         for address in values if required is None else required:
             if address not in unfolding.values:
                 raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
@@ -98,13 +98,13 @@ class Replaying:
         unfold(self.program, choose)
         return values
 
-    def check_mapping(self, values: object) -> None:
+    def _check_mapping(self, values: object) -> None:
         if not isinstance(values, Mapping):
             raise wrong_kind(
                 self.name, "a mapping from address to value", values, "Pass architecture.values, or {'n': 2}."
             )
 
-    def outside(self, domain: Domain, address: str, value: Any) -> ValueOutsideDomain:
+    def _outside(self, domain: Domain, address: str, value: Any) -> ValueOutsideDomain:
         return ValueOutsideDomain(
             f"{address}: {value!r} is not {domain}.\n"
             f"  Got {value!r} ({type(value).__name__}) while replaying values onto space `{self.name}`.\n"

@@ -234,7 +234,7 @@ class SearchSpace(Replaying):
         """
         before = self.restrictions.fixed
         fixed = dict(before)
-        self.check_mapping(values)
+        self._check_mapping(values)
         for address, value in values.items():
             hyperparameters = find(self.program, address)
             if not hyperparameters:
@@ -242,7 +242,7 @@ class SearchSpace(Replaying):
             accepted = [v for v in (h.domain.accept(value) for h in hyperparameters) if v is not REJECTED]
             if not accepted or (address in before and not same(accepted[0], before[address])):
                 domain = Choice([before[address]]) if address in before else hyperparameters[0].domain
-                raise self.outside(domain, address, value)
+                raise self._outside(domain, address, value)
             fixed[address] = accepted[0]
         return self._sub_space(fixed=fixed)
 

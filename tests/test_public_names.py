@@ -1,0 +1,133 @@
+"""The names that users have, all of them: a change of these is a change of the library."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+import deep_arch
+from deep_arch import analysis, searchers, visualization
+
+NAMES = [
+    "Architecture",
+    "ChoicePoint",
+    "Cost",
+    "DeepArchError",
+    "Domain",
+    "FinishedTrial",
+    "Graph",
+    "Module",
+    "Operation",
+    "Search",
+    "SearchSpace",
+    "SearchWarning",
+    "Searcher",
+    "Spec",
+    "Trial",
+    "Value",
+    "Values",
+    "Weight",
+    "boolean",
+    "check",
+    "choice",
+    "config",
+    "dense_block",
+    "dependent",
+    "errors",
+    "image",
+    "integer",
+    "optional",
+    "or_",
+    "permutation",
+    "permute",
+    "real",
+    "repeat",
+    "residual",
+    "rule",
+    "search",
+    "sequence",
+    "sequential",
+    "space",
+    "split_combine",
+    "subset",
+    "substitute",
+    "tensor",
+    "tokens",
+    "vector",
+    "wrap",
+]
+
+SEARCHERS = [
+    "AsynchronousHalving",
+    "BOHB",
+    "EarlyStopping",
+    "Feasible",
+    "FinishedTrial",
+    "GeneticAlgorithm",
+    "GridSearch",
+    "Hyperband",
+    "LocalSearch",
+    "MonteCarloTreeSearch",
+    "NSGA2",
+    "NoRepeats",
+    "OptunaSearcher",
+    "Partitioned",
+    "ProximalPolicy",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Reinforce",
+    "Searcher",
+    "SuccessiveHalving",
+    "SurrogateSearch",
+    "WarmStart",
+    "cross_branches",
+    "cross_uniformly",
+    "halving_rule",
+    "median_rule",
+    "mutate_each",
+    "mutate_one",
+    "suggest",
+    "within",
+]
+
+MEMBERS = {
+    deep_arch.SearchSpace: """
+        at choice_points complete decidable decide decoded discretize domains enumerate fix inputs limit name neighbours
+        no_such_address nth render replay sample size start summary unfold where
+    """,
+    deep_arch.Architecture: """
+        assign config cost fingerprint from_json graph is_specified render shapes structure summary to_json to_networkx
+        unassigned value_specs
+    """,
+    deep_arch.Trial: "architecture directory fail report score should_stop skip tell",
+    deep_arch.Search: """
+        advises_stop ask best ended folder front n_objectives reported results trials
+    """,
+    deep_arch.Searcher: """
+        ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives should_stop start
+        state_dict tell
+    """,
+    deep_arch.Graph: "config edges groups inputs n_values output_names sources",
+}
+
+ANALYSIS = ["best_so_far", "compare", "frame", "hypervolume", "importance", "pareto_front", "regret"]
+VISUALIZATION = ["mimebundle", "plot_scores", "render", "render_steps", "score_curve"]
+
+
+def names(module: types.ModuleType) -> list[str]:
+    """Return the public names of a module that are no modules of its package."""
+    values = {name: value for name, value in vars(module).items() if name[0] != "_" and name != "annotations"}
+    return sorted(n for n, v in values.items() if n == "errors" or not isinstance(v, types.ModuleType))
+
+
+def test_public_names() -> None:
+    assert names(deep_arch) == sorted(NAMES)
+    assert names(searchers) == sorted(SEARCHERS)
+    assert names(analysis) == sorted(ANALYSIS)
+    assert names(visualization) == sorted(VISUALIZATION)
+
+
+@pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)
+def test_public_members(kind: type[object]) -> None:
+    assert sorted(name for name in dir(kind) if name[0] != "_") == sorted(MEMBERS[kind].split())
