@@ -1,16 +1,20 @@
-"""Import the package before its doctests are collected, and order the tests.
+"""Give every process of the tests one thread, and begin with the tests that take longest."""
 
-pytest would otherwise run each module anew under its own name, and the module `deep_arch.search` would take
-the place of the function `deep_arch.search`.
-"""
+import os
 
 import pytest
 
-import deep_arch
-import deep_arch.backends
-import deep_arch.searchers
-import deep_arch.testing
-import deep_arch.visualization  # noqa: F401
+# The workers share the processor: libraries that start a thread for each core in each worker wait for one another.
+# They read this when they are imported, here and in the processes that tests start.
+for _variable in (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "NPROC",  # how many threads XLA takes, of JAX
+):
+    os.environ.setdefault(_variable, "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

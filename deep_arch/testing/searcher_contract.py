@@ -6,6 +6,7 @@ The laws are those of `deep_arch.Searcher`; each has a test of that name, which 
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import json
@@ -17,7 +18,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import pytest
 
@@ -121,7 +122,8 @@ class SearcherContract(ABC):
 
     def test_same_history_in_every_process(self) -> None:
         expected = {name: self.history(self.started(name), SPACES[name]) for name in SPACES}
-        assert self.in_another_process({}) == expected, f"another process gave another history; {_DRAW}"
+        found = _in_another_process(type(self)).histories
+        assert found == expected, f"another process gave another history; {_DRAW}"
 
     @on_every_space
     def test_resumes_exactly(self, name: str) -> None:
@@ -129,9 +131,8 @@ class SearcherContract(ABC):
         assert self.second_half(name, state) == expected, _LOST
 
     def test_resumes_in_another_process(self) -> None:
-        halves = {name: self.half_a_history(name) for name in SPACES}
-        resumed = self.in_another_process({name: state for name, (state, _) in halves.items()})
-        assert resumed == {name: expected for name, (_, expected) in halves.items()}, _LOST
+        found = _in_another_process(type(self))
+        assert found.second_halves == found.second_halves_here, _LOST
 
     def test_refuses_a_foreign_state(self) -> None:
         searcher = self.started("constant")
@@ -199,22 +200,35 @@ class SearcherContract(ABC):
         resumed.load_state_dict(json.loads(state))
         return self.history(resumed, SPACES[name], self.n_trials // 2 + 1)
 
-    def in_another_process(self, states: dict[str, str]) -> dict[str, list[str]]:
-        """Return each space's history, or the second half after its state, from a process that hashes otherwise."""
-        cls = type(self)
-        order = {"file": inspect.getfile(cls), "class": cls.__qualname__, "states": states}
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2",
-        }
-        command = [sys.executable, "-c", f"import {__name__} as contract; contract.answer_parent()"]
-        run = subprocess.run(command, input=json.dumps(order), env=environment, capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr
-        return cast("dict[str, list[str]]", json.loads(run.stdout.splitlines()[-1]))
+
+class _Elsewhere(NamedTuple):
+    """What another process proposed in each space: whole histories, and second halves of those that began here."""
+
+    histories: dict[str, list[str]]
+    second_halves: dict[str, list[str]]
+    second_halves_here: dict[str, list[str]]
+
+
+@functools.cache
+def _in_another_process(cls: type[SearcherContract]) -> _Elsewhere:
+    """Ask a process that hashes otherwise, one for both tests of a class: most of the time it imports."""
+    contract = cls()
+    halves = {name: contract.half_a_history(name) for name in SPACES}
+    states = {name: state for name, (state, _) in halves.items()}
+    order = {"file": inspect.getfile(cls), "class": cls.__qualname__, "states": states}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2",
+    }
+    command = [sys.executable, "-c", f"import {__name__} as contract; contract.answer_parent()"]
+    run = subprocess.run(command, input=json.dumps(order), env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    answer = json.loads(run.stdout.splitlines()[-1])
+    return _Elsewhere(**answer, second_halves_here={name: expected for name, (_, expected) in halves.items()})
 
 
 def answer_parent() -> None:
-    """Do in a new process what `in_another_process` ordered on standard input, and print the histories."""
+    """Do in a new process what the parent ordered on standard input, and print the histories."""
     order = json.load(sys.stdin)
     spec = importlib.util.spec_from_file_location(Path(order["file"]).stem, order["file"])
     assert spec is not None and spec.loader is not None, "the contract's subclass stands in a Python file"
@@ -224,12 +238,9 @@ def answer_parent() -> None:
     for part in order["class"].split("."):
         found = getattr(found, part)
     contract = cast(SearcherContract, found())
-    states: dict[str, str] = order["states"]
-    histories = {
-        name: contract.second_half(name, states[name]) if states else contract.history(contract.started(name), space)
-        for name, space in SPACES.items()
-    }
-    print(json.dumps(histories))
+    histories = {name: contract.history(contract.started(name), space) for name, space in SPACES.items()}
+    second_halves = {name: contract.second_half(name, state) for name, state in order["states"].items()}
+    print(json.dumps({"histories": histories, "second_halves": second_halves}))
 
 
 def _global_random_states() -> list[str]:

@@ -265,14 +265,18 @@ def test_ends_when_the_sampler_has_nothing_left(sampler: Any) -> None:
     assert resumed.ask() is None
 
 
-@pytest.mark.parametrize("sampler", [None, GPSampler, NSGAIISampler])
-def test_infeasible_regions_are_left(sampler: Any) -> None:
+@pytest.mark.parametrize(
+    ("sampler", "trials"),
+    [(None, 30), (functools.partial(GPSampler, n_startup_trials=3), 8), (NSGAIISampler, 30)],
+    ids=["TPESampler", "GPSampler", "NSGAIISampler"],
+)
+def test_infeasible_regions_are_left(sampler: Any, trials: int) -> None:
     wide = da.space(lambda x: da.repeat(lambda: ops.Dense(units=da.integer(8, 512)), da.integer(1, 4))(x))
     small = within(da.vector(8), parameters=20_000)
-    search = da.search(wide, Feasible(OptunaSearcher(sampler), small, attempts=200), trials=30, seed=0)
+    search = da.search(wide, Feasible(OptunaSearcher(sampler), small, attempts=200), trials=trials, seed=0)
     for trial in search:
         trial.tell(trial.architecture.cost(da.vector(8)).parameters)
-    assert len(search.trials) == 30
+    assert len(search.trials) == trials
 
 
 def test_a_failure_counts_as_the_worst_so_far() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -8,7 +9,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -38,10 +38,11 @@ def in_new_process(code: str, hash_seed: int = 1) -> str:
 
 def test_size_and_enumeration_of_the_space_of_the_readme() -> None:
     assert net.size() == 25008
-    start = time.process_time()
-    counts = Counter(architecture.values["n"] for architecture in set(net.enumerate()))
-    assert counts == {1: 48, 2: 384, 4: 24576}
-    assert time.process_time() - start < 60  # a bound against hanging; the benchmark measures
+    sizes = {n: int(net.fix({"n": n}).size()) for n in (1, 2, 4)}
+    assert sizes == {1: 48, 2: 384, 4: 24576}
+    first = list(itertools.islice(net.enumerate(), 48 + 384 + 100))  # in order: few modules, then many
+    assert len(set(first)) == len(first)
+    assert Counter(architecture.values["n"] for architecture in first) == {1: 48, 2: 384, 4: 100}
 
 
 def test_uniform_over_architectures_and_over_choices() -> None:
@@ -66,18 +67,6 @@ def test_steps_of_an_assignment() -> None:
     while after.unassigned:
         after = after.assign(after.unassigned[0], next(after.unassigned[0].domain.values()))
     assert after.is_specified and after.values["n"] == 4 and after.values["optional.use"] is False
-
-
-def test_the_order_of_assignment_does_not_matter() -> None:
-    rng = random.Random(3)
-    for _ in range(20):
-        whole = net.sample(rng)
-        partial = net.start()
-        while partial.unassigned:
-            point = rng.choice(partial.unassigned)
-            partial = partial.assign(point, whole.values[point.address])
-        assert partial == whole and partial.graph.edges == whole.graph.edges
-        assert list(net.at(partial.values).values) == list(whole.values)
 
 
 def test_replay() -> None:
@@ -347,9 +336,11 @@ def test_a_space_is_called_on_values_only() -> None:
 
 
 def test_the_numbered_architectures_are_the_enumerated_ones() -> None:
-    assert {net.nth(i) for i in range(25008)} == set(net.enumerate())
-    fixed = net.fix({"n": 2})
-    assert {fixed.nth(i) for i in range(384)} == set(fixed.enumerate())
+    two = net.fix({"n": 2})
+    assert {two.nth(i) for i in range(384)} == set(two.enumerate())
+    narrow = net.fix({f"repeat_1[{i}]/conv2d.filters": 64 for i in range(8)})  # n is open
+    assert narrow.size() == 6 * (2 + 2**2 + 2**4)
+    assert {narrow.nth(i) for i in range(132)} == set(narrow.enumerate())
     some = net.where(lambda point: point.name != "n")
     assert {some.nth(i) for i in range(int(some.size()))} == set(some.enumerate())
 
