@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -57,7 +56,6 @@ def test_what_was_decided_cannot_be_changed() -> None:
     met: list[da.ChoicePoint] = []
     net.decide(drawing(0, met))
     values: Any = met[0].values
-    assert isinstance(values, Mapping)
     with pytest.raises(TypeError):
         values["n"] = 4
 
@@ -107,7 +105,7 @@ def test_shared_values_that_do_not_end_in_time_are_too_deep() -> None:
         def again() -> da.Module:
             return da.or_([ops.ReLU, again], which)
 
-        return again()(x)
+        return da.sequential(again)(x)
 
     with pytest.raises(TooDeep):
         tied.limit(2).decide(lambda _: 1)
