@@ -61,7 +61,7 @@ def with_pending(scores: Array, n_pending: int) -> Array:
     return np.concatenate([scores, np.full(n_pending, np.median(scores))])
 
 
-def gain(predicted: Sequence[tuple[Array, Array]], scores: Sequence[Array]) -> Array:
+def promises(predicted: Sequence[tuple[Array, Array]], scores: Sequence[Array]) -> Array:
     """Return the expected improvement of one score, or the expected hypervolume improvement of two."""
     if len(predicted) == 1:
         return expected_improvement(*predicted[0], scores[0].max())

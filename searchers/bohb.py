@@ -20,7 +20,7 @@ from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Values
 
 Result = tuple[float, Point, Values]
-"""A score, minus infinity if there is none, and where it was reached."""
+"""A gain, minus infinity if there is none, and where it was reached."""
 
 
 class BOHB(Wrapper):
@@ -107,7 +107,7 @@ class BOHB(Wrapper):
             results = sorted(by_identity.values(), key=lambda result: -result[0])
             points = [point for _, point, _ in results]
             least = self.least_points or 1 + max(map(len, points))
-            if sum([score > -math.inf for score, _, _ in results]) >= least + 2:
+            if sum([gain > -math.inf for gain, _, _ in results]) >= least + 2:
                 n_good = max(least, int(self.gamma * len(points)))
                 n_bad = max(least, len(points) - n_good)
                 return KernelDensity(points[:n_good]), KernelDensity(points[-n_bad:])
@@ -145,25 +145,25 @@ class BOHB(Wrapper):
         """Take a result into the densities of its budget; failed trials are bad ones."""
         super().tell(trial)
         if trial.budget is not None:
-            self._learn(trial.budget, trial.values, trial.score if trial.scores else -math.inf)
+            self._learn(trial.budget, trial.values, trial.gain if trial.gains else -math.inf)
 
-    def _learn(self, budget: float, values: Values, score: float) -> None:
+    def _learn(self, budget: float, values: Values, gain: float) -> None:
         domains = self.space.decidable(values)
         found = point([d for address, domain in domains.items() for d in decisions(domain, address, values[address])])
-        self._results.setdefault(budget, {})[identity(values)] = (score, found, values)
+        self._results.setdefault(budget, {})[identity(values)] = (gain, found, values)
         self._model = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return Hyperband's state, and the results by budget."""
         results = [
-            [budget, self.encode(values), None if score == -math.inf else score]
+            [budget, self.encode(values), None if gain == -math.inf else gain]
             for budget, by_identity in self._results.items()
-            for score, _, values in by_identity.values()
+            for gain, _, values in by_identity.values()
         ]
         return {**super().state_dict(), "results": results}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with the results."""
         super().load_state_dict(state)
-        for budget, text, score in state["results"]:
-            self._learn(budget, self.decode(text), -math.inf if score is None else score)
+        for budget, text, gain in state["results"]:
+            self._learn(budget, self.decode(text), -math.inf if gain is None else gain)

@@ -18,16 +18,16 @@ _ATTEMPTS: Final = 10
 
 
 class Member(NamedTuple):
-    """An architecture of a population, with the scores that it was told last."""
+    """An architecture of a population, with the gains that it was told last."""
 
     values: Values
-    scores: tuple[float, ...]
+    gains: tuple[float, ...]
 
 
 class GenerationalSearcher(Searcher):
     """Breed each generation from the one before: tournament, crossover, mutation.
 
-    A generation is over as soon as `population` others than those in it were told scores, whenever they were
+    A generation is over as soon as `population` others than those in it were told gains, whenever they were
     proposed, so that no result is waited for. Until the first is over, proposals are drawn at random. What is in the
     population, was told since, or is out is not proposed again if something else can be found.
     """
@@ -87,7 +87,7 @@ class GenerationalSearcher(Searcher):
         self._out.pop(key, None)
         if trial.state != "complete":
             return
-        self._children[key] = Member(trial.values, trial.scores)
+        self._children[key] = Member(trial.values, trial.gains)
         if len(self._children) == self.population:
             parents = [member for known, member in self._parents.items() if known not in self._children]
             self._parents = _by_identity(self.survivors(parents, list(self._children.values())))
@@ -106,10 +106,10 @@ class GenerationalSearcher(Searcher):
         self._out = {identity(values): values for values in map(self.decode, state["out"])}
 
     def _write(self, members: Mapping[Any, Member]) -> list[Any]:
-        return [[self.encode(member.values), member.scores] for member in members.values()]
+        return [[self.encode(member.values), member.gains] for member in members.values()]
 
     def _read(self, written: list[Any]) -> dict[Any, Member]:
-        return _by_identity([Member(self.decode(text), tuple(scores)) for text, scores in written])
+        return _by_identity([Member(self.decode(text), tuple(gains)) for text, gains in written])
 
 
 def _by_identity(members: Sequence[Member]) -> dict[Any, Member]:

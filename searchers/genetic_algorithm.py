@@ -64,10 +64,10 @@ class GeneticAlgorithm(GenerationalSearcher):
     def tell(self, trial: FinishedTrial) -> None:
         """Take a result into the next generation."""
         if trial.state == "complete":
-            _ = trial.score  # of several objectives it learns nothing
+            _ = trial.gain  # of several objectives it learns nothing
         super().tell(trial)
 
     def survivors(self, parents: Sequence[Member], children: Sequence[Member]) -> list[Member]:
         """Return the children without the worst, and the elite."""
         together = [*parents[: self.elite], *children]
-        return sorted(together, key=lambda member: member.scores, reverse=True)[: self.population]
+        return sorted(together, key=lambda member: member.gains, reverse=True)[: self.population]

@@ -83,7 +83,7 @@ class LocalSearch(Searcher):
         _, hill = self._out.pop(identity(trial.values), (None, self._hill))
         if trial.state != "complete":
             return
-        place = trial.values, trial.score
+        place = trial.values, trial.gain
         if self._here is None or (hill > self._hill and not self._steps and not self._higher):
             self._hill = hill
             self._climb(place)

@@ -205,7 +205,7 @@ class MonteCarloTreeSearch(Searcher):
         else:
             return
         if trial.state == "complete":
-            self._learn(leaf, min(max(trial.score, -_HUGE), _HUGE))
+            self._learn(leaf, min(max(trial.gain, -_HUGE), _HUGE))
 
     def _leaf(self, values: Values) -> int:
         """Return where the tree is left on the way to some values, a node more for them, as if they were proposed."""
@@ -216,14 +216,14 @@ class MonteCarloTreeSearch(Searcher):
         self._visit()
         return self._place
 
-    def _learn(self, place: int, score: float) -> None:
+    def _learn(self, place: int, gain: float) -> None:
         is_first = not self._tree[0].scored
-        self._low = score if is_first else min(self._low, score)
-        self._high = score if is_first else max(self._high, score)
+        self._low = gain if is_first else min(self._low, gain)
+        self._high = gain if is_first else max(self._high, gain)
         while place >= 0:
             node = self._tree[place]
             node.scored += 1
-            node.total += score
+            node.total += gain
             place = node.parent
 
     # --- state ---------------------------------------------------------------------------------------------------

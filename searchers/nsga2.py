@@ -57,7 +57,7 @@ class NSGA2(GenerationalSearcher):
         """Return front after front, each with its least crowded members first, until the population is full."""
         members = [*parents, *children]
         kept: list[Member] = []
-        for front in fronts([member.scores for member in members]):
+        for front in fronts([member.gains for member in members]):
             kept += _least_crowded_first([members[i] for i in front])
             if len(kept) >= self.population:
                 break
@@ -65,5 +65,5 @@ class NSGA2(GenerationalSearcher):
 
 
 def _least_crowded_first(front: list[Member]) -> list[Member]:
-    distances = crowding_distances([member.scores for member in front])
+    distances = crowding_distances([member.gains for member in front])
     return [front[i] for i in sorted(range(len(front)), key=distances.__getitem__, reverse=True)]

@@ -104,19 +104,19 @@ class OptunaSearcher(Searcher):
         Raises:
             BadArgument: a trial with another number of scores than `objectives`.
         """
-        if trial.scores and len(trial.scores) != self.objectives:
+        if trial.gains and len(trial.gains) != self.objectives:
             raise BadArgument(
                 f"OptunaSearcher: objectives is the number of scores of a trial, here {self.objectives}.\n"
-                f"  Got {len(trial.scores)}: {trial.scores!r}.\n  Make OptunaSearcher(objectives={len(trial.scores)})."
+                f"  Got {len(trial.gains)}: {trial.gains!r}.\n  Make OptunaSearcher(objectives={len(trial.gains)})."
             )
         asked = self._trial_of(trial.values)
         if self.objectives == 1:  # Optuna takes no scores on the way to several
             for step, score in trial.intermediate.items():
                 asked.report(score, step)
-        if trial.scores:
-            self._worst = tuple(map(min, trial.scores, self._worst or trial.scores))
+        if trial.gains:
+            self._worst = tuple(map(min, trial.gains, self._worst or trial.gains))
         known = trial.state != "failed" or self._worst is None
-        self._end(asked, *((trial.state, trial.scores or None) if known else ("complete", self._worst)))
+        self._end(asked, *((trial.state, trial.gains or None) if known else ("complete", self._worst)))
 
     def _trial_of(self, values: Values) -> Any:
         """Return the trial of Optuna's that proposed these values and is out, or a new one."""
@@ -131,11 +131,11 @@ class OptunaSearcher(Searcher):
         suggest(asked, self.space)
         return asked
 
-    def _end(self, asked: Any, state: str, scores: tuple[float, ...] | None) -> None:
+    def _end(self, asked: Any, state: str, gains: tuple[float, ...] | None) -> None:
         from optuna.trial import TrialState
 
         try:
-            self._study.tell(asked, scores, TrialState[_STATES[state]])
+            self._study.tell(asked, gains, TrialState[_STATES[state]])
         except RuntimeError as error:
             # A sampler that has nothing left calls Study.stop, which refuses outside of Study.optimize.
             if "Study.stop" not in str(error):

@@ -18,7 +18,7 @@ _MOST_LOG_RATIO: Final = 5.0
 
 class _Told(NamedTuple):
     values: Values
-    score: float
+    gain: float
     logs: list[float]
 
 
@@ -98,14 +98,14 @@ class ProximalPolicy(Searcher):
         values, logs = self._out.pop(identity(trial.values), (trial.values, None))
         if trial.state != "complete":
             return
-        self._told.append(_Told(values, bounded(trial.score), self._logs(values) if logs is None else logs))
+        self._told.append(_Told(values, bounded(trial.gain), self._logs(values) if logs is None else logs))
         if len(self._told) == self.batch:
             self._learn()
             self._told.clear()
 
     def _learn(self) -> None:
         picks = [self.policy.picks(told.values) for told in self._told]
-        advantages = normalised([told.score for told in self._told])
+        advantages = normalised([told.gain for told in self._told])
         for _ in range(self.epochs):
             gradient: Gradient = {}
             for told, picked, advantage in zip(self._told, picks, advantages, strict=True):
@@ -117,7 +117,7 @@ class ProximalPolicy(Searcher):
     def state_dict(self) -> dict[str, Any]:
         """Return the policy, the proposals without a result, oldest first, and the results of the batch so far."""
         out = [[self.encode(values), logs] for values, logs in self._out.values()]
-        told = [[self.encode(values), score, logs] for values, score, logs in self._told]
+        told = [[self.encode(values), gain, logs] for values, gain, logs in self._told]
         return {**super().state_dict(), "policy": self.policy.state_dict(self.encode), "out": out, "told": told}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -129,7 +129,7 @@ class ProximalPolicy(Searcher):
         for text, logs in state["out"]:
             values = self.decode(text)
             remember(self._out, values, (values, logs))
-        self._told = [_Told(self.decode(text), score, logs) for text, score, logs in state["told"]]
+        self._told = [_Told(self.decode(text), gain, logs) for text, gain, logs in state["told"]]
 
 
 def surrogate_slope(log_ratio: float, advantage: float, clip: float) -> float:

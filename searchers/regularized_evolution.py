@@ -67,11 +67,11 @@ class RegularizedEvolution(Searcher):
     def tell(self, trial: FinishedTrial) -> None:
         """Take a complete trial into the population, and its oldest member out."""
         if trial.state == "complete":
-            self._members.append((trial.values, trial.score))
+            self._members.append((trial.values, trial.gain))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the population, oldest first."""
-        members = [[self.encode(values), score] for values, score in self._members]
+        members = [[self.encode(values), gain] for values, gain in self._members]
         return {**super().state_dict(), "n_drawn": self._n_drawn, "members": members}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -79,4 +79,4 @@ class RegularizedEvolution(Searcher):
         super().load_state_dict(state)
         self._n_drawn = state["n_drawn"]
         self._members.clear()
-        self._members.extend((self.decode(text), score) for text, score in state["members"])
+        self._members.extend((self.decode(text), gain) for text, gain in state["members"])

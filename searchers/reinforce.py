@@ -72,8 +72,8 @@ class Reinforce(Searcher):
         """Make a complete trial's decisions likelier if it scored above the baseline, and else less likely."""
         if trial.state != "complete":
             return
-        score = bounded(trial.score)
-        advantage = score - self._baseline.updated(score)
+        gain = bounded(trial.gain)
+        advantage = gain - self._baseline.updated(gain)
         entropy = self.entropy * self._square.updated(advantage**2) ** 0.5
         gradient: Gradient = {}
         for distribution, picked in self.policy.picks(trial.values):

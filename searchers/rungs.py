@@ -53,7 +53,7 @@ class Rung:
     Attributes:
         budget: of each.
         out: proposals without a result; a configuration that was drawn twice stands here twice.
-        waiting: the results, best first, that were not promoted: minus the score, the order of arrival, the values.
+        waiting: the results, best first, that were not promoted: minus the gain, the order of arrival, the values.
         promoted: the same of those that went on, without values.
         n_told: how many results there are. Trials without scores count, and are worse than any other.
     """
@@ -77,8 +77,8 @@ class Rung:
         values = self.out[key].pop()
         if not self.out[key]:
             del self.out[key]
-        if trial.scores:
-            bisect.insort(self.waiting, (-trial.score, self.n_told, values))
+        if trial.gains:
+            bisect.insort(self.waiting, (-trial.gain, self.n_told, values))
         self.n_told += 1
 
     def has_promotable(self, eta: int) -> bool:
@@ -87,20 +87,20 @@ class Rung:
 
     def promote(self) -> Values:
         """Return the best values that were not promoted, which are now."""
-        score, order, values = self.waiting.pop(0)
-        bisect.insort(self.promoted, (score, order))
+        gain, order, values = self.waiting.pop(0)
+        bisect.insort(self.promoted, (gain, order))
         return values
 
     def state_dict(self, encode: Callable[[Values], str]) -> dict[str, Any]:
         """Return all that there is, as JSON can hold it."""
         out = [encode(values) for same in self.out.values() for values in same]
-        waiting = [[score, order, encode(values)] for score, order, values in self.waiting]
+        waiting = [[gain, order, encode(values)] for gain, order, values in self.waiting]
         return {"out": out, "waiting": waiting, "promoted": self.promoted, "n_told": self.n_told}
 
     def load_state_dict(self, state: Mapping[str, Any], decode: Callable[[str], Values]) -> None:
         """Go on where `state_dict` was taken."""
         for text in state["out"]:
             self.give(decode(text))
-        self.waiting = [(score, order, decode(text)) for score, order, text in state["waiting"]]
-        self.promoted = [(score, order) for score, order in state["promoted"]]
+        self.waiting = [(gain, order, decode(text)) for gain, order, text in state["waiting"]]
+        self.promoted = [(gain, order) for gain, order in state["promoted"]]
         self.n_told = state["n_told"]

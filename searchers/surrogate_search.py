@@ -33,11 +33,11 @@ _DEPTHS: Final = {"gaussian_process": 1, "weisfeiler_lehman": 2, "forest": 1}
 
 
 class Result(NamedTuple):
-    """A proposal, the row of its features, and its scores: none of a failure, None while it is out."""
+    """A proposal, the row of its features, and its gains: none of a failure, None while it is out."""
 
     values: Values
     row: int
-    scores: tuple[float, ...] | None = None
+    gains: tuple[float, ...] | None = None
 
 
 class SurrogateSearch(Searcher):
@@ -116,7 +116,7 @@ class SurrogateSearch(Searcher):
 
     def ask(self) -> Values:
         """Propose the most promising candidate; at first, and where nothing new is found, what is drawn at random."""
-        if self._n_drawn < self.initial > len(self._results) or not any(result.scores for result in self._results):
+        if self._n_drawn < self.initial > len(self._results) or not any(result.gains for result in self._results):
             self._n_drawn += 1
             chosen = self._new(lambda: self.space.sample(self.rng).values)
         else:
@@ -144,8 +144,8 @@ class SurrogateSearch(Searcher):
         self._add_candidates([self._results[i].values for i in acquisition.best(scores, _PARENTS)])
         if not self._pool:
             return None
-        gains = self._gains(scores if scores.shape[1] < 3 else acquisition.scalarised(scores, self.rng))
-        order = sorted(range(len(gains)), key=lambda i: -gains[i])
+        promises = self._promises(scores if scores.shape[1] < 3 else acquisition.scalarised(scores, self.rng))
+        order = sorted(range(len(promises)), key=lambda i: -promises[i])
         pool = list(self._pool.items())
         for i in order[self.pool + 1 :]:
             self._table.free(pool[i][1].row)
@@ -167,9 +167,9 @@ class SurrogateSearch(Searcher):
         """Return (results, objectives): the ranks of the scores as quantiles of the normal distribution."""
         from deep_arch.searchers.acquisition import score_array
 
-        return score_array([result.scores or () for result in self._results])
+        return score_array([result.gains or () for result in self._results])
 
-    def _gains(self, scores: Any) -> Any:
+    def _promises(self, scores: Any) -> Any:
         """Return how much each candidate of the pool promises."""
         from deep_arch.searchers import acquisition
 
@@ -183,7 +183,7 @@ class SurrogateSearch(Searcher):
             fitted = model.fit(known, self._table.blocks(), acquisition.with_pending(column, len(self._out)))
             targets.append(fitted[: len(scores)])
             predicted.append(model.predict(pool))
-        return acquisition.gain(predicted, targets)
+        return acquisition.promises(predicted, targets)
 
     # --- learning ------------------------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class SurrogateSearch(Searcher):
                 return
             result = self._described(trial.values)
         self._seen.add(key)
-        self._results.append(result._replace(scores=trial.scores if trial.state == "complete" else ()))
+        self._results.append(result._replace(gains=trial.gains if trial.state == "complete" else ()))
         if trial.state == "skipped":
             self._forget(len(self._results) - 1)
         elif len(self._results) > MOST_RESULTS:
@@ -206,7 +206,7 @@ class SurrogateSearch(Searcher):
         """Return the place of the oldest result that is not among the best."""
         from deep_arch.searchers.acquisition import best
 
-        if not any(result.scores for result in self._results):
+        if not any(result.gains for result in self._results):
             return 0
         kept = set(best(self._scores(), MOST_RESULTS // 2)[: MOST_RESULTS // 2])
         return next(i for i in range(len(self._results)) if i not in kept)
@@ -216,8 +216,8 @@ class SurrogateSearch(Searcher):
         self._table.free(result.row)
         self._forgotten.append(result.values)
 
-    def _described(self, values: Values, scores: tuple[float, ...] | None = None) -> Result:
-        return Result(values, self._table.add(features(self.space.at(values), _DEPTHS[self.surrogate])), scores)
+    def _described(self, values: Values, gains: tuple[float, ...] | None = None) -> Result:
+        return Result(values, self._table.add(features(self.space.at(values), _DEPTHS[self.surrogate])), gains)
 
     # --- state ---------------------------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class SurrogateSearch(Searcher):
         return {
             **super().state_dict(),
             "columns": self._table.state(),
-            "results": [[self.encode(result.values), result.scores] for result in self._results],
+            "results": [[self.encode(result.values), result.gains] for result in self._results],
             "out": [self.encode(result.values) for result in self._out.values()],
             "pool": [self.encode(result.values) for result in self._pool.values()],
             "forgotten": [self.encode(values) for values in self._forgotten],
@@ -238,7 +238,7 @@ class SurrogateSearch(Searcher):
         """Go on with results, candidates and models."""
         super().load_state_dict(state)
         self._table.load(state["columns"])
-        self._results = [self._described(self.decode(text), tuple(scores)) for text, scores in state["results"]]
+        self._results = [self._described(self.decode(text), tuple(gains)) for text, gains in state["results"]]
         self._out, self._pool = (
             {identity(values): self._described(values) for values in map(self.decode, state[name])}
             for name in ("out", "pool")

@@ -114,7 +114,7 @@ def test_the_proposal_that_crosses_the_budget_counts_and_repeats_cost_again(monk
             return proposals[len(self.scores)]
 
         def tell(self, trial: da.FinishedTrial) -> None:
-            self.scores.append(trial.scores[0])
+            self.scores.append(trial.gains[0])
 
     data = nats.Benchmark(100.0, [40.0, 30.0], list(rewards.values()), [1.0, 2.0], [7.0, 9.0])
     searcher = Given()

@@ -38,7 +38,8 @@ class FinishedTrial:
         number: the trial's number, from 0 in the order of proposals. Where a duplicate is answered from the record,
             the number of the trial that has the result; -1 for what is no trial of this search.
         values: address to value.
-        scores: one finite number for each objective, each to be maximised; empty unless the trial is complete.
+        gains: one finite number for each objective, each to be maximised: the trial's score, or minus the score where
+            that is minimised; empty unless the trial is complete.
         intermediate: step to the score reported there, to be maximised too.
         state: "complete", "failed" or "skipped".
         budget: what the searcher allowed the trial, or None.
@@ -46,25 +47,25 @@ class FinishedTrial:
 
     number: int
     values: Values
-    scores: tuple[float, ...] = ()
+    gains: tuple[float, ...] = ()
     intermediate: Mapping[int, float] = field(default_factory=dict[int, float])
     state: FinalState = "complete"
     budget: float | None = None
 
     @property
-    def score(self) -> float:
-        """The score of a complete trial, for searchers that learn from one.
+    def gain(self) -> float:
+        """The gain of a complete trial, for searchers that learn from one.
 
         Raises:
             TrialError: there are several.
         """
-        score, *others = self.scores
+        gain, *others = self.gains
         if others:
             raise TrialError(
                 f"trial {self.number}: expected one score, which is all that this searcher learns from.\n"
-                f"  Got {len(self.scores)}: {self.scores!r}.\n{SEVERAL_SCORES}"
+                f"  Got {len(self.gains)}: {self.gains!r}.\n{SEVERAL_SCORES}"
             )
-        return score
+        return gain
 
 
 class Searcher(ABC):
@@ -82,7 +83,7 @@ class Searcher(ABC):
         first = searcher.ask()                        # {"n": 2, "conv2d.filters": 64}
         second = searcher.ask()                       # several trials may be out at once,
         searcher.tell(FinishedTrial(1, second, (0.7,)))         # come back in any order,
-        searcher.tell(FinishedTrial(0, first, state="failed"))  # and have no scores
+        searcher.tell(FinishedTrial(0, first, state="failed"))  # and have no gains
         text = json.dumps(searcher.state_dict())
 
         resumed = type(searcher)(...)                 # made with the same arguments, in another process
@@ -205,7 +206,7 @@ class Searcher(ABC):
 
     def encode_trial(self, trial: FinishedTrial) -> dict[str, Any]:
         """Return what came of a proposal as JSON can hold it, for `state_dict`."""
-        written = {name: getattr(trial, name) for name in ("number", "scores", "state", "budget")}
+        written = {name: getattr(trial, name) for name in ("number", "gains", "state", "budget")}
         return {**written, "values": self.encode(trial.values), "intermediate": list(trial.intermediate.items())}
 
     def decode_trial(self, written: Mapping[str, Any]) -> FinishedTrial:
@@ -213,7 +214,7 @@ class Searcher(ABC):
         return FinishedTrial(
             written["number"],
             self.decode(written["values"]),
-            tuple(written["scores"]),
+            tuple(written["gains"]),
             dict(written["intermediate"]),
             written["state"],
             written["budget"],

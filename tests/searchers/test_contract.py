@@ -110,7 +110,7 @@ class Forgetful(RandomSearch):
 
 class Hungry(RandomSearch):
     def tell(self, trial: FinishedTrial) -> None:
-        if trial.scores[0] < 0:
+        if trial.gains[0] < 0:
             raise AssertionError
 
 

@@ -26,7 +26,7 @@ def member(score: float) -> Member:
 
 
 def scores(members: list[Member]) -> list[float]:
-    return [m.scores[0] for m in members]
+    return [m.gains[0] for m in members]
 
 
 def test_the_elite_takes_the_place_of_the_worst_children() -> None:

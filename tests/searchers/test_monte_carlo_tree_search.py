@@ -103,7 +103,7 @@ def test_what_has_no_score_counts_as_the_worst_so_far() -> None:
     for number in range(3):
         values = ask(searcher)
         fate = fates[values["a"]]
-        searcher.tell(FinishedTrial(number, values, fate.scores, state=fate.state))
+        searcher.tell(FinishedTrial(number, values, fate.gains, state=fate.state))
     assert [row[2:4] for row in sorted(tree(searcher)[1:], key=lambda row: row[3])] == [[1, 0], [1, 1], [1, 1]]
     assert all(values["a"] == 2 for values in run(searcher, 5, lambda _: -6.95))
 

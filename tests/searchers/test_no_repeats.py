@@ -54,7 +54,7 @@ def test_a_repeat_is_told_from_the_record_as_soon_as_that_is_known() -> None:
     assert len(inner.told) > 50, "the repeats that waited"
     for told in inner.told:
         first = proposed[told.number]
-        assert first is not None and told.scores == (float(told.number),)
+        assert first is not None and told.gains == (float(told.number),)
         assert branches.at(told.values).fingerprint() == branches.at(first).fingerprint()
 
 

@@ -35,14 +35,14 @@ def test_survivors_are_the_first_fronts_and_the_least_crowded_of_the_last() -> N
     #   (5, 5)    (9 - 2.5) + (8 - 0.5)    = 14
     #   (9, 0.5)  (10 - 5)  + (5 - 0)      = 10
     survivors = NSGA2(population=7).survivors(parents, children)
-    assert {m.scores for m in survivors[:2]} == {(0, 10), (10, 0)}
-    assert [m.scores for m in survivors[2:]] == [(5, 5), (9, 0.5), (2.5, 8), (2, 8.5), (4, 4)]
+    assert {m.gains for m in survivors[:2]} == {(0, 10), (10, 0)}
+    assert [m.gains for m in survivors[2:]] == [(5, 5), (9, 0.5), (2.5, 8), (2, 8.5), (4, 4)]
     assert NSGA2(population=5).survivors(parents, children) == survivors[:5]
 
 
 def test_with_one_objective_the_best_of_parents_and_children_survive() -> None:
     survivors = NSGA2(population=3).survivors([member(1), member(4)], [member(3), member(5), member(2)])
-    assert [m.scores for m in survivors] == [(5,), (4,), (3,)]
+    assert [m.gains for m in survivors] == [(5,), (4,), (3,)]
 
 
 N_PARTS = 12

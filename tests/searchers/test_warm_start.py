@@ -77,7 +77,7 @@ def test_a_searcher_goes_on_from_what_is_known(direction: Any) -> None:
 
 def test_results_are_what_a_searcher_is_told() -> None:
     results = earlier("minimize").results
-    assert len(results) == 60 and all(result.scores[0] <= 0 for result in results)
+    assert len(results) == 60 and all(result.gains[0] <= 0 for result in results)
 
 
 def test_trials_of_another_space_are_left_out() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -107,8 +106,7 @@ def test_shared_values_that_do_not_end_in_time_are_too_deep() -> None:
         def again() -> da.Module:
             return da.or_([ops.ReLU, again], which)
 
-        result: Value = again()(x)
-        return result
+        return da.sequential(again)(x)
 
     with pytest.raises(TooDeep):
         tied.limit(2).decide(lambda _: 1)

@@ -159,7 +159,7 @@ def test_one_bad_score_of_several_is_a_failure() -> None:
     trial, searcher = one(directions=["maximize", "maximize"])
     with pytest.warns(SearchWarning, match="nan"):
         trial.tell((1.0, math.nan))
-    assert (trial.state, trial.scores, searcher.told[0].scores) == ("failed", (), ())
+    assert (trial.state, trial.scores, searcher.told[0].gains) == ("failed", (), ())
 
 
 @pytest.mark.parametrize("score", [(1, 2), [], np.ones(3)])
@@ -498,7 +498,7 @@ def test_a_duplicate_is_told_from_the_record() -> None:
     searcher = Script(units(1, 1, 2, 1))
     search = run(searcher)
     assert [trial.values[UNITS] for trial in search.trials] == [1, 2]
-    assert [(told.number, told.scores) for told in searcher.told] == [
+    assert [(told.number, told.gains) for told in searcher.told] == [
         (0, (1.0,)),
         (0, (1.0,)),
         (1, (2.0,)),
@@ -532,7 +532,7 @@ def test_a_duplicate_of_a_trial_that_is_out_waits_for_its_result() -> None:
     assert first is not None and second is not None and second.values == {UNITS: 2}
     assert searcher.told == []
     first.tell(7)
-    assert [told.scores for told in searcher.told] == [(7.0,), (7.0,)]
+    assert [told.gains for told in searcher.told] == [(7.0,), (7.0,)]
 
 
 def test_duplicates_are_given_out_if_asked_for() -> None:
@@ -597,7 +597,7 @@ def test_minimized_scores_are_told_upside_down() -> None:
         trial.should_stop()
         trial.tell(trial.values[UNITS])
     assert search.best.score == 1.0
-    assert [told.scores for told in searcher.told] == [(-3.0,), (-1.0,), (-2.0,)]
+    assert [told.gains for told in searcher.told] == [(-3.0,), (-1.0,), (-2.0,)]
     assert [told.intermediate for told in searcher.told] == [{0: -0.5}] * 3
     assert [intermediate for _, _, intermediate in searcher.stops] == [{0: -0.5}] * 3
     assert search.best.intermediate == {0: 0.5}
@@ -609,7 +609,7 @@ def test_several_objectives_have_a_front() -> None:
     for trial, scores in zip(search, [(1, 1), (2, 2), (2, 3), (0, 1)], strict=True):
         trial.tell(scores)
     assert [trial.scores for trial in search.front] == [(1, 1), (2, 2)]
-    assert searcher.told[1].scores == (2.0, -2.0)
+    assert searcher.told[1].gains == (2.0, -2.0)
     with pytest.raises(TrialError, match=r"2 objectives have no single best trial(.|\n)*`front`"):
         _ = search.best
     with pytest.raises(TrialError, match=r"trial 0: has 2 objectives, and no single score(.|\n)*trial\.scores"):
