@@ -267,7 +267,7 @@ def test_ends_when_the_sampler_has_nothing_left(sampler: Any) -> None:
 
 @pytest.mark.parametrize(
     ("sampler", "trials"),
-    [(None, 30), (functools.partial(GPSampler, n_startup_trials=3), 8), (NSGAIISampler, 30)],
+    [(None, 30), (GPSampler, 8), (NSGAIISampler, 30)],
     ids=["TPESampler", "GPSampler", "NSGAIISampler"],
 )
 def test_infeasible_regions_are_left(sampler: Any, trials: int) -> None:
