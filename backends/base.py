@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from deep_arch.backends.wrapped import NativeModule
-from deep_arch.errors import BadArgument, NotSpecified
+from deep_arch.errors import BadArgument, NotSpecified, is_kind
 from deep_arch.language.specs import Inputs
 from deep_arch.spaces.architecture import Architecture
 
@@ -91,7 +91,7 @@ class Backend(Protocol[_Model]):
 
 def check_specified(architecture: Architecture, backend: str) -> None:
     """Raise NotSpecified where hyperparameters are left without a value, BadArgument where there is no architecture."""
-    if not isinstance(architecture, Architecture):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not is_kind(architecture, Architecture):
         raise BadArgument(
             f"{backend}.build: expected an architecture.\n  Got {architecture!r} ({type(architecture).__name__}).\n"
             "  Take one of a space, such as space.sample(seed=0) or space.at(values)."

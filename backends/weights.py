@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deep_arch.errors import BadArgument, ShapeMismatch, nearest
+from deep_arch.errors import BadArgument, ShapeMismatch, is_kind, nearest
 
 
 def check_weights(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, Any], backend: str) -> None:
@@ -18,7 +18,7 @@ def check_weights(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, A
         BadArgument: a name is missing, or belongs to no weight, or has no array of numbers.
         ShapeMismatch: one has another shape.
     """
-    if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not is_kind(given, Mapping):
         raise BadArgument(
             f"{backend}.set_weights: expected a mapping from names to arrays.\n"
             f"  Got {given!r} ({type(given).__name__}).\n  Give what get_weights returned."

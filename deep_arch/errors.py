@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class DeepArchError(Exception):
@@ -121,6 +122,11 @@ class TrialError(DeepArchError, RuntimeError):
 
 class MissingDependency(DeepArchError, ImportError):
     """A package or program that is not installed."""
+
+
+def is_kind(value: object, kind: Any) -> bool:
+    """Return whether a value is what its annotation promises: what a user passes may be anything."""
+    return isinstance(value, kind)
 
 
 def wrong_kind(where: str, expected: str, got: object, mend: str) -> BadArgument:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from deep_arch.errors import ShapeMismatch, nearest, wrong_kind
+from deep_arch.errors import ShapeMismatch, is_kind, nearest, wrong_kind
 from deep_arch.language.specs import Inputs
 from deep_arch.measures.costs import Cost
 from deep_arch.searchers.checks import check_count
@@ -107,7 +107,7 @@ def within(inputs: Inputs, **bounds: float) -> Predicate:
     """
     known = [name for name in dir(Cost) if not name.startswith("_")]
     for name, bound in bounds.items():
-        if name not in known or isinstance(bound, bool) or not isinstance(bound, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if name not in known or is_kind(bound, bool) or not is_kind(bound, int | float):
             raise wrong_kind(
                 "within",
                 f"bounds by the names {', '.join(known)}",

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from deep_arch.errors import TooDeep, wrong_kind
+from deep_arch.errors import TooDeep, is_kind, wrong_kind
 from deep_arch.language.domains import Choice, Domain, Numeric
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import Values
@@ -33,7 +33,7 @@ def applied(operator: Callable[..., Values], *arguments: Any) -> Values:
         BadArgument: it returned no values.
     """
     made = operator(*arguments)
-    if not isinstance(made, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not is_kind(made, Mapping):
         name = getattr(operator, "__name__", repr(operator))
         mend = "Let it return a mapping, as `space.complete({**values, address: value}, rng).values` is."
         raise wrong_kind(name, "an operator to return values by address", made, mend)

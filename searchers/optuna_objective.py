@@ -6,7 +6,7 @@ import functools
 import math
 from typing import Any, Final
 
-from deep_arch.errors import MissingValues, ValueOutsideDomain, wrong_kind
+from deep_arch.errors import MissingValues, ValueOutsideDomain, is_kind, wrong_kind
 from deep_arch.language.domains import REJECTED, Choice, Domain, Integer, Real
 from deep_arch.searchers.decisions import composed, decisions
 from deep_arch.spaces.architecture import Architecture
@@ -58,7 +58,7 @@ def suggest(trial: Any, space: SearchSpace) -> Architecture:
     """
     if not hasattr(trial, "suggest_categorical"):
         raise wrong_kind("suggest", "first a trial of Optuna", trial, "Write suggest(trial, space).")
-    if not isinstance(space, SearchSpace):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not is_kind(space, SearchSpace):
         raise wrong_kind("suggest", "second a search space", space, "Write suggest(trial, space).")
     pick = functools.partial(_pick, trial)
     return space.decide(lambda point: composed(point, pick))

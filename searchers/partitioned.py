@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from deep_arch.errors import BadArgument
+from deep_arch.errors import BadArgument, is_kind
 from deep_arch.searchers.decisions import identity, remember
 from deep_arch.searchers.mutation import complete
 from deep_arch.spaces.choice_points import ChoicePoint
@@ -48,9 +48,9 @@ class Partitioned(Searcher):
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        self.parts: Final[tuple[Part, ...]] = tuple(parts) if isinstance(parts, Sequence) else ()  # pyright: ignore[reportUnnecessaryIsInstance]
-        searchers = [part[1] for part in self.parts if isinstance(part, tuple) and len(part) == 2]  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
-        kinds = all(isinstance(searcher, Searcher) for searcher in searchers)  # pyright: ignore[reportUnnecessaryIsInstance]
+        self.parts: Final[tuple[Part, ...]] = tuple(parts) if is_kind(parts, Sequence) else ()
+        searchers = [part[1] for part in self.parts if is_kind(part, tuple) and len(part) == 2]  # pyright: ignore[reportUnnecessaryComparison]
+        kinds = all(is_kind(searcher, Searcher) for searcher in searchers)
         if not self.parts or not kinds or len({id(searcher) for searcher in searchers}) < len(self.parts):
             raise BadArgument(
                 "Partitioned: expected pairs of a predicate and a searcher of its own.\n"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from deep_arch.errors import DeepArchError, wrong_kind
+from deep_arch.errors import DeepArchError, is_kind, wrong_kind
 from deep_arch.searchers.feasible import NO_TRIAL
 from deep_arch.searchers.wrapper import Wrapper
 from deep_arch.spaces.architecture import Architecture
@@ -51,7 +51,7 @@ class WarmStart(Wrapper):
         self, searcher: Searcher, trials: Sequence[FinishedTrial] = (), first: Sequence[Values | Architecture] = ()
     ) -> None:
         super().__init__(searcher)
-        if not isinstance(trials, Sequence) or not all(isinstance(trial, FinishedTrial) for trial in trials):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_kind(trials, Sequence) or not all(is_kind(trial, FinishedTrial) for trial in trials):
             raise wrong_kind("WarmStart", "finished trials", trials, "Pass search.results of an earlier search.")
         self.trials: Final = tuple(trials)
         self.first: Final = tuple(first)

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from deep_arch.errors import wrong_kind
+from deep_arch.errors import is_kind, wrong_kind
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
@@ -23,7 +23,7 @@ class Wrapper(Searcher):
     """
 
     def __init__(self, searcher: Searcher) -> None:
-        if not isinstance(searcher, Searcher):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_kind(searcher, Searcher):
             raise wrong_kind(type(self).__name__, "a searcher to wrap", searcher, "Pass an instance: RandomSearch().")
         self.searcher = searcher
         self.n_objectives = searcher.n_objectives

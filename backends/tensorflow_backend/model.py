@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from deep_arch.backends.names import ModuleNames
 from deep_arch.backends.specs import native_shape
-from deep_arch.errors import BadArgument, ShapeMismatch, nearest
+from deep_arch.errors import BadArgument, ShapeMismatch, is_kind, nearest
 from deep_arch.language.specs import Spec
 
 
@@ -154,7 +154,7 @@ class Model(tf.Module):  # type: ignore[misc]
 
 def check_built(model: Model, asker: str) -> None:
     """Raise BadArgument where the TensorFlow backend did not build a model."""
-    if isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if is_kind(model, Model):
         return
     raise BadArgument(
         f"tensorflow_backend.{asker}: expected a model that tensorflow_backend.build returned.\n"

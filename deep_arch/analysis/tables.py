@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from deep_arch.analysis.sensitivity import total_effects
-from deep_arch.errors import wrong_kind
+from deep_arch.errors import is_kind, wrong_kind
 from deep_arch.extras import imported
 from deep_arch.studies import pareto
 from deep_arch.studies.directions import Direction, listed_directions, upward
@@ -150,10 +150,10 @@ def compare(
     """
     tables: dict[str, Any] = {}
     mend = "Write compare({'random': [search_0, search_1], 'evolution': [search_2, search_3]})."
-    if not isinstance(searches, Mapping) or not searches:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not is_kind(searches, Mapping) or not searches:
         raise wrong_kind("compare", "a mapping from the names of searchers to their searches", searches, mend)
     for name, runs in searches.items():
-        if not isinstance(runs, Sequence) or not runs:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_kind(runs, Sequence) or not runs:
             raise wrong_kind("compare", f"a list of searches for {name!r}", runs, mend)
         tables[name] = _over_runs([measure(run) for run in runs])
     return cast("DataFrame", imported("pandas").concat(tables, names=["searcher", "trial"]))

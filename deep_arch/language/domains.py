@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from deep_arch.errors import InvalidDomain
+from deep_arch.errors import InvalidDomain, is_kind
 from deep_arch.language.options import Options, listed, plain
 
 
@@ -224,7 +224,7 @@ class Real(Numeric):
     __slots__ = ("high", "log", "low")
 
     def __init__(self, low: float, high: float, log: bool = False) -> None:
-        numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in (low, high))  # pyright: ignore[reportUnnecessaryIsInstance]
+        numbers = all(is_kind(n, int | float) and not is_kind(n, bool) for n in (low, high))
         if not numbers or low >= high or not math.isfinite(high - low):
             raise InvalidDomain(f"real: low and high must be finite numbers with low < high.\n  Got {low!r}, {high!r}.")
         if log and low <= 0:

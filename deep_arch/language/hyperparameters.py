@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, InvalidDomain
+from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, InvalidDomain, is_kind
 from deep_arch.language import scope
 from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.subsets import Permutation, Subset
@@ -42,7 +42,7 @@ class Hyperparameter:
     __slots__ = ("name", "owner", "slot", "tag")
 
     def __init__(self, name: str | None, tag: str | None) -> None:
-        if name is not None and not (isinstance(name, str) and _NAME.match(name)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if name is not None and not (is_kind(name, str) and _NAME.match(name)):
             raise BadArgument(
                 f"hyperparameter: name must be an identifier, since it becomes part of addresses.\n  Got {name!r}.\n"
                 "  Use letters, digits and underscores, such as name='n_layers'."

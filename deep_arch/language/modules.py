@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError
+from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError, is_kind
 from deep_arch.language import scope
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter, lift
@@ -54,7 +54,7 @@ class Module:
     name_in_owner: str
 
     def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
-        if name is not None and not (isinstance(name, str) and _NAME.match(name)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if name is not None and not (is_kind(name, str) and _NAME.match(name)):
             raise BadArgument(
                 f"{type(self).__name__}: name must be an identifier, since it becomes part of addresses.\n"
                 f"  Got {name!r}.\n  Use letters, digits and underscores, such as name='stem'."
@@ -79,7 +79,7 @@ class Module:
                 "  Write the calls in a function and give it to da.space."
             )
         for value in values:
-            if not isinstance(value, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
+            if not is_kind(value, Value):
                 raise BadArgument(
                     f"{recorder.where(self)}: a module is called on values, which are the function's parameters and "
                     f"the results of other calls.\n  Got {value!r} ({type(value).__name__}).\n"

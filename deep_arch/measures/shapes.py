@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch, nearest
+from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch, is_kind, nearest
 from deep_arch.language.modules import Module
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.spaces.graph import Graph, GraphCall
@@ -29,7 +29,7 @@ def input_specs(names: Sequence[str], where: str, inputs: Inputs) -> list[Spec]:
             f"  Got {given!r}.\n  Write inputs=da.image(channels=3, height=32, width=32), or a dict of such."
         )
     for name in [*names, *given]:
-        if name not in given or name not in names or not isinstance(given[name], Spec):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if name not in given or name not in names or not is_kind(given[name], Spec):
             raise BadArgument(
                 f"{where}: needs a spec for each of the inputs {', '.join(names) or '(none)'}.\n"
                 f"  Got {dict(given)!r}.\n  {name!r} is "

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, wrong_kind
+from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, is_kind, wrong_kind
 from deep_arch.language.hyperparameters import Dependent
 from deep_arch.language.options import same
 from deep_arch.language.specs import Inputs, Spec
@@ -85,7 +85,7 @@ class Architecture:
             DependentFailed: the function of a dependent hyperparameter raised.
         """
         address = hyperparameter.address if isinstance(hyperparameter, ChoicePoint) else hyperparameter
-        if not isinstance(address, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_kind(address, str):
             raise BadArgument(
                 f"assign: expected an address, or one of `unassigned`.\n  Got {address!r} ({type(address).__name__}).\n"
                 "  Write partial.assign(partial.unassigned[0], value)."
@@ -189,7 +189,7 @@ class Architecture:
             BadArgument: the text is not what `to_json` writes.
             ValueOutsideDomain, UnknownAddress, UnreachedAddress: the values are not of this space.
         """
-        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_kind(text, str):
             raise wrong_kind("from_json", "the text that Architecture.to_json writes", text, "Pass a str.")
         try:
             written = json.loads(text)["values"]

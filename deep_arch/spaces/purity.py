@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from deep_arch.errors import ImpureFunction, wrong_kind
+from deep_arch.errors import ImpureFunction, is_kind, wrong_kind
 from deep_arch.language.canonical import canonical
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
@@ -28,7 +28,7 @@ def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
     Raises:
         ImpureFunction: a function gave another graph the second time.
     """
-    if not isinstance(space, SearchSpace):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not is_kind(space, SearchSpace):
         raise wrong_kind("check", "a search space", space, "Write `@da.space` above its function.")
     rng = random.Random(seed)
     for _ in range(samples):

@@ -11,13 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from deep_arch.errors import (
-    BadArgument,
-    MissingValues,
-    NotCountable,
-    TooDeep,
-    wrong_kind,
-)
+from deep_arch.errors import BadArgument, MissingValues, NotCountable, TooDeep, is_kind, wrong_kind
 from deep_arch.language.domains import REJECTED, Choice
 from deep_arch.language.options import same
 from deep_arch.language.program import Program
@@ -55,7 +49,7 @@ class SearchSpace(Replaying):
 
     def __call__(self, *values: Value) -> Any:
         """Compose the space's function into the one that is running, as a part of it."""
-        if not all(isinstance(value, Value) for value in values):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not all(is_kind(value, Value) for value in values):
             raise BadArgument(
                 f"{self.name}: a space is called on values, inside another space's function.\n  Got {values!r}.\n"
                 f"  For an architecture write {self.name}.sample(seed=0)."
@@ -275,7 +269,7 @@ class SearchSpace(Replaying):
 
         Values that stay valid are kept; what is newly reached is drawn with `seed`.
         """
-        if not isinstance(architecture, Architecture) or architecture.space.program is not self.program:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_kind(architecture, Architecture) or architecture.space.program is not self.program:
             raise wrong_kind(
                 self.name, "an architecture of this space", architecture, f"Take one from {self.name}.sample(seed=0)."
             )

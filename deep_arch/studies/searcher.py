@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from deep_arch.errors import BadArgument, TooDeep, TrialError
+from deep_arch.errors import BadArgument, TooDeep, TrialError, is_kind
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import MOST_ATTEMPTS
@@ -181,7 +181,7 @@ class Searcher(ABC):
         Raises:
             BadArgument: what is no state of such a searcher.
         """
-        name, of = type(self).__name__, state.get("of") if isinstance(state, Mapping) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+        name, of = type(self).__name__, state.get("of") if is_kind(state, Mapping) else None
         if of != name or state.get("space") != self.space.name:
             got = f"that of a {of} on {state.get('space')}" if of else f"{str(state)[:60]} ({type(state).__name__})"
             raise BadArgument(
