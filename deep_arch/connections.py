@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from deep_arch import ops
 from deep_arch.errors import ArityMismatch
 from deep_arch.language.applying import Fn, apply, check_fn, several
-from deep_arch.language.copies import Parts, check_times, checked_times
+from deep_arch.language.copies import Copies
 from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.values import Value
 
 
-class DenseBlock(Parts):
+class DenseBlock(Copies):
     """Copies of `fn`, each on all before it; see `dense_block`."""
 
     def __init__(self, fn: Fn, times: Any, combine: Fn, name: str | None = None) -> None:
         self._combine = combine
-        super().__init__([fn], {"times": times}, name)
+        super().__init__(fn, times, name)
         check_fn(combine, where_is(self))
-        check_times(self, self.arguments["times"])
-
-    def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        checked_times(arguments["times"], address)
-        return ""
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         if len(inputs) != 1:

@@ -52,7 +52,19 @@ class Parts(Substitution):
         return _Copy(self, self._fns[of], index, self._shared[of])(*inputs)
 
 
-def check_times(module: Substitution, times: Any) -> None:
+class Copies(Parts):
+    """A substitution that composes `times` copies of one function."""
+
+    def __init__(self, fn: Fn, times: Any, name: str | None) -> None:
+        super().__init__([fn], {"times": times}, name)
+        _check_times(self, self.arguments["times"])
+
+    def label(self, arguments: Mapping[str, Any], address: str) -> str:
+        _check_value(arguments["times"], address)
+        return ""
+
+
+def _check_times(module: Substitution, times: Any) -> None:
     """Raise InvalidDomain if a plain `times`, or one that it could become, is not an int of at least 0."""
     domain = times.domain if isinstance(times, Independent) else None
     if isinstance(times, Dependent) or (isinstance(domain, Integer) and domain.low >= 0):
@@ -66,11 +78,10 @@ def check_times(module: Substitution, times: Any) -> None:
             )
 
 
-def checked_times(times: Any, address: str) -> int:
+def _check_value(times: Any, address: str) -> None:
     if type(times) is not int or times < 0:
         raise ValueOutsideDomain(
             f"{address}.times: {times!r} is not an int of at least 0.\n"
             f"  Got {times!r} ({type(times).__name__}) from the hyperparameters that it depends on.\n"
             "  Change their domains or the function that computes it; // divides into ints."
         )
-    return times

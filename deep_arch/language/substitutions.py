@@ -8,7 +8,7 @@ from typing import Any
 
 from deep_arch.errors import BadArgument, InvalidDomain, ValueOutsideDomain, wrong_kind
 from deep_arch.language.applying import Fn, apply, arity, as_values, check_fn, several, shown
-from deep_arch.language.copies import Parts, check_times, checked_times
+from deep_arch.language.copies import Copies, Parts
 from deep_arch.language.domains import Choice
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module
@@ -17,16 +17,8 @@ from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.values import Value
 
 
-class Repeat(Parts):
+class Repeat(Copies):
     """`fn` applied `times` times in a row; see `repeat`."""
-
-    def __init__(self, fn: Fn, times: Any, name: str | None = None) -> None:
-        super().__init__([fn], {"times": times}, name)
-        check_times(self, self.arguments["times"])
-
-    def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        checked_times(arguments["times"], address)
-        return ""
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         values = list(inputs)
@@ -109,18 +101,13 @@ class Permute(Parts):
         return values
 
 
-class SplitCombine(Parts):
+class SplitCombine(Copies):
     """Copies of `fn` side by side, combined; see `split_combine`."""
 
     def __init__(self, fn: Fn, combine: Fn, times: Any, name: str | None = None) -> None:
         self._combine = combine
-        super().__init__([fn], {"times": times}, name)
+        super().__init__(fn, times, name)
         check_fn(combine, where_is(self))
-        check_times(self, self.arguments["times"])
-
-    def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        checked_times(arguments["times"], address)
-        return ""
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         branches = [self.copy_of(i, inputs, 0) for i in range(arguments["times"])]
