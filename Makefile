@@ -15,8 +15,9 @@ test: .venv/test graphviz  ## run the whole suite, with doctests and examples
 check: .venv/test  ## formatting, lint and strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/pyright
+	@echo "$(BIN)/mypy and $(BIN)/pyright, side by side"
+	@$(BIN)/mypy & mypy=$$!; pyright=$$($(BIN)/pyright 2>&1); code=$$?; \
+	wait $$mypy || code=$$?; echo "$$pyright"; exit $$code
 
 bench: .venv/test .venv/bench  ## print speed as ratios to hand-written code and to peers
 	$(BIN)/python benchmarks/sampling.py

@@ -14,9 +14,11 @@ from deep_arch.errors import BadArgument
 from deep_arch.searchers import ProximalPolicy, RandomSearch
 from deep_arch.searchers.policy import Distribution
 from deep_arch.searchers.proximal_policy import normalised, surrogate_slope
-from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
+from deep_arch.studies.searcher import FinishedTrial, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 from deep_arch.testing.searcher_spaces import SPACES
+
+Learn = Callable[..., list[Values]]
 
 
 class TestProximalPolicy(SearcherContract):
@@ -28,31 +30,6 @@ class TestProximalPolicy(SearcherContract):
 def coin(x: Any) -> Any:
     """Choose one of two."""
     return ops.Dense(units=da.choice([1, 2], name="side"))(x)
-
-
-@da.space
-def cell(x: Any) -> Any:
-    """Choose one of five numbers for each of six edges."""
-    for i in range(6):
-        x = ops.Dense(units=da.choice([1, 2, 3, 4, 5], name=f"edge_{i}"))(x)
-    return x
-
-
-def matches(values: Values) -> float:
-    """Return how many edges have their number."""
-    return float(sum(value == 1 + i % 5 for i, value in enumerate(values.values())))
-
-
-def learn(searcher: Searcher, space: da.SearchSpace, score: Callable[[Values], float], n: int) -> list[Values]:
-    """Return the proposals of a search."""
-    searcher.start(space, random.Random(0))
-    asked: list[Values] = []
-    for number in range(n):
-        values = searcher.ask()
-        assert values is not None
-        asked.append(values)
-        searcher.tell(FinishedTrial(number, values, (score(values),)))
-    return asked
 
 
 def tossed(searcher: ProximalPolicy) -> Distribution:
@@ -172,18 +149,18 @@ def test_proposals_are_remembered_until_their_result_and_only_the_latest() -> No
 # --- search ----------------------------------------------------------------------------------------------------------
 
 
-def test_settles_on_the_better_side() -> None:
+def test_settles_on_the_better_side(learn: Learn) -> None:
     noise, searcher = random.Random(1), ProximalPolicy()
     learn(searcher, coin, lambda values: noise.gauss(values["side"], 1), 600)
     assert math.exp(tossed(searcher).log_probability(2)) > 0.9
 
 
-def test_proposes_better_than_random() -> None:
+def test_proposes_better_than_random(learn: Learn, cell: da.SearchSpace, matches: Callable[[Values], float]) -> None:
     late = [sum(map(matches, learn(s, cell, matches, 400)[-100:])) / 100 for s in (ProximalPolicy(), RandomSearch())]
     assert late[0] > late[1] + 3  # of 6, of which random proposals have 1.2
 
 
-def test_numbers_come_near_the_best() -> None:
+def test_numbers_come_near_the_best(learn: Learn) -> None:
     @da.space
     def line(x: Any) -> Any:
         return ops.Dropout(rate=da.real(0.0, 1.0, name="rate"))(ops.Dense(units=da.integer(1, 1000, name="units"))(x))
@@ -195,12 +172,12 @@ def test_numbers_come_near_the_best() -> None:
     assert sum(map(score, late)) / 100 > -0.1  # random proposals have -0.68
 
 
-def test_learns_how_deep_a_recursion_goes() -> None:
+def test_learns_how_deep_a_recursion_goes(learn: Learn) -> None:
     late = learn(ProximalPolicy(), SPACES["limited"], len, 400)[-50:]
     assert sum(map(len, late)) / 50 > 12  # of 15, of which random proposals have 3.4
 
 
-def test_the_largest_scores_leave_a_state_that_json_holds() -> None:
+def test_the_largest_scores_leave_a_state_that_json_holds(learn: Learn) -> None:
     searcher = ProximalPolicy()
     learn(searcher, coin, lambda values: 1.7e308 * (-1) ** values["side"], 25)
     assert json.dumps(searcher.state_dict(), allow_nan=False)

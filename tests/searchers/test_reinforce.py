@@ -13,9 +13,11 @@ from deep_arch import ops
 from deep_arch.errors import BadArgument
 from deep_arch.searchers import RandomSearch, Reinforce
 from deep_arch.searchers.policy import Categorical
-from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
+from deep_arch.studies.searcher import FinishedTrial, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 from deep_arch.testing.searcher_spaces import SPACES
+
+Learn = Callable[..., list[Values]]
 
 
 class TestReinforce(SearcherContract):
@@ -27,31 +29,6 @@ class TestReinforce(SearcherContract):
 def bandit(x: Any) -> Any:
     """Choose one of five arms."""
     return ops.Dense(units=da.choice([1, 2, 3, 4, 5], name="arm"))(x)
-
-
-@da.space
-def cell(x: Any) -> Any:
-    """Choose one of five numbers for each of six edges."""
-    for i in range(6):
-        x = ops.Dense(units=da.choice([1, 2, 3, 4, 5], name=f"edge_{i}"))(x)
-    return x
-
-
-def matches(values: Values) -> float:
-    """Return how many edges have their number."""
-    return float(sum(value == 1 + i % 5 for i, value in enumerate(values.values())))
-
-
-def learn(searcher: Searcher, space: da.SearchSpace, score: Callable[[Values], float], n: int) -> list[Values]:
-    """Return the proposals of a search."""
-    searcher.start(space, random.Random(0))
-    asked: list[Values] = []
-    for number in range(n):
-        values = searcher.ask()
-        assert values is not None
-        asked.append(values)
-        searcher.tell(FinishedTrial(number, values, (score(values),)))
-    return asked
 
 
 def logits(searcher: Reinforce) -> Categorical:
@@ -94,23 +71,25 @@ def test_entropy_is_weighed_in_units_of_the_advantages() -> None:
     assert means[1] - means[0] == pytest.approx(0.1 * 0.5 * scale * -p * (math.log(p) + entropy_now))
 
 
-def test_settles_on_the_best_arm() -> None:
+def test_settles_on_the_best_arm(learn: Learn) -> None:
     noise, searcher = random.Random(1), Reinforce()
     learn(searcher, bandit, lambda values: noise.gauss(values["arm"] == 3, 0.5), 600)
     assert logits(searcher).probabilities()[2] > 0.9
 
 
-def test_proposes_better_than_random() -> None:
+def test_proposes_better_than_random(learn: Learn, cell: da.SearchSpace, matches: Callable[[Values], float]) -> None:
     late = [sum(map(matches, learn(s, cell, matches, 400)[-100:])) / 100 for s in (Reinforce(), RandomSearch())]
     assert late[0] > late[1] + 3  # of 6, of which random proposals have 1.2
 
 
-def test_the_scale_and_origin_of_scores_do_not_matter() -> None:
+def test_the_scale_and_origin_of_scores_do_not_matter(
+    learn: Learn, cell: da.SearchSpace, matches: Callable[[Values], float]
+) -> None:
     assert learn(Reinforce(), cell, matches, 200) == learn(Reinforce(), cell, lambda v: 1000 * matches(v) - 8000, 200)
 
 
 @pytest.mark.parametrize("entropy", [0, 0.1])
-def test_numbers_come_near_the_best(entropy: float) -> None:
+def test_numbers_come_near_the_best(learn: Learn, entropy: float) -> None:
     @da.space
     def line(x: Any) -> Any:
         return ops.Dropout(rate=da.real(0.0, 1.0, name="rate"))(ops.Dense(units=da.integer(1, 1000, name="units"))(x))
@@ -122,7 +101,7 @@ def test_numbers_come_near_the_best(entropy: float) -> None:
     assert sum(map(score, late)) / 100 > -0.15  # random proposals have -0.68
 
 
-def test_what_is_not_reached_stays() -> None:
+def test_what_is_not_reached_stays(learn: Learn) -> None:
     searcher, space = Reinforce(), SPACES["conditional"]
     learn(searcher, space, lambda values: random.Random(len(values)).random(), 100)
     all_values = [space.sample(seed=seed).values for seed in range(30)]
@@ -136,12 +115,12 @@ def test_what_is_not_reached_stays() -> None:
         assert (parameter.state() == state) is (parameter not in reached)
 
 
-def test_learns_how_deep_a_recursion_goes() -> None:
+def test_learns_how_deep_a_recursion_goes(learn: Learn) -> None:
     late = learn(Reinforce(), SPACES["limited"], len, 400)[-50:]
     assert sum(map(len, late)) / 50 > 12  # of 15, of which random proposals have 3.4
 
 
-def test_trials_without_scores_teach_nothing() -> None:
+def test_trials_without_scores_teach_nothing(learn: Learn) -> None:
     searcher = Reinforce()
     learn(searcher, bandit, lambda values: values["arm"], 20)
     before = searcher.state_dict()
@@ -149,7 +128,7 @@ def test_trials_without_scores_teach_nothing() -> None:
     assert searcher.state_dict() == before
 
 
-def test_the_largest_scores_leave_a_state_that_json_holds() -> None:
+def test_the_largest_scores_leave_a_state_that_json_holds(learn: Learn) -> None:
     searcher = Reinforce()
     learn(searcher, bandit, lambda values: 1.7e308 * (-1) ** values["arm"], 20)
     assert json.loads(json.dumps(searcher.state_dict(), allow_nan=False))["averages"]
