@@ -7,8 +7,8 @@ import math
 import pytest
 
 from deep_arch.language.domains import Choice, Integer, Real, Subset
-from deep_arch.searchers.decisions import decisions
-from deep_arch.searchers.kernel_density import KernelDensity, point
+from deep_arch.searchers.parts.decisions import decisions
+from deep_arch.searchers.parts.kernel_density import KernelDensity, point
 
 RATE, KIND = ("rate", 0), ("kind", 3)
 
