@@ -27,7 +27,7 @@ from benchmark_tables import EDGES, OPERATIONS, cell, load, row_of, run_all
 import deep_arch as da
 from deep_arch import searchers
 from deep_arch.language.domains import Choice
-from deep_arch.searchers.mutation import another
+from deep_arch.searchers.parts.mutation import another
 
 N_EPOCHS = 12
 MOST_TRIALS = 10_000  # more than any budget pays for

@@ -6,8 +6,8 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deep_arch.searchers.checks import check_function
-from deep_arch.searchers.rungs import Draw, Rung, draw_at_random, rung_budgets
+from deep_arch.searchers.parts.checks import check_function
+from deep_arch.searchers.parts.rungs import DrawValues, Rung, draw_at_random, rung_budgets
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
@@ -46,7 +46,7 @@ class AsynchronousHalving(Searcher):
     n_objectives: int | None = 1
 
     def __init__(
-        self, min_budget: float = 1, max_budget: float = 81, eta: int = 3, draw: Draw = draw_at_random
+        self, min_budget: float = 1, max_budget: float = 81, eta: int = 3, draw: DrawValues = draw_at_random
     ) -> None:
         self.budgets: Final = rung_budgets(self, min_budget, max_budget, eta)
         self.eta: Final = eta

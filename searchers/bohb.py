@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from deep_arch.errors import TooDeep
 from deep_arch.language.domains import Domain, Numeric
-from deep_arch.searchers.checks import check_count, check_number
-from deep_arch.searchers.decisions import composed, decisions, identity
 from deep_arch.searchers.hyperband import Hyperband
-from deep_arch.searchers.kernel_density import Axis, KernelDensity, Point, axis, place, point
-from deep_arch.searchers.mutation import another
-from deep_arch.searchers.wrapper import Wrapper
+from deep_arch.searchers.parts.checks import check_count, check_number
+from deep_arch.searchers.parts.decisions import composed, decisions, identity
+from deep_arch.searchers.parts.kernel_density import Axis, KernelDensity, Point, axis, place, point
+from deep_arch.searchers.parts.mutation import another
+from deep_arch.searchers.parts.wrapper import Wrapper
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Values
 

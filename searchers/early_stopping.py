@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deep_arch.errors import wrong_kind
-from deep_arch.searchers.checks import check_count
-from deep_arch.searchers.wrapper import Wrapper
+from deep_arch.searchers.parts.checks import check_count
+from deep_arch.searchers.parts.wrapper import Wrapper
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 

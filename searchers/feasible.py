@@ -11,8 +11,8 @@ from typing import Any, Final
 from deep_arch.errors import ShapeMismatch, is_kind, nearest, wrong_kind
 from deep_arch.language.specs import Inputs
 from deep_arch.measures.costs import Cost
-from deep_arch.searchers.checks import check_count
-from deep_arch.searchers.wrapper import Wrapper
+from deep_arch.searchers.parts.checks import check_count
+from deep_arch.searchers.parts.wrapper import Wrapper
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values

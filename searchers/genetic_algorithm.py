@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from deep_arch.searchers.checks import check_count
-from deep_arch.searchers.generations import GenerationalSearcher, Member
-from deep_arch.searchers.mutation import Crossover, Mutation, cross_uniformly, mutate_each
+from deep_arch.searchers.parts.checks import check_count
+from deep_arch.searchers.parts.generations import GenerationalSearcher, Member
+from deep_arch.searchers.parts.mutation import Crossover, Mutation, cross_uniformly, mutate_each
 from deep_arch.studies.searcher import FinishedTrial
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from deep_arch.errors import DeepArchError, wrong_kind
-from deep_arch.searchers.checks import check_count, check_option
+from deep_arch.searchers.parts.checks import check_count, check_option
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deep_arch.searchers.brackets import Bracket, BracketSearcher
-from deep_arch.searchers.rungs import Draw, draw_at_random
+from deep_arch.searchers.parts.brackets import Bracket, BracketSearcher
+from deep_arch.searchers.parts.rungs import DrawValues, draw_at_random
 
 
 class Hyperband(BracketSearcher):
@@ -42,7 +42,7 @@ class Hyperband(BracketSearcher):
     """
 
     def __init__(
-        self, min_budget: float = 1, max_budget: float = 81, eta: int = 3, draw: Draw = draw_at_random
+        self, min_budget: float = 1, max_budget: float = 81, eta: int = 3, draw: DrawValues = draw_at_random
     ) -> None:
         super().__init__(min_budget, max_budget, eta, draw)
 

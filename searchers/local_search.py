@@ -6,9 +6,9 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from deep_arch.searchers.checks import check_option
-from deep_arch.searchers.decisions import identity, remember
-from deep_arch.searchers.mutation import complete, mutable
+from deep_arch.searchers.parts.checks import check_option
+from deep_arch.searchers.parts.decisions import identity, remember
+from deep_arch.searchers.parts.mutation import complete, mutable
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 

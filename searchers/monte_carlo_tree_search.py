@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Domain, Integer, Real
-from deep_arch.searchers.checks import check_count, check_number
-from deep_arch.searchers.decisions import MOST_OUT, composed, decisions, identity
+from deep_arch.searchers.parts.checks import check_count, check_number
+from deep_arch.searchers.parts.decisions import MOST_OUT, composed, decisions, identity
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
@@ -25,7 +25,7 @@ _HUGE: Final = 1e150
 
 
 @dataclass(slots=True)
-class _Node:
+class TreeNode:
     """A place in the tree, reached by the decisions above it.
 
     Attributes:
@@ -90,7 +90,7 @@ class MonteCarloTreeSearch(Searcher):
     def start(self, space: Any, rng: Any) -> None:
         """Begin with a tree that is only its root."""
         super().start(space, rng)
-        self._tree = [_Node()]
+        self._tree = [TreeNode()]
         self._out: deque[tuple[Any, Values, int]] = deque(maxlen=MOST_OUT)
         self._low = self._high = 0.0
 
@@ -155,7 +155,7 @@ class MonteCarloTreeSearch(Searcher):
 
     def _expand(self, option: int) -> int:
         self._tree[self._place].children[option] = len(self._tree)
-        self._tree.append(_Node(self._place))
+        self._tree.append(TreeNode(self._place))
         self._place, self._in_tree = len(self._tree) - 1, False
         return option
 
@@ -240,7 +240,7 @@ class MonteCarloTreeSearch(Searcher):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with a tree."""
         super().load_state_dict(state)
-        self._tree = [_Node(parent, list(children), *counts) for parent, children, *counts in state["tree"]]
+        self._tree = [TreeNode(parent, list(children), *counts) for parent, children, *counts in state["tree"]]
         self._low, self._high = state["range"]
         self._out.clear()
         for text, place in state["out"]:

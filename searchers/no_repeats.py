@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from deep_arch.searchers.checks import check_count
-from deep_arch.searchers.wrapper import Wrapper
+from deep_arch.searchers.parts.checks import check_count
+from deep_arch.searchers.parts.wrapper import Wrapper
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 

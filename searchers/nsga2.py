@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deep_arch.searchers.generations import GenerationalSearcher, Member
-from deep_arch.searchers.mutation import Crossover, Mutation, cross_uniformly, mutate_each
+from deep_arch.searchers.parts.generations import GenerationalSearcher, Member
+from deep_arch.searchers.parts.mutation import Crossover, Mutation, cross_uniformly, mutate_each
 from deep_arch.studies.pareto import crowding_distances, fronts
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from deep_arch.errors import MissingValues, ValueOutsideDomain, is_kind, wrong_kind
 from deep_arch.language.domains import REJECTED, Choice, Domain, Integer, Real
-from deep_arch.searchers.decisions import composed, decisions
+from deep_arch.searchers.parts.decisions import composed, decisions
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import Values

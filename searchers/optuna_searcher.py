@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from deep_arch.errors import BadArgument, TooDeep, wrong_kind
 from deep_arch.extras import require
-from deep_arch.searchers.checks import check_count
 from deep_arch.searchers.optuna_objective import parameters, suggest
+from deep_arch.searchers.parts.checks import check_count
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import MOST_ATTEMPTS
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values

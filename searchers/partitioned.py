@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from deep_arch.errors import BadArgument, is_kind
-from deep_arch.searchers.decisions import identity, remember
-from deep_arch.searchers.mutation import complete
+from deep_arch.searchers.parts.decisions import identity, remember
+from deep_arch.searchers.parts.mutation import complete
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from deep_arch.searchers.checks import check_count, check_number
-from deep_arch.searchers.decisions import identity, remember
-from deep_arch.searchers.policy import Gradient, Policy, ascend, bounded
+from deep_arch.searchers.parts.checks import check_count, check_number
+from deep_arch.searchers.parts.decisions import identity, remember
+from deep_arch.searchers.parts.policy import Gradient, Policy, ascend, bounded
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deep_arch.searchers.checks import check_count, check_function
-from deep_arch.searchers.mutation import Mutation, applied, mutate_one
+from deep_arch.searchers.parts.checks import check_count, check_function
+from deep_arch.searchers.parts.mutation import Mutation, applied, mutate_one
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 

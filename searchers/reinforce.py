@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from deep_arch.searchers.checks import check_number
-from deep_arch.searchers.policy import Gradient, Policy, ascend, bounded
+from deep_arch.searchers.parts.checks import check_number
+from deep_arch.searchers.parts.policy import Gradient, Policy, ascend, bounded
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import FinishedTrial, Searcher
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from deep_arch.searchers.brackets import Bracket, BracketSearcher
-from deep_arch.searchers.checks import check_count
-from deep_arch.searchers.rungs import Draw, draw_at_random
+from deep_arch.searchers.parts.brackets import Bracket, BracketSearcher
+from deep_arch.searchers.parts.checks import check_count
+from deep_arch.searchers.parts.rungs import DrawValues, draw_at_random
 
 
 class SuccessiveHalving(BracketSearcher):
@@ -50,7 +50,7 @@ class SuccessiveHalving(BracketSearcher):
         max_budget: float = 81,
         eta: int = 3,
         configurations: int | None = None,
-        draw: Draw = draw_at_random,
+        draw: DrawValues = draw_at_random,
     ) -> None:
         super().__init__(min_budget, max_budget, eta, draw)
         if configurations is not None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from deep_arch.extras import require
-from deep_arch.searchers.checks import check_count, check_function, check_option
-from deep_arch.searchers.decisions import identity
-from deep_arch.searchers.features import features
-from deep_arch.searchers.mutation import Mutation, applied, mutate_one
+from deep_arch.searchers.parts.checks import check_count, check_function, check_option
+from deep_arch.searchers.parts.decisions import identity
+from deep_arch.searchers.parts.features import features
+from deep_arch.searchers.parts.mutation import Mutation, applied, mutate_one
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
@@ -100,7 +100,7 @@ class SurrogateSearch(Searcher):
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Begin without results."""
         require("sklearn")
-        from deep_arch.searchers.feature_table import FeatureTable
+        from deep_arch.searchers.parts.feature_table import FeatureTable
 
         super().start(space, rng)
         self._table = FeatureTable()
@@ -138,7 +138,7 @@ class SurrogateSearch(Searcher):
         return None
 
     def _most_promising(self) -> Result | None:
-        from deep_arch.searchers import acquisition
+        from deep_arch.searchers.parts import acquisition
 
         scores = self._scores()
         self._add_candidates([self._results[i].values for i in acquisition.best(scores, _PARENTS)])
@@ -165,13 +165,13 @@ class SurrogateSearch(Searcher):
 
     def _scores(self) -> Any:
         """Return (results, objectives): the ranks of the scores as quantiles of the normal distribution."""
-        from deep_arch.searchers.acquisition import score_array
+        from deep_arch.searchers.parts.acquisition import score_array
 
         return score_array([result.gains or () for result in self._results])
 
     def _promises(self, scores: Any) -> Any:
         """Return how much each candidate of the pool promises."""
-        from deep_arch.searchers import acquisition
+        from deep_arch.searchers.parts import acquisition
 
         known = self._table.rows([result.row for result in (*self._results, *self._out.values())])
         pool = self._table.rows([candidate.row for candidate in self._pool.values()])
@@ -204,7 +204,7 @@ class SurrogateSearch(Searcher):
 
     def _least_telling(self) -> int:
         """Return the place of the oldest result that is not among the best."""
-        from deep_arch.searchers.acquisition import best
+        from deep_arch.searchers.parts.acquisition import best
 
         if not any(result.gains for result in self._results):
             return 0
@@ -254,8 +254,8 @@ class SurrogateSearch(Searcher):
 
 def make_surrogate(name: str) -> Any:
     """Return a model that has learned nothing yet: `fit`, `predict`, `state_dict`, `load_state_dict`."""
-    from deep_arch.searchers.forest import Forest
-    from deep_arch.searchers.gaussian_process import GaussianProcess, block_kernel, graph_kernel
+    from deep_arch.searchers.parts.forest import Forest
+    from deep_arch.searchers.parts.gaussian_process import GaussianProcess, block_kernel, graph_kernel
 
     if name == "forest":
         return Forest()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from deep_arch.errors import DeepArchError, is_kind, wrong_kind
 from deep_arch.searchers.feasible import NO_TRIAL
-from deep_arch.searchers.wrapper import Wrapper
+from deep_arch.searchers.parts.wrapper import Wrapper
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values

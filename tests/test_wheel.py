@@ -31,11 +31,12 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
 assert "site-packages" in deep_arch.__file__, deep_arch.__file__
 assert not (FRAMEWORKS | {"numpy", "matplotlib"}) & set(sys.modules)
 
-def refuses(use, package):
+def refuses(use, package=None):
     try:
         exec(use)
-    except da.errors.MissingDependency as error:
-        assert f'pip install "deep_arch[{package}]"' in str(error), error
+    except ImportError as error:
+        asked = f'pip install "deep_arch[{package}]"'
+        assert package is None or (isinstance(error, da.errors.MissingDependency) and asked in str(error)), error
         return True
     return False
 """
@@ -45,16 +46,17 @@ backends = ("torch", "tensorflow", "keras", "initial", "weights")
 surrogates = ("acquisition", "feature_table", "forest", "gaussian_process")
 needs_an_extra = (
     *(f"deep_arch.backends.{{name}}" for name in backends),
-    *(f"deep_arch.searchers.{{name}}" for name in surrogates),
+    *(f"deep_arch.searchers.parts.{{name}}" for name in surrogates),
     "deep_arch.testing",
 )
 names = [m.name for m in pkgutil.walk_packages(deep_arch.__path__, "deep_arch.")]
 some = {{"ops.dense", "searchers.random_search", "visualization.dot", "backends.python_backend.building"}}
-some |= {{"backends.torch_backend"}}
+some |= {{"backends.torch_backend", "searchers.parts.rungs"}}
 assert {{f"deep_arch.{{name}}" for name in some}} <= set(names), names
 for name in names:
     if not name.startswith(needs_an_extra):
         importlib.import_module(name)
+assert all(refuses(f"import deep_arch.searchers.parts.{{name}}") for name in surrogates)
 assert not (FRAMEWORKS | {{"numpy", "matplotlib"}}) & set(sys.modules)
 
 def conv():

@@ -11,7 +11,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
 from deep_arch.searchers import GeneticAlgorithm, RandomSearch
-from deep_arch.searchers.generations import Member
+from deep_arch.searchers.parts.generations import Member
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 

@@ -9,7 +9,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
 from deep_arch.searchers import NSGA2, RandomSearch
-from deep_arch.searchers.generations import Member
+from deep_arch.searchers.parts.generations import Member
 from deep_arch.studies.pareto import hypervolume
 from deep_arch.studies.searcher import FinishedTrial, Searcher
 from deep_arch.testing.searcher_contract import SearcherContract

@@ -12,7 +12,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
 from deep_arch.searchers import ProximalPolicy, RandomSearch
-from deep_arch.searchers.policy import Distribution
+from deep_arch.searchers.parts.policy import Distribution
 from deep_arch.searchers.proximal_policy import normalised, surrogate_slope
 from deep_arch.studies.searcher import FinishedTrial, Values
 from deep_arch.testing.searcher_contract import SearcherContract

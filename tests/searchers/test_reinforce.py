@@ -12,7 +12,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
 from deep_arch.searchers import RandomSearch, Reinforce
-from deep_arch.searchers.policy import Categorical
+from deep_arch.searchers.parts.policy import Categorical
 from deep_arch.studies.searcher import FinishedTrial, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 from deep_arch.testing.searcher_spaces import SPACES

@@ -9,7 +9,7 @@ import pytest
 
 from deep_arch.errors import BadArgument
 from deep_arch.searchers import AsynchronousHalving, Hyperband, SuccessiveHalving
-from deep_arch.searchers.rungs import Rung, rung_budgets
+from deep_arch.searchers.parts.rungs import Rung, rung_budgets
 from deep_arch.studies.searcher import FinishedTrial
 
 

@@ -12,7 +12,16 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.language.domains import Choice, Domain, Integer, Numeric, Real
-from deep_arch.searchers.policy import Categorical, Distribution, Gaussian, Gradient, Parameter, Policy, ascend, bounded
+from deep_arch.searchers.parts.policy import (
+    Categorical,
+    Distribution,
+    Gaussian,
+    Gradient,
+    Parameter,
+    Policy,
+    ascend,
+    bounded,
+)
 from deep_arch.testing.searcher_spaces import SPACES
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.searchers.features import NUMBERS, OPTIONS, PATHS, features, paths, simplified, subtrees
+from deep_arch.searchers.parts.features import NUMBERS, OPTIONS, PATHS, features, paths, simplified, subtrees
 
 CHOICES = {"zero": ops.Zero, "same": ops.Identity, "tanh": ops.Tanh, "dense": lambda: ops.Dense(units=4)}
 

@@ -7,9 +7,9 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from deep_arch.searchers.checks import check_count, check_function, check_number
-from deep_arch.searchers.decisions import identity
-from deep_arch.searchers.mutation import Crossover, Mutation, applied
+from deep_arch.searchers.parts.checks import check_count, check_function, check_number
+from deep_arch.searchers.parts.decisions import identity
+from deep_arch.searchers.parts.mutation import Crossover, Mutation, applied
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 

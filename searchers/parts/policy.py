@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Domain, Integer, Numeric
-from deep_arch.searchers.decisions import composed, decisions
+from deep_arch.searchers.parts.decisions import composed, decisions
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import Values

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr
 
-from deep_arch.searchers.gaussian_process import Array, ranks
+from deep_arch.searchers.parts.gaussian_process import Array, ranks
 
 _BELOW: Final = 0.1
 """How far below the worst scores, in standard deviations, the hypervolume of two objectives begins."""

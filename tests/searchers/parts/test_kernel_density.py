@@ -8,8 +8,8 @@ import pytest
 
 from deep_arch.language.domains import Choice, Integer, Real
 from deep_arch.language.subsets import Subset
-from deep_arch.searchers.decisions import decisions
-from deep_arch.searchers.kernel_density import KernelDensity, point
+from deep_arch.searchers.parts.decisions import decisions
+from deep_arch.searchers.parts.kernel_density import KernelDensity, point
 
 RATE, KIND = ("rate", 0), ("kind", 3)
 

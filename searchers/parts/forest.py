@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
-from deep_arch.searchers.gaussian_process import Array, Blocks, ranks
+from deep_arch.searchers.parts.gaussian_process import Array, Blocks, ranks
 
 N_TREES: Final = 50
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deep_arch.searchers.gaussian_process import (
+from deep_arch.searchers.parts.gaussian_process import (
     BlockMatern,
     GaussianProcess,
     Posterior,

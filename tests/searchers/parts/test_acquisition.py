@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from deep_arch.searchers.acquisition import (
+from deep_arch.searchers.parts.acquisition import (
     best,
     expected_hypervolume_improvement,
     expected_improvement,

@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from sklearn.gaussian_process.kernels import ConstantKernel, Hyperparameter, Kernel, WhiteKernel
 from threadpoolctl import ThreadpoolController
 
-from deep_arch.searchers.features import PATHS, SUBTREES
+from deep_arch.searchers.parts.features import PATHS, SUBTREES
 
 Array = Any
 """An array of NumPy."""

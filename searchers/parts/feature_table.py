@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deep_arch.searchers.features import Features
+from deep_arch.searchers.parts.features import Features
 
 
 class FeatureTable:

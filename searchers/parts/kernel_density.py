@@ -13,7 +13,7 @@ from operator import add
 from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Numeric
-from deep_arch.searchers.decisions import Decision
+from deep_arch.searchers.parts.decisions import Decision
 
 Axis = tuple[str, int]
 """An address, and its number of options; 0 for numbers."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from deep_arch.language.canonical import digest
 from deep_arch.language.domains import Choice, Domain, Numeric
 from deep_arch.measures.fingerprints import Kind, kind_of
-from deep_arch.searchers.decisions import decisions
+from deep_arch.searchers.parts.decisions import decisions
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph
 
@@ -81,14 +81,14 @@ def _rises(domain: Choice) -> bool:
     return numbers and len(options) > 2 and all(a < b for a, b in itertools.pairwise(options))
 
 
-Node = tuple[Kind, tuple[int, ...]]
+Vertex = tuple[Kind, tuple[int, ...]]
 """What a call computes, and the positions of the nodes that it is called on."""
 
 
-def simplified(graph: Graph) -> list[Node]:
+def simplified(graph: Graph) -> list[Vertex]:
     """Return what the outputs depend on: without identities, and without what only ever gives zeros."""
     source: list[int | None] = list(range(len(graph.inputs)))
-    nodes: list[Node] = [(_INPUT, ()) for _ in graph.inputs]
+    nodes: list[Vertex] = [(_INPUT, ()) for _ in graph.inputs]
     for call in graph.calls:
         kind = kind_of(call)
         live = tuple([place for place in [source[i] for i in call.inputs] if place is not None])
@@ -108,7 +108,7 @@ _INPUT: Final = Kind("input", "input")
 _OUTPUT: Final = Kind("output", "output")
 
 
-def _reachable(nodes: list[Node]) -> list[Node]:
+def _reachable(nodes: list[Vertex]) -> list[Vertex]:
     """Return the nodes that the last one depends on, numbered anew."""
     live = {len(nodes) - 1}
     for i in range(len(nodes) - 1, -1, -1):
@@ -118,7 +118,7 @@ def _reachable(nodes: list[Node]) -> list[Node]:
     return [(nodes[i][0], tuple([place[j] for j in nodes[i][1]])) for i in place]
 
 
-def paths(nodes: list[Node]) -> Iterator[str]:
+def paths(nodes: list[Vertex]) -> Iterator[str]:
     """Yield what stands on each way from an input to the outputs, sums left out, as in BANANAS (White et al., 2021)."""
     ways: list[list[tuple[str, ...]]] = []
     for kind, inputs in nodes:
@@ -128,7 +128,7 @@ def paths(nodes: list[Node]) -> Iterator[str]:
     return map(" ".join, ways[-1]) if nodes[-1][1] else iter(())
 
 
-def subtrees(nodes: list[Node], depth: int) -> Iterator[list[str]]:
+def subtrees(nodes: list[Vertex], depth: int) -> Iterator[list[str]]:
     """Yield for each depth from 0 a label for each node: itself, and with what it is called on, down to that depth.
 
     The relabelling of Weisfeiler and Lehman (Shervashidze et al., JMLR 2011), along the edges backwards.

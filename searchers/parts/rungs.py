@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deep_arch.errors import BadArgument
-from deep_arch.searchers.checks import check_count, check_number
-from deep_arch.searchers.decisions import identity
+from deep_arch.searchers.parts.checks import check_count, check_number
+from deep_arch.searchers.parts.decisions import identity
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
-Draw = Callable[[SearchSpace, random.Random], Values]
+DrawValues = Callable[[SearchSpace, random.Random], Values]
 """Makes a new configuration, for the lowest rung."""
 
 

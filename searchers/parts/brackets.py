@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from deep_arch.searchers.checks import check_function
-from deep_arch.searchers.rungs import Draw, Rung, rung_budgets
+from deep_arch.searchers.parts.checks import check_function
+from deep_arch.searchers.parts.rungs import DrawValues, Rung, rung_budgets
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
@@ -30,7 +30,7 @@ class BracketSearcher(Searcher):
 
     n_objectives: int | None = 1
 
-    def __init__(self, min_budget: float, max_budget: float, eta: int, draw: Draw) -> None:
+    def __init__(self, min_budget: float, max_budget: float, eta: int, draw: DrawValues) -> None:
         self.budgets: Final = rung_budgets(self, min_budget, max_budget, eta)
         self.eta: Final = eta
         check_function(self, draw=draw)

@@ -1,0 +1,1 @@
+"""Parts: what searchers are made of, and share."""
