@@ -63,6 +63,12 @@ def test_the_links_lead_to_the_folders_beside(folder: str) -> None:
         assert not wrong, path
 
 
+@pytest.mark.parametrize("path", [*(ROOT / "searchers").rglob("*.py")], ids=lambda path: path.name)
+def test_searchers_know_nothing_of_unfolding(path: Path) -> None:
+    inside = ("deep_arch.spaces.unfolding", "deep_arch.language.fragment", "deep_arch.language.hyperparameters")
+    assert not [name for name in imports(path, lazy_too=True) if name.startswith(inside)]
+
+
 def test_import_loads_no_framework() -> None:
     code = "import sys, deep_arch, deep_arch.ops, deep_arch.searchers, deep_arch.analysis\n"
     code += f"print([m for m in {HEAVY} if m in sys.modules])"

@@ -50,7 +50,7 @@ needs_an_extra = (
     "deep_arch.testing",
 )
 names = [m.name for m in pkgutil.walk_packages(deep_arch.__path__, "deep_arch.")]
-some = {{"ops.dense", "searchers.random_search", "searchers.parts.rungs", "visualization.dot", "backends.torch_backend"}}
+some = {{"ops.dense", "searchers.bohb", "searchers.parts.rungs", "visualization.dot", "backends.torch_backend"}}
 assert {{f"deep_arch.{{name}}" for name in some}} <= set(names), names
 for name in names:
     if not name.startswith(needs_an_extra):
