@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from deep_arch.errors import TooDeep
-from deep_arch.language.domains import Domain, Numeric
+from deep_arch.language.domains import Choice, Domain
 from deep_arch.searchers.hyperband import Hyperband
 from deep_arch.searchers.parts.checks import check_count, check_number
 from deep_arch.searchers.parts.decisions import composed, decisions, identity
@@ -131,13 +131,13 @@ class BOHB(Wrapper):
         return self.space.decide(lambda point: composed(point, pick)).values, sample
 
     def _drawn(self, domain: Any, center: float, bandwidth: float) -> Any:
-        if isinstance(domain, Numeric):
-            unit = -1.0
-            while not 0 <= unit <= 1:
-                unit = self.rng.gauss(center, self.bandwidth_factor * bandwidth)
-            return domain.at_unit(unit)
-        value = domain.at(int(center))
-        return another(domain, value, self.rng) if self.rng.random() < bandwidth else value
+        if isinstance(domain, Choice):
+            value = domain.at(int(center))
+            return another(domain, value, self.rng) if self.rng.random() < bandwidth else value
+        unit = -1.0
+        while not 0 <= unit <= 1:
+            unit = self.rng.gauss(center, self.bandwidth_factor * bandwidth)
+        return domain.at_unit(unit)
 
     # --- results -------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from deep_arch.errors import ValueOutsideDomain
 from deep_arch.language.domains import REJECTED
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 Pick = Callable[[ChoicePoint], Any]
 """From a hyperparameter that waits for a value to a value of its domain."""
+
+_new: Final = ChoicePoint.__new__
+_set_address, _set_domain, _set_tag, _set_values = (
+    vars(ChoicePoint)[name].__set__ for name in ("address", "domain", "tag", "values")
+)
+# A frozen dataclass looks each of these up again for every object that it makes, which takes twice the time, and
+# searches make one for each hyperparameter of each proposal.
 
 
 def asking(pick: Pick, fixed: Mapping[str, Any]) -> Choose:
@@ -30,7 +37,11 @@ def asking(pick: Pick, fixed: Mapping[str, Any]) -> Choose:
 
     def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
         domain = hyperparameter.domain
-        point = ChoicePoint(address, domain, hyperparameter.tag, seen)
+        point = _new(ChoicePoint)
+        _set_address(point, address)
+        _set_domain(point, domain)
+        _set_tag(point, hyperparameter.tag)
+        _set_values(point, seen)
         picked = pick(point)
         so_far[address] = value = domain.accept(picked)
         if value is REJECTED:

@@ -41,9 +41,9 @@ def features(architecture: Architecture, depth: int = 1) -> Features:
     """
     found = hyperparameter_features(architecture)
     if architecture.is_specified:
-        nodes = simplified(architecture.graph)
-        found.update({(PATHS, path): n for path, n in Counter(paths(nodes)).items()})
-        for level, labels in enumerate(subtrees(nodes, depth)):
+        vertices = simplified(architecture.graph)
+        found.update({(PATHS, path): n for path, n in Counter(paths(vertices)).items()})
+        for level, labels in enumerate(subtrees(vertices, depth)):
             found.update({(f"{SUBTREES} {level}", label): n for label, n in Counter(labels).items()})
     return found
 
@@ -82,13 +82,13 @@ def _rises(domain: Choice) -> bool:
 
 
 Vertex = tuple[Kind, tuple[int, ...]]
-"""What a call computes, and the positions of the nodes that it is called on."""
+"""What a call computes, and the positions of the vertices that it is called on."""
 
 
 def simplified(graph: Graph) -> list[Vertex]:
     """Return what the outputs depend on: without identities, and without what only ever gives zeros."""
     source: list[int | None] = list(range(len(graph.inputs)))
-    nodes: list[Vertex] = [(_INPUT, ()) for _ in graph.inputs]
+    vertices: list[Vertex] = [(_INPUT, ()) for _ in graph.inputs]
     for call in graph.calls:
         kind = kind_of(call)
         live = tuple([place for place in [source[i] for i in call.inputs] if place is not None])
@@ -97,48 +97,48 @@ def simplified(graph: Graph) -> list[Vertex]:
         elif kind.is_identity or (kind.is_sum and len(live) == 1):
             place = live[0]
         else:
-            place = len(nodes)
-            nodes.append((kind, tuple(sorted(live)) if kind.commutative else live))
+            place = len(vertices)
+            vertices.append((kind, tuple(sorted(live)) if kind.commutative else live))
         source += [place] * len(call.outputs)
     ends = tuple([place for place in [source[i] for i in graph.outputs] if place is not None])
-    return _reachable([*nodes, (_OUTPUT, ends)])
+    return _reachable([*vertices, (_OUTPUT, ends)])
 
 
 _INPUT: Final = Kind("input", "input")
 _OUTPUT: Final = Kind("output", "output")
 
 
-def _reachable(nodes: list[Vertex]) -> list[Vertex]:
-    """Return the nodes that the last one depends on, numbered anew."""
-    live = {len(nodes) - 1}
-    for i in range(len(nodes) - 1, -1, -1):
+def _reachable(vertices: list[Vertex]) -> list[Vertex]:
+    """Return the vertices that the last one depends on, numbered anew."""
+    live = {len(vertices) - 1}
+    for i in range(len(vertices) - 1, -1, -1):
         if i in live:
-            live.update(nodes[i][1])
+            live.update(vertices[i][1])
     place = {i: n for n, i in enumerate(sorted(live))}
-    return [(nodes[i][0], tuple([place[j] for j in nodes[i][1]])) for i in place]
+    return [(vertices[i][0], tuple([place[j] for j in vertices[i][1]])) for i in place]
 
 
-def paths(nodes: list[Vertex]) -> Iterator[str]:
+def paths(vertices: list[Vertex]) -> Iterator[str]:
     """Yield what stands on each way from an input to the outputs, sums left out, as in BANANAS (White et al., 2021)."""
     ways: list[list[tuple[str, ...]]] = []
-    for kind, inputs in nodes:
+    for kind, inputs in vertices:
         step = () if kind.is_sum or kind is _INPUT or kind is _OUTPUT else (kind.sort,)
         found = [(way + step)[-_LONGEST_PATH:] for i in inputs for way in ways[i]]
         ways.append(found[:_MOST_PATHS] if inputs else [()])
-    return map(" ".join, ways[-1]) if nodes[-1][1] else iter(())
+    return map(" ".join, ways[-1]) if vertices[-1][1] else iter(())
 
 
-def subtrees(nodes: list[Vertex], depth: int) -> Iterator[list[str]]:
-    """Yield for each depth from 0 a label for each node: itself, and with what it is called on, down to that depth.
+def subtrees(vertices: list[Vertex], depth: int) -> Iterator[list[str]]:
+    """Yield for each depth from 0 a label for each vertex: itself, and with what it is called on, down to that depth.
 
     The relabelling of Weisfeiler and Lehman (Shervashidze et al., JMLR 2011), along the edges backwards.
     """
-    labels = [kind.sort for kind, _ in nodes]
+    labels = [kind.sort for kind, _ in vertices]
     yield labels
     for _ in range(depth):
-        below = [[labels[i] for i in inputs] for _, inputs in nodes]
+        below = [[labels[i] for i in inputs] for _, inputs in vertices]
         labels = [
             digest(label, *(sorted(inner) if kind.commutative else inner))
-            for label, inner, (kind, _) in zip(labels, below, nodes, strict=True)
+            for label, inner, (kind, _) in zip(labels, below, vertices, strict=True)
         ]
         yield labels

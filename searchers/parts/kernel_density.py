@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import add
 from typing import Any, Final
 
-from deep_arch.language.domains import Choice, Numeric
+from deep_arch.language.domains import Choice
 from deep_arch.searchers.parts.decisions import Decision
 
 Axis = tuple[str, int]
@@ -35,7 +35,7 @@ def axis(address: str, domain: Any) -> Axis:
 
 def place(domain: Any, value: Any) -> float:
     """Return where a value lies on its axis."""
-    return domain.unit(value) if isinstance(domain, Numeric) else domain.position(value)
+    return domain.position(value) or 0 if isinstance(domain, Choice) else domain.unit(value)
 
 
 def point(decisions: Iterable[Decision]) -> Point:
