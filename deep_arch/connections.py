@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deep_arch import ops
 from deep_arch.errors import ArityMismatch
 from deep_arch.language.applying import Fn, apply, check_fn, several
 from deep_arch.language.copies import Copies
@@ -58,6 +57,8 @@ def residual(fn: Fn, combine: Fn = None, project: Fn | None = None, *, name: str
     References:
         He et al., Deep residual learning for image recognition (2016), equations 1 and 2.
     """
+    from deep_arch import ops  # late, since whoever only imports the language does not wait for all operations
+
     return Residual(fn, ops.Add if combine is None else combine, project, name)
 
 
@@ -69,4 +70,6 @@ def dense_block(fn: Fn, times: Any, combine: Fn = None, *, name: str | None = No
     References:
         Huang et al., Densely connected convolutional networks (2017), equation 2.
     """
+    from deep_arch import ops  # late, as above
+
     return DenseBlock(fn, times, ops.Concatenate if combine is None else combine, name)

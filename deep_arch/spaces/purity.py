@@ -6,7 +6,6 @@ import random
 from typing import Any
 
 from deep_arch.errors import ImpureFunction, is_kind, wrong_kind
-from deep_arch.language.canonical import canonical
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.program import Program
@@ -54,6 +53,8 @@ def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
 
 def _signature(fragment: Fragment) -> list[str]:
     """Return what a fragment recorded, as lines that two runs of a pure function share."""
+    from deep_arch.language.canonical import canonical  # late: it loads OpenSSL, and `import deep_arch` is to be quick
+
     lines = [
         f"{suffix}: {_described(h)}" for suffix, h in zip(fragment.suffixes, fragment.hyperparameters, strict=True)
     ]
@@ -67,6 +68,8 @@ def _signature(fragment: Fragment) -> list[str]:
 
 
 def _described(hyperparameter: Hyperparameter) -> str:
+    from deep_arch.language.canonical import canonical
+
     if isinstance(hyperparameter, Dependent):
         return f"{hyperparameter.symbol} of {len(hyperparameter.parents)}"
     assert isinstance(hyperparameter, Independent), "a hyperparameter is independent or dependent"

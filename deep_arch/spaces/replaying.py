@@ -11,7 +11,6 @@ from deep_arch.language.domains import REJECTED, Choice, Domain
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.program import Program
 from deep_arch.language.values import UNSET
-from deep_arch.spaces.alternatives import has_address
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.frames import Choose, Frame, Unfolding
@@ -113,6 +112,8 @@ class Replaying:
 
     def no_such_address(self, address: Any, reached: Iterable[str], values: Iterable[str] = ()) -> Exception:
         """Return the error for an address that is not reached: of this space at other values, or not at all."""
+        from deep_arch.spaces.alternatives import has_address
+
         values = [name for name in values if name != address]
         reached = [name for name in reached if name not in values and name != address]
         if isinstance(address, str) and has_address(self.program, address):

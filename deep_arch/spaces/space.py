@@ -16,7 +16,6 @@ from deep_arch.language.domains import REJECTED, Choice
 from deep_arch.language.options import same
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
-from deep_arch.spaces.alternatives import find
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.deciding import Pick, asking
@@ -226,6 +225,8 @@ class SearchSpace(Replaying):
             UnknownAddress: the space has no such hyperparameter.
             ValueOutsideDomain: a hyperparameter cannot take its value.
         """
+        from deep_arch.spaces.alternatives import find
+
         before = self.restrictions.fixed
         fixed = dict(before)
         self._check_mapping(values)
