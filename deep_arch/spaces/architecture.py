@@ -15,6 +15,7 @@ from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.frames import Unfolding
 from deep_arch.spaces.graph import Graph
 from deep_arch.spaces.liveness import certain_addresses
+from deep_arch.spaces.place import slot_address
 
 if TYPE_CHECKING:
     import networkx
@@ -102,8 +103,8 @@ class Architecture:
 
     def _not_open(self, address: str, value: Any) -> Exception:
         for frame in self._unfolding.frames.values():
-            for hyperparameter, suffix in zip(frame.fragment.hyperparameters, frame.fragment.suffixes, strict=True):
-                if isinstance(hyperparameter, Dependent) and frame.prefix + suffix == address:
+            for slot, hyperparameter in enumerate(frame.fragment.hyperparameters):
+                if isinstance(hyperparameter, Dependent) and slot_address(frame, slot) == address:
                     return NotAssignable(
                         f"{address}: a dependent hyperparameter cannot be assigned; it is computed from others.\n"
                         f"  Got {value!r}.\n  Assign what it depends on."
