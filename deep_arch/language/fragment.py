@@ -278,7 +278,7 @@ class Fragment:
         return steps
 
 
-def recording() -> Fragment | None:
+def current_fragment() -> Fragment | None:
     """Return the innermost fragment that this thread records, or None outside every search-space function."""
     recorder = scope.current()
     return recorder if isinstance(recorder, Fragment) else None

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from deep_arch.errors import BadArgument, ScopeError
 from deep_arch.language.applying import apply
-from deep_arch.language.fragment import Fragment, recording
+from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program, expansion_key
@@ -22,7 +22,7 @@ class Rule:
     def __init__(self, fn: Callable[..., Any]) -> None:
         functools.update_wrapper(self, fn)
         self.fn = fn
-        self.defined_in = recording()
+        self.defined_in = current_fragment()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the rule's module at these arguments; called on values instead, that module's result."""

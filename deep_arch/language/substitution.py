@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from deep_arch.errors import ArityMismatch
 from deep_arch.language.dependence import evaluate, roots
 from deep_arch.language.domains import Domain
-from deep_arch.language.fragment import Fragment, recording
+from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
@@ -26,7 +26,7 @@ class Substitution(Module):
     def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
         self._memories: dict[int, dict[Any, Fragment]] = {}
         self._probing = False
-        self.made_in = recording()
+        self.made_in = current_fragment()
         super().__init__(arguments, name, default_name)
 
     @abstractmethod
