@@ -16,12 +16,7 @@ _QUICK_TO_COMPILE = "--xla_backend_optimization_level=0 --xla_llvm_disable_expen
 
 # Parts that take about as long, for workers to run side by side; each test is in one of them.
 _RANDOM = "random_architectures"
-_FIRST = f"{_RANDOM} and (reference[0] or reference[1])"
-_PARTS = {
-    "first architectures": _FIRST,
-    "other architectures": f"{_RANDOM} and not ({_FIRST})",
-    "rest": f"not {_RANDOM}",
-}
+_PARTS = {"architectures": _RANDOM, "rest": f"not {_RANDOM}"}
 
 
 @pytest.mark.slow
