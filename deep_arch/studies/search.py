@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from deep_arch.errors import NotCountable, TrialError
+from deep_arch.errors import NotCountable, TrialError, is_kind, wrong_kind
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.checks import check_kinds, check_objectives
 from deep_arch.studies.directions import Direction, listed_directions
@@ -61,6 +61,8 @@ class Search(Iterator[Trial]):
         self.ending: str | None = None
         self._n_trials = trials
         self._gives_duplicates = duplicates == "give"
+        if record is not None and not is_kind(record, Record):
+            raise wrong_kind("search", "record to be a Record", record, "Leave it out, or write a subclass of Record.")
         self._record = Record(self.directions) if record is None else record
         self._directories = Directories(directory)
         self._rng = seed if isinstance(seed, random.Random) else random.Random(seed)

@@ -57,8 +57,13 @@ class FinishedTrial:
         """The gain of a complete trial, for searchers that learn from one.
 
         Raises:
-            TrialError: there are several.
+            TrialError: there are several, or none.
         """
+        if not self.gains:
+            raise TrialError(
+                f"trial {self.number}: has no gain, since it is {self.state}.\n  Got a use of trial.gain.\n"
+                "  Ask `if trial.gains:` first; trials that failed or were skipped are told like others."
+            )
         gain, *others = self.gains
         if others:
             raise TrialError(

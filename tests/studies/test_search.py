@@ -716,3 +716,16 @@ def test_nothing_warns_in_an_ordinary_search() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(RandomSearch(), large, trials=20, seed=0)
+
+
+@pytest.mark.parametrize("state", ["failed", "skipped"])
+def test_a_trial_without_a_score_has_no_gain(state: Any) -> None:
+    with pytest.raises(da.errors.TrialError, match=rf"trial 3: has no gain, since it is {state}(.|\n)*if trial.gains"):
+        _ = da.FinishedTrial(3, {}, state=state).gain
+
+
+def test_a_record_of_another_kind_is_refused() -> None:
+    space: Any = da.space(lambda x: ops.ReLU()(x))
+    record: Any = []
+    with pytest.raises(da.errors.BadArgument, match=r"search: expected record to be a Record(.|\n)*Got \[\]"):
+        da.Search(space, RandomSearch(), 1, record=record)
