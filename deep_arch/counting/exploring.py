@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
-from deep_arch.counting.tables import Endless
+from deep_arch.counting.ways import Endless
 from deep_arch.errors import NotCountable
 from deep_arch.language.dependence import roots
 from deep_arch.language.fragment import Call, Fragment
+from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.program import Program
-from deep_arch.spaces.alternatives import Alternatives, call_roots
+from deep_arch.spaces.alternatives import Alternative, Alternatives, call_roots
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Restrictions
 
@@ -26,7 +28,8 @@ class Explorer:
 
     Attributes:
         users: for each fragment, the hyperparameters and shared modules that are used in it or further in.
-        inner: for each call of a substitution, the fragments that it can unfold to.
+        inner: for each call of a substitution, the fragments that it can unfold to, or that begin with these.
+        leading: the hyperparameters that domains depend on.
 
     Raises:
         Endless: infinitely many values decide what some call unfolds to.
@@ -38,7 +41,10 @@ class Explorer:
         self.inner: dict[Call, dict[Fragment, None]] = {}
         self._alternatives = Alternatives(program, restrictions, anywhere=True)
         self._limited = restrictions.max_depth is not None
+        self.leading: set[Independent] = set()
         self._pass_on(self._explored(program.root))
+        for used in self.users.values():
+            self.leading.update([h for user in used if isinstance(user, Independent) for h in roots([user])[:-1]])
 
     def _explored(self, root: Fragment) -> dict[Fragment, set[Fragment]]:
         """Unfold everything once, and return for each fragment those that it stands in."""
@@ -61,7 +67,11 @@ class Explorer:
     def _unfolded(self, place: Place, call: Call) -> list[Place]:
         if self._alternatives.unfolds(place, call) and self._alternatives.endless(place, call):
             raise Endless
-        found = [a.place._replace(prefix=None) for a in self._alternatives.of(place, call)]
+        if call.module.nested and self._alternatives.lies_within(place, call):
+            alternatives: Iterable[Alternative] = [self._alternatives.longest(place, call)[0]]
+        else:
+            alternatives = self._alternatives.of(place, call)
+        found = [a.place._replace(prefix=None) for a in alternatives]
         self.inner.setdefault(call, {}).update(dict.fromkeys([inner.fragment for inner in found]))
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from deep_arch.language.domains import Domain
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 
 
@@ -19,6 +20,11 @@ def roots(hyperparameters: Iterable[Any]) -> list[Independent]:
             if isinstance(hyperparameter, Dependent):
                 todo += reversed(hyperparameter.parents)
     return [h for h in found if isinstance(h, Independent)]
+
+
+def domain_at(hyperparameter: Independent, values: Mapping[Independent, Any]) -> Domain:
+    """Return the domain of a hyperparameter where those that it depends on have `values`."""
+    return hyperparameter.domain
 
 
 def evaluate(hyperparameter: Any, values: Mapping[Independent, Any]) -> Any:

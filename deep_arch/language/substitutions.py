@@ -20,6 +20,8 @@ from deep_arch.language.values import Value
 class Repeat(Copies):
     """`fn` applied `times` times in a row; see `repeat`."""
 
+    nested = True
+
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         values = list(inputs)
         for i in range(arguments["times"]):

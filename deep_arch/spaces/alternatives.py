@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from deep_arch.errors import DeepArchError, NotCountable
-from deep_arch.language.dependence import evaluate, roots
+from deep_arch.language.dependence import domain_at, evaluate, roots
 from deep_arch.language.domains import Choice, Domain, Integer, Numeric, Real
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
@@ -27,19 +27,31 @@ from deep_arch.spaces.restrictions import Restrictions
 Binding = Mapping[Independent, Any]
 """The values of the independent hyperparameters that decide a call."""
 
-MANY: Final = 1_000_000
+MANY: Final = 100_000
 """Combinations of values that are still listed."""
+
+ANY: Final = -1
+"""In place of a position in the domain: a value that was given, or one that stands for all."""
 
 _ENDS: Final = 100
 """Of longer domains only so many values, and the last if it is not far, are tried to find an address."""
+
+_FAR: Final = 10_000
 
 _NOTHING: Final[Binding] = MappingProxyType({})
 
 
 class Alternative(NamedTuple):
-    """One thing that a call can become: the values that decide it, and the place of what it unfolds to."""
+    """One thing that a call can become.
+
+    Attributes:
+        binding: the values that decide it.
+        positions: where they stand in their domains, in the order of `call_roots`.
+        place: that of what it unfolds to.
+    """
 
     binding: Binding
+    positions: tuple[int, ...]
     place: Place
 
 
@@ -84,8 +96,14 @@ class Alternatives:
         return [h for h in call_roots(call) if not self.left_open(place, h)]
 
     def unfolds(self, place: Place, call: Call) -> bool:
-        """Return whether a call is replaced here: it is a substitution, and nothing that decides it stays open."""
-        return call.module.substitution and not any(self.left_open(place, h) for h in call_roots(call))
+        """Return whether a call is replaced here by what there is something to decide in.
+
+        It is a substitution, not declared to be closed, and nothing that decides it stays open.
+        """
+        module = call.module
+        if not module.substitution or module.closed:
+            return False
+        return self.restrictions.predicate is None or not any(self.left_open(place, h) for h in call_roots(call))
 
     def fixed(self, place: Place, hyperparameters: Iterable[Independent]) -> dict[Independent, Any]:
         """Return what `fix` decided of some hyperparameters here."""
@@ -93,15 +111,21 @@ class Alternatives:
         addresses = {h: place.address_of(h) for h in hyperparameters} if given else {}
         return {h: given[address] for h, address in addresses.items() if address is not None and address in given}
 
-    def domain(self, hyperparameter: Independent) -> Domain:
-        """Return the domain as `discretize` leaves it."""
-        return self.restrictions.narrowed(hyperparameter.domain)
+    def domain(self, hyperparameter: Independent, binding: Binding = _NOTHING) -> Domain:
+        """Return the domain where others have these values, as `discretize` leaves it."""
+        return self.restrictions.narrowed(domain_at(hyperparameter, binding))
 
     def endless(self, place: Place, call: Call) -> bool:
         """Return whether infinitely many values decide what a call unfolds to."""
-        decisive = self.decided(place, call)
-        fixed = self.fixed(place, decisive)
-        return any(self._possible(place, h).size == math.inf for h in decisive if h not in fixed)
+        decisive = call_roots(call)
+        first = self.fixed(place, decisive)
+        for hyperparameter in decisive:
+            if hyperparameter not in first:
+                domain = self._possible(place, hyperparameter, first)
+                if domain.size == math.inf:
+                    return not self.left_open(place, hyperparameter)
+                first[hyperparameter] = domain.at(0)
+        return False
 
     def of(
         self, place: Place, call: Call, given: Binding = _NOTHING, every_order: bool = False
@@ -117,36 +141,94 @@ class Alternatives:
         Raises:
             NotCountable: too many values decide it, or infinitely many.
         """
+        if self.lies_within(place, call):
+            for binding, positions in self.bindings(place, call, given, every_order):
+                yield self.at(place, call, binding, positions)
+
+    def lies_within(self, place: Place, call: Call) -> bool:
+        """Return whether a call unfolds at a place, and not too deep."""
         most = self.restrictions.max_depth
-        if not self.unfolds(place, call) or (most is not None and place.depth + call.module.deepens > most):
-            return
+        return self.unfolds(place, call) and (most is None or place.depth + call.module.deepens <= most)
+
+    def at(self, place: Place, call: Call, binding: Binding, positions: tuple[int, ...]) -> Alternative:
+        """Return what a call becomes at a place and these values."""
+        inner = place.inside(call, _expanded(place, call.module, len(call.inputs), binding))
+        return Alternative(binding, positions, inner)
+
+    def bindings(
+        self, place: Place, call: Call, given: Binding = _NOTHING, every_order: bool = False
+    ) -> Iterator[tuple[Binding, tuple[int, ...]]]:
+        """Yield the values that can decide a call at a place, with their positions; see `of`."""
         decisive = call_roots(call)
         settled = {**self.fixed(place, decisive), **{h: given[h] for h in decisive if h in given}}
         if call.module.order_immaterial and not every_order:
-            yield self._at(place, call, {h: settled.get(h) or next(self.domain(h).values()) for h in decisive})
+            first: dict[Independent, Any] = {}
+            for h in decisive:
+                first[h] = settled[h] if h in settled else self.domain(h, first).at(0)
+            yield first, (ANY,) * len(decisive)
             return
-        domains = {h: self._possible(place, h) for h in decisive if h not in settled}
-        if math.prod([domain.size for domain in domains.values()]) > MANY:
-            raise NotCountable(
-                f"{place.fragment.where(call.module)}: too many values decide what this unfolds to.\n"
-                f"  Got {decisive!r}.\n"
-                "  Use a smaller domain for what decides structure, or fix it with space.fix."
-            )
-        choices = [(settled[h],) if h in settled else tuple(domains[h].values()) for h in decisive]
-        for binding in _bindings(decisive, choices):
-            yield self._at(place, call, binding)
+        yield from self.combinations(place, decisive, settled, place.fragment.where(call.module))
 
-    def _at(self, place: Place, call: Call, binding: Binding) -> Alternative:
-        return Alternative(binding, place.inside(call, _expanded(place, call.module, len(call.inputs), binding)))
+    def longest(
+        self, place: Place, call: Call
+    ) -> tuple[Alternative, list[tuple[tuple[Binding, tuple[int, ...]], int]]]:
+        """Return what a call of nested copies becomes with the most of them, and how many there are at which values."""
+        times = call.module.arguments["times"]
+        counts = [(each, evaluate(times, each[0])) for each in self.bindings(place, call)]
+        for n in dict.fromkeys([n for _, n in counts]):
+            call.module.label({"times": n}, place.fragment.where(call.module))
+        (binding, positions), _ = max(counts, key=lambda each: each[1])
+        return self.at(place, call, binding, positions), counts
 
-    def _possible(self, place: Place, hyperparameter: Independent) -> Domain:
-        domain, fixed = self.domain(hyperparameter), self._somewhere.get(hyperparameter)
-        if not self._anywhere or not fixed or not isinstance(hyperparameter.domain, Numeric):
+    def combinations(
+        self, place: Place, hyperparameters: Sequence[Independent], settled: Binding, where: str
+    ) -> Iterator[tuple[Binding, tuple[int, ...]]]:
+        """Yield all values of some hyperparameters, of which those that others' domains depend on come first.
+
+        Raises:
+            NotCountable: too many.
+        """
+        n_listed = 0
+        todo: list[tuple[Binding, tuple[int, ...]]] = [({}, ())]
+        while todo:
+            binding, positions = todo.pop()
+            if len(positions) == len(hyperparameters):
+                yield binding, positions
+                continue
+            hyperparameter = hyperparameters[len(positions)]
+            if hyperparameter in settled:
+                todo.append(({**binding, hyperparameter: settled[hyperparameter]}, (*positions, ANY)))
+                continue
+            domain = self._possible(place, hyperparameter, binding)
+            n_listed += int(min(domain.size, MANY + 1))
+            if n_listed > MANY:
+                raise _too_many(hyperparameters, where)
+            values = list(enumerate(domain.values()))
+            todo += [({**binding, hyperparameter: value}, (*positions, i)) for i, value in reversed(values)]
+
+    def _possible(self, place: Place, hyperparameter: Independent, binding: Binding) -> Domain:
+        domain, fixed = self.domain(hyperparameter, binding), self._somewhere.get(hyperparameter)
+        if not self._anywhere or not fixed or not isinstance(domain_at(hyperparameter, binding), Numeric):
             return domain
         if place.address_of(hyperparameter) is not None:
             return domain
         # A fixed number need not be on the grid, and alone it can be listed where an interval cannot.
         return Choice(dict.fromkeys([*fixed, *(domain.values() if domain.size <= MANY else ())]))
+
+
+def _too_many(hyperparameters: Sequence[Independent], where: str) -> NotCountable:
+    return NotCountable(
+        f"{where}: too many values decide what this unfolds to.\n"
+        f"  Got more than {MANY:,} combinations of {listed_names(hyperparameters)}.\n"
+        "  Use smaller domains for what decides structure, or fix some with space.fix. If the function decides nothing "
+        "more than these, whatever they are, say so: da.substitute(fn, closed=True, ...)."
+    )
+
+
+def listed_names(hyperparameters: Iterable[Independent]) -> str:
+    """Return the first of some hyperparameters as text, for messages."""
+    shown = [repr(h) for h in hyperparameters]
+    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 
 
 def _bindings(decisive: Sequence[Independent], choices: Sequence[Sequence[Any]]) -> Iterator[Binding]:
@@ -188,7 +270,7 @@ def _towards(fragment: Fragment, rest: str) -> Iterator[tuple[str, Fragment]]:
     """
     n_inputs = {id(call.module): len(call.inputs) for call in fragment.calls}
     for module, name in fragment.named_modules():
-        if module.substitution and rest.startswith(name):
+        if module.substitution and not module.closed and rest.startswith(name):
             for inner in _some(Place(fragment, None, None), module, n_inputs.get(id(module), 1)):
                 if rest.startswith(name + inner.ending):
                     yield name + inner.ending, inner
@@ -206,7 +288,7 @@ def _ends(domain: Domain) -> list[Any]:
     if isinstance(domain, Real):
         return [domain.low, domain.high]
     first = list(itertools.islice(domain.values(), _ENDS))
-    return [*first, domain.high] if isinstance(domain, Integer) and _ENDS < domain.size <= MANY // 100 else first
+    return [*first, domain.high] if isinstance(domain, Integer) and _ENDS < domain.size <= _FAR else first
 
 
 def has_address(program: Program, address: str) -> bool:
