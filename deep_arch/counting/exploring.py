@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -21,6 +22,10 @@ _MOST_LEVELS: Final = 3_000
 MOST_RULES: Final = 1_000
 """Nested applications of rules, none of them met before, in a space without a limit; more is taken for arguments that
 grow without end."""
+
+
+MOST_UNFOLDED: Final = 50_000
+"""Fragments, or hundreds of calls in them, that are unfolded before a space is too large to count: some seconds."""
 
 
 class Explorer:
@@ -51,9 +56,13 @@ class Explorer:
         callers: dict[Fragment, set[Fragment]] = {root: set()}
         best: dict[Fragment, int] = {root: 0}
         todo = [(Place(root, "", None), 0)]
+        n_unfolded = 0
         while todo:
             place, level = todo.pop()
             self._check_end(place, level)
+            n_unfolded += 1 + len(place.fragment.calls) // 100
+            if n_unfolded > MOST_UNFOLDED:
+                raise _too_many(callers)
             self.users.setdefault(place.fragment, _own_users(place.fragment))
             for call in place.fragment.calls:
                 for inner in self._unfolded(place, call):
@@ -101,3 +110,15 @@ def _own_users(fragment: Fragment) -> set[Any]:
     used.update(roots(fragment.config.values()))
     used.update(call.module for call in fragment.calls if call.module.shared and call.module.substitution)
     return used
+
+
+def _too_many(callers: Iterable[Fragment]) -> NotCountable:
+    most = Counter(fragment.parent for fragment in callers if fragment.parent is not None)
+    [(fragment, _)] = most.most_common(1)
+    return NotCountable(
+        f"{fragment.program.name}: unfolds to too much to count it.\n"
+        f"  Got more than {MOST_UNFOLDED:,} different functions, most of them in {fragment.where()}.\n"
+        "  Use smaller domains for what decides structure, fix some with space.fix, limit recursion with space.limit, or "
+        "draw uniformly over the choices, which needs no counting. Where a function of many values decides nothing more "
+        "than these, say so: da.substitute(fn, closed=True, ...)."
+    )

@@ -89,6 +89,11 @@ class Term(NamedTuple):
     ways: Ways
     factors: tuple[Factor, ...]
 
+    @property
+    def size(self) -> int:
+        """How many bindings there are in its factors, and one more."""
+        return 1 + sum([len(factor.entries) for factor in self.factors])
+
 
 UNIT: Final = Term(ONE, ())
 
@@ -98,6 +103,11 @@ class Gated(NamedTuple):
 
     gate: Binding
     term: Term
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """Those of the term, and the gate as one."""
+        return (*self.term.factors, Factor({self.gate: ONE}))
 
 
 def join(a: Binding, b: Binding) -> Binding | None:

@@ -177,9 +177,9 @@ class Tabulator:
                 asked, captured = part.structure
                 both = Structure(rest | asked, structure.captured | captured)
                 joined.setdefault(both, []).append(part.gated)
+            self.budget.spend(len(parts[wanted]), (f for part in parts[wanted] for f in part.gated.factors))
             for both, some in joined.items():
                 found.setdefault(both, []).append(multiply(term, gated(some, self.budget), self.budget))
-        self.budget.spend(len(found), (f for terms in found.values() for term in terms for f in term.factors))
         return {structure: add(terms, self.budget) for structure, terms in found.items()}
 
     # --- hyperparameters -----------------------------------------------------------------------------------------
@@ -382,6 +382,7 @@ class Tabulator:
         variables = [self._variable(h, place.fragment, exposed) for h in decisive]
         by_effect: dict[Any, list[tuple[int, ...]]] = {}
         for positions, each in found.items():
+            self.budget.spend(sum([term.size for term in each.rows.values()]), _factors(each.rows))
             if each.rows:
                 by_effect.setdefault(_effect(each.rows), []).append(positions)
         numbered = [(positions, i) for i, some in enumerate(by_effect.values()) for positions in some]
@@ -510,6 +511,10 @@ class _Copies:
                     found.setdefault(both, []).append(multiply(others, term, budget))
             self._known[n, wanted] = {structure: add(terms, budget) for structure, terms in found.items()}
         return self._known[n, wanted]
+
+
+def _factors(rows: Rows) -> Iterator[Factor]:
+    return (factor for term in rows.values() for factor in term.factors)
 
 
 def _effect(rows: Rows) -> Any:

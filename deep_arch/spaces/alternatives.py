@@ -27,7 +27,7 @@ from deep_arch.spaces.restrictions import Restrictions
 Binding = Mapping[Independent, Any]
 """The values of the independent hyperparameters that decide a call."""
 
-MANY: Final = 100_000
+MANY: Final = 50_000
 """Combinations of values that are still listed."""
 
 ANY: Final = -1
@@ -188,6 +188,9 @@ class Alternatives:
         Raises:
             NotCountable: too many.
         """
+        plain = [h for h in hyperparameters if h not in settled and not h.parents]
+        if math.prod([self._possible(place, h, _NOTHING).size for h in plain]) > MANY:
+            raise _too_many(hyperparameters, where)
         n_listed = 0
         todo: list[tuple[Binding, tuple[int, ...]]] = [({}, ())]
         while todo:
