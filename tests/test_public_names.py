@@ -30,7 +30,7 @@ MEMBERS = {
     """,
     deep_arch.Architecture: """
         assign config cost fingerprint from_json graph is_specified render shapes structure summary to_json to_networkx
-        unassigned value_specs
+        unassigned value_specs waiting
     """,
     deep_arch.Trial: "architecture directory fail report score should_stop skip tell",
     deep_arch.Search: """

@@ -17,6 +17,7 @@ class Subset(Domain):
     """Tuples of `length` of the options: distinct or not, in the drawn order or in the options' own."""
 
     __slots__ = ("_options", "distinct", "length", "options", "ordered")
+    word = "subset"
 
     def __init__(self, options: Iterable[Any], length: int, distinct: bool = True, ordered: bool = False) -> None:
         self._options = Options(options, "subset")
@@ -111,9 +112,18 @@ class Subset(Domain):
             return REJECTED
         return self._from([self._options.decode(w) for w in written])  # pyright: ignore[reportUnknownVariableType]
 
+    @classmethod
+    def worded(cls, *arguments: str) -> str:
+        options, size, distinct, ordered = arguments
+        how = _if(distinct, "", ", repeats allowed") + _if(ordered, ", in order", "")
+        return f"{size} of {options}{how}"
+
     def __str__(self) -> str:
-        how = ("" if self.distinct else ", repeats allowed") + (", in order" if self.ordered else "")
-        return f"{self.length} of {listed(self.options)}{how}"
+        return self.worded(listed(self.options), *map(str, (self.length, self.distinct, self.ordered)))
+
+
+def _if(flag: str, yes: str, no: str) -> str:
+    return {"True": yes, "False": no}.get(flag, f"{yes or no} {'if' if yes else 'unless'} {flag}")
 
 
 def _exchanges(value: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -131,6 +141,7 @@ class Permutation(Subset):
     """The orders of all the options, as tuples."""
 
     __slots__ = ()
+    word = "permutation"
 
     def __init__(self, options: Iterable[Any]) -> None:
         options = tuple(options)
@@ -140,5 +151,9 @@ class Permutation(Subset):
         """Yield the orders with two neighbouring members exchanged."""
         return _exchanges(value)
 
+    @classmethod
+    def worded(cls, *arguments: str) -> str:
+        return f"an order of {arguments[0]}"
+
     def __str__(self) -> str:
-        return f"an order of {listed(self.options)}"
+        return self.worded(listed(self.options))

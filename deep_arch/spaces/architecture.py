@@ -46,6 +46,11 @@ class Architecture:
         return self.space.choice_points(self._unfolding)
 
     @property
+    def waiting(self) -> tuple[str, ...]:
+        """The addresses of hyperparameters whose domain depends on others that have no value yet."""
+        return tuple(self._unfolding.waiting)
+
+    @property
     def is_specified(self) -> bool:
         """Whether every hyperparameter has a value, so that a backend can build the architecture."""
         return not self._unfolding.open
