@@ -26,7 +26,7 @@ mutate_each mutate_one suggest within
 MEMBERS = {
     deep_arch.SearchSpace: """
         at choice_points complete decidable decide decoded discretize domains enumerate fix inputs limit name neighbours
-        no_such_address nth render replay sample size start summary unfold where
+        no_such_address nth outside render replay sample size start summary unfold where
     """,
     deep_arch.Architecture: """
         assign config cost fingerprint from_json graph is_specified render shapes structure summary to_json to_networkx

@@ -291,6 +291,5 @@ def _are_values(returned: Any) -> TypeGuard[Sequence[Value]]:
 def base_name(hyperparameter: Hyperparameter) -> str:
     """Return the name of a hyperparameter that no module of its own function uses."""
     if isinstance(hyperparameter, Independent):
-        depending = hyperparameter.depending
-        return hyperparameter.domain.word if depending is None else depending.kind.word
+        return hyperparameter.kind.word
     return "dependent"

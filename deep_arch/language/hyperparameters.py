@@ -142,6 +142,12 @@ class Independent(Hyperparameter):
         return domain if isinstance(domain, Depending) else None
 
     @property
+    def kind(self) -> type[Domain]:
+        """The class of the domain, also where it depends on others."""
+        depending = self.depending
+        return type(self.domain) if depending is None else depending.kind
+
+    @property
     def parents(self) -> tuple[Any, ...]:
         """What the domain depends on: hyperparameters and plain values."""
         depending = self.depending
