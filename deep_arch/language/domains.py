@@ -73,6 +73,10 @@ class Domain(ABC):
     def neighbours(self, value: Any) -> Iterator[Any]:
         """Yield the values one step away from `value`: every other option, or the next numbers."""
 
+    def neighbour(self, value: Any, rng: random.Random) -> Any:
+        """Return one of the `neighbours`, each as likely; the value itself where there is none."""
+        return rng.choice(list(self.neighbours(value)) or [value])
+
     def encode(self, value: Any) -> Any:
         """Return `value` as JSON can hold it."""
         return value
@@ -129,6 +133,13 @@ class Choice(Domain):
     def neighbours(self, value: Any) -> Iterator[Any]:
         here = self._options.find(value)
         return (option for i, option in enumerate(self.options) if i != here)
+
+    def neighbour(self, value: Any, rng: random.Random) -> Any:
+        here = self._options.find(value)
+        if len(self.options) == 1:
+            return value
+        place = int(rng.random() * (len(self.options) - 1))
+        return self.options[place + (here is not None and place >= here)]
 
     def encode(self, value: Any) -> Any:
         position = self._options.find(value)
@@ -194,6 +205,10 @@ class Integer(Numeric):
     def at(self, position: int) -> int:
         return self.low + self.step * position
 
+    def position(self, value: int) -> int:
+        """Return the position of a number."""
+        return (value - self.low) // self.step
+
     def draw(self, rng: random.Random) -> int:
         if not self.log and self.size >= _EXACT:
             return self.at(rng.randrange(self.size))
@@ -201,7 +216,7 @@ class Integer(Numeric):
 
     def unit(self, value: int) -> float:
         if not self.log:
-            return ((value - self.low) // self.step + 0.5) / self.size
+            return (self.position(value) + 0.5) / self.size
         low, high = self._logs()
         return (math.log(value) - low) / (high - low)
 

@@ -47,12 +47,16 @@ class Stepped(Numeric):
     def at(self, position: int) -> float:
         return float(Decimal(repr(self.low)) + position * Decimal(repr(self.step)))
 
+    def position(self, value: float) -> int:
+        """Return the position of the number nearest to `value`."""
+        return min(max(round((value - self.low) / self.step), 0), self._n_steps)
+
     def draw(self, rng: random.Random) -> float:
         return self.at_unit(rng.random())
 
     def unit(self, value: float) -> float:
         if not self.log:
-            return (self._position(value) + 0.5) / self.size
+            return (self.position(value) + 0.5) / self.size
         low, high = self._logs()
         return (math.log(value) - low) / (high - low)
 
@@ -61,10 +65,7 @@ class Stepped(Numeric):
         if not self.log:
             return self.at(min(int(unit * self.size), self._n_steps))
         low, high = self._logs()
-        return self.at(min(max(self._position(math.exp(low + unit * (high - low))), 0), self._n_steps))
-
-    def _position(self, value: float) -> int:
-        return round((value - self.low) / self.step)
+        return self.at(self.position(math.exp(low + unit * (high - low))))
 
     def _logs(self) -> tuple[float, float]:
         """Return the ends of the log scale, as those of `Integer`."""
@@ -84,7 +85,7 @@ class Stepped(Numeric):
         return map(self.at, range(self.size))
 
     def neighbours(self, value: Any) -> Iterator[float]:
-        position = self._position(value)
+        position = self.position(value)
         return (self.at(p) for p in (position - 1, position + 1) if 0 <= p <= self._n_steps)
 
     @classmethod

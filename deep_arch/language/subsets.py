@@ -6,11 +6,14 @@ import itertools
 import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from deep_arch.errors import InvalidDomain
 from deep_arch.language.domains import REJECTED, Domain
 from deep_arch.language.options import Options, listed
+
+_FEW: Final = 1000
+"""Exchanges of one member that are still listed to draw one of them."""
 
 
 class Subset(Domain):
@@ -99,6 +102,20 @@ class Subset(Domain):
                     yield other
         if self.ordered and self.distinct:
             yield from _exchanges(value)
+
+    def neighbour(self, value: Any, rng: random.Random) -> Any:
+        n, k = len(self.options), self.length
+        n_exchanges = k - 1 if self.ordered and self.distinct else 0
+        n_others = k * (n - (k if self.distinct else 1))
+        if n_others <= _FEW:
+            return super().neighbour(value, rng)
+        if rng.random() * (n_others + n_exchanges) < n_exchanges:
+            return rng.choice(list(_exchanges(value)))
+        positions = [p for p in self.positions(value) if p is not None]
+        i, p = rng.randrange(k), rng.randrange(n)
+        while p in positions if self.distinct else p == positions[i]:
+            p = rng.randrange(n)
+        return self.at_positions([*positions[:i], p, *positions[i + 1 :]])
 
     def positions(self, value: Sequence[Any]) -> tuple[int | None, ...]:
         """Return the positions of a value's members among the options."""
