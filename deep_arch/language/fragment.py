@@ -291,5 +291,5 @@ def _are_values(returned: Any) -> TypeGuard[Sequence[Value]]:
 def base_name(hyperparameter: Hyperparameter) -> str:
     """Return the name of a hyperparameter that no module of its own function uses."""
     if isinstance(hyperparameter, Independent):
-        return type(hyperparameter.domain).__name__.lower()
+        return hyperparameter.kind.word
     return "dependent"

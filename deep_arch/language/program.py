@@ -35,7 +35,7 @@ class Program:
         self.input_names = _input_names(fn)
         self.rules: dict[Any, dict[Any, Fragment]] = {}
         self.endings: dict[tuple[Fragment, int], bool] = {}
-        self.offers: dict[tuple[Hyperparameter, int], Domain] = {}
+        self.offers: dict[tuple[Hyperparameter, Domain, int], Domain] = {}
         self.kinds: dict[Any, Any] = {}
         self._lock = threading.RLock()
         self._root: Fragment | None = None

@@ -56,7 +56,7 @@ class Or(Substitution):
         which = self.arguments["which"]
         if not isinstance(which, Hyperparameter):
             self.label({"which": which}, where_is(self))
-        elif isinstance(which, Independent) and which.domain.size < float("inf"):
+        elif isinstance(which, Independent) and which.depending is None and which.domain.size < float("inf"):
             for value in which.domain.values():
                 self.label({"which": value}, where_is(self))
 
