@@ -74,10 +74,10 @@ class Counter:
                 todo += [(part, place) for part in reversed(ways.parts)]
             elif isinstance(ways, Sum):
                 todo.append((ticket.pick([(option, option.count) for option in ways.options]), place))
-            elif not all(place.address_of(h) in positions for h in ways.decisive):
+            elif not all(address in positions for address in _decisive(ways, place)):
                 waiting.append((ways, place))  # what decides this stands in another factor, and comes later
             elif isinstance(ways, Inside):
-                fragment, inner = ways.found[tuple([positions[place.address_of(h)] for h in ways.decisive])]
+                fragment, inner = ways.found[tuple([positions[address] for address in _decisive(ways, place)])]
                 todo.append((inner, place.inside(ways.call, fragment)))
             else:
                 assert isinstance(ways, Chosen), "ways are of four kinds"
@@ -94,7 +94,7 @@ class Counter:
         if address in self._restrictions.fixed:
             values[address], positions[address] = self._restrictions.fixed[address], ANY
             return
-        known = {h: values[at] for h in chosen.decisive if (at := place.address_of(h)) is not None}
+        known = {v.hyperparameter: values[at] for v in chosen.variable.leading if (at := v.address(place)) is not None}
         domain = self._restrictions.narrowed(domain_at(chosen.variable.hyperparameter, known))
         position = ticket.below(int(chosen.count))
         if chosen.mask != ANY:
@@ -117,3 +117,10 @@ class Counter:
             "  Make hyperparameters inside the function that uses them, fix some with space.fix, or draw uniformly "
             "over the choices, which needs no counting."
         )
+
+
+def _decisive(ways: Ways, place: Place) -> list[str | None]:
+    """Return the addresses of what has to be decided before some ways can be told apart."""
+    if isinstance(ways, Chosen):
+        return [variable.address(place) for variable in ways.variable.leading]
+    return [place.address_of(h) for h in ways.decisive] if isinstance(ways, Inside) else []

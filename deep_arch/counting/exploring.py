@@ -49,7 +49,7 @@ class Explorer:
         self.leading: set[Independent] = set()
         self._pass_on(self._explored(program.root))
         for used in self.users.values():
-            self.leading.update([h for user in used if isinstance(user, Independent) for h in roots([user])[:-1]])
+            self.leading.update([h for user in used if isinstance(user, Independent) for h in roots(user.parents)])
 
     def _explored(self, root: Fragment) -> dict[Fragment, set[Fragment]]:
         """Unfold everything once, and return for each fragment those that it stands in."""
@@ -118,7 +118,7 @@ def _too_many(callers: Iterable[Fragment]) -> NotCountable:
     return NotCountable(
         f"{fragment.program.name}: unfolds to too much to count it.\n"
         f"  Got more than {MOST_UNFOLDED:,} different functions, most of them in {fragment.where()}.\n"
-        "  Use smaller domains for what decides structure, fix some with space.fix, limit recursion with space.limit, or "
-        "draw uniformly over the choices, which needs no counting. Where a function of many values decides nothing more "
-        "than these, say so: da.substitute(fn, closed=True, ...)."
+        "  Use smaller domains for what decides structure, fix some with space.fix, limit recursion with space.limit, "
+        "or draw uniformly over the choices, which needs no counting. Where a function of many values decides nothing "
+        "more than these, say so: da.substitute(fn, closed=True, ...)."
     )

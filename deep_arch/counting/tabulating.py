@@ -24,12 +24,12 @@ structure; summed over, these are 2: {wanted: input 0} in 24 ways. The sum of al
 
 Where a call becomes the same at several values of what decides it (the same inputs wanted and values used, in as many
 ways), these are one value: their parts have one gate, a set of values. Where a module is called from several places,
-its hyperparameters are *exposed*: not summed over inside, but in the function that made it, where the places are joined.
+its hyperparameters are *exposed*: not summed over inside, but in the function that made it, where the places are
+joined.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -188,18 +188,25 @@ class Tabulator:
         """Return a hyperparameter as it is known outside of the module, shared by several places, that it is in."""
         slot = user.slot_of(hyperparameter)
         home = user.owner_at(slot.levels)
-        path = home.suffixes[slot.place]
-        if exposed is not None and home is user:
-            home, path = exposed[0], exposed[1] + path
-        return self._variable_at(home, path, hyperparameter)
+        leading = tuple([self._variable(h, user, exposed) for h in roots(hyperparameter.parents)])
+        known = self._variable_at(home, home.suffixes[slot.place], hyperparameter, leading)
+        return known if exposed is None else self._seen_outside(known, user, exposed)
 
-    def _variable_at(self, home: Fragment, path: str, hyperparameter: Independent) -> Variable:
+    def _variable_at(
+        self, home: Fragment, path: str, hyperparameter: Independent, leading: tuple[Variable, ...]
+    ) -> Variable:
         key = (home, path, hyperparameter)
         if key not in self._variables:
-            leading = roots([hyperparameter])
-            tied = len(leading) > 1 or hyperparameter in self._explorer.leading
-            self._variables[key] = Variable(home, path, hyperparameter, _rank(hyperparameter), tied)
+            tied = bool(leading) or hyperparameter in self._explorer.leading
+            self._variables[key] = Variable(home, path, hyperparameter, leading, tied)
         return self._variables[key]
+
+    def _seen_outside(self, variable: Variable, fragment: Fragment, exposed: tuple[Fragment, str]) -> Variable:
+        """Return a hyperparameter as it is known outside of a shared module, if the fragment there made it."""
+        if variable.home is not fragment:
+            return variable
+        leading = tuple([self._seen_outside(v, fragment, exposed) for v in variable.leading])
+        return self._variable_at(exposed[0], exposed[1] + variable.path, variable.hyperparameter, leading)
 
     def _last_users(self, fragment: Fragment) -> dict[int, list[Variable]]:
         """Return by call the own hyperparameters that no earlier call uses, so that they can be summed over there."""
@@ -221,10 +228,13 @@ class Tabulator:
         """Return rows summed over hyperparameters that nothing else uses, None for all that are left."""
         summed: Rows = {}
         for structure, term in rows.items():
-            variables = {v for f in term.factors for v in f.variables if v.home is place.fragment}
+            used = {variable for factor in term.factors for variable in factor.variables}
+            own = {variable for variable in used if variable.home is place.fragment}
             if over is not None:
-                variables.intersection_update(over)
-            summed[structure] = sum_over(term, variables, self._chosen_at(place), self.budget)
+                own.intersection_update(over)
+                # What is exposed is summed over at the end, and then what its domain depends on is still to be known.
+                own.difference_update(*[variable.leading for variable in used - own])
+            summed[structure] = sum_over(term, own, self._chosen_at(place), self.budget)
         return summed
 
     def _chosen_at(self, place: Place) -> Callable[[Variable, int, Binding], Ways]:
@@ -245,17 +255,14 @@ class Tabulator:
     def _some(self, place: Place, variable: Variable, bound: Binding) -> dict[Independent, Any]:
         """Return some values of what a domain depends on: all in one binding give domains of one size."""
         values: dict[Independent, Any] = {}
-        if not variable.rank:
-            return values
-        masks = {v.hyperparameter: (v, mask) for v, mask in bound}
-        for h in roots([variable.hyperparameter])[:-1]:
-            other, mask = masks[h]
-            here = place.up(place.fragment.level - other.home.level)
-            address = None if here.prefix is None else f"{here.prefix}{other.path}"
+        masks = dict(bound) if variable.leading else {}
+        for leading in variable.leading:
+            address = leading.address(place)
             if address in self._restrictions.fixed:
-                values[h] = self._restrictions.fixed[address]
+                values[leading.hyperparameter] = self._restrictions.fixed[address]
             else:
-                values[h] = self._alternatives.domain(h, values).at((mask & -mask).bit_length() - 1)
+                domain, mask = self._alternatives.domain(leading.hyperparameter, values), masks[leading]
+                values[leading.hyperparameter] = domain.at((mask & -mask).bit_length() - 1)
         return values
 
     def _used(self, place: Place, used: Sequence[Independent], exposed: Exposed) -> list[Binding]:
@@ -267,10 +274,10 @@ class Tabulator:
         variables = [self._variable(h, fragment, exposed) for h in used]
         if not any(variable.rank for variable in variables):
             return [frozenset([(variable, ANY) for variable in variables])]
-        leading = {h for each in used for h in roots([each])[:-1]}
+        leading = {h for each in used for h in roots(each.parents)}
         listed = [h for h in used if h in leading]
         fixed = self._alternatives.fixed(place, used)
-        if any(self._alternatives.domain(h).size == math.inf for h in listed if h not in fixed and not _rank(h)):
+        if self._alternatives.any_endless(place, listed):
             raise Endless
         found: list[tuple[tuple[int, ...], None]] = []
         sizes: list[dict[tuple[int, ...], int | float]] = [{} for _ in used]
@@ -355,17 +362,7 @@ class Tabulator:
         """Return a term with a fragment's own hyperparameters as they are known outside of a shared module."""
 
         def renamed(binding: Binding) -> Binding:
-            return frozenset(
-                [
-                    (
-                        self._variable_at(exposed[0], exposed[1] + v.path, v.hyperparameter)
-                        if v.home is fragment
-                        else v,
-                        mask,
-                    )
-                    for v, mask in binding
-                ]
-            )
+            return frozenset([(self._seen_outside(v, fragment, exposed), mask) for v, mask in binding])
 
         factors = [Factor({renamed(b): ways for b, ways in factor.entries.items()}) for factor in term.factors]
         return Term(term.ways, tuple(factors))
@@ -400,7 +397,7 @@ class Tabulator:
         """Return for each of some hyperparameters the size of its domain by the positions of those before it."""
         sizes: list[dict[tuple[int, ...], int | float]] = []
         for i, h in enumerate(decisive):
-            if _rank(h):
+            if h.parents:
                 sizes.append({p[:i]: self._alternatives.domain(h, each.binding).size for p, each in found.items()})
             else:
                 size = self._alternatives.domain(h).size
@@ -557,11 +554,6 @@ def _entered(call: Call, decisive: tuple[Independent, ...], found: dict[tuple[in
 
 def _gate(variables: Sequence[Variable], box: Sequence[int]) -> Binding:
     return frozenset(zip(variables, box, strict=True))
-
-
-def _rank(hyperparameter: Independent) -> int:
-    """Return how many domains lead to a hyperparameter that depend on one another."""
-    return max([1 + _rank(h) for h in roots([hyperparameter])[:-1]], default=0)
 
 
 def set_bits(mask: int) -> Iterator[int]:

@@ -10,8 +10,6 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from deep_arch.language.dependence import roots
-
 if TYPE_CHECKING:
     from deep_arch.counting.factors import Variable
     from deep_arch.language.fragment import Call, Fragment
@@ -55,18 +53,13 @@ class Sum(Ways):
 
 
 class Chosen(Ways):
-    """One of the values of a hyperparameter whose positions in its domain are set in `mask`.
-
-    Attributes:
-        decisive: the hyperparameters that its domain depends on.
-    """
+    """One of the values of a hyperparameter whose positions in its domain are set in `mask`."""
 
     __slots__ = ("decisive", "mask", "variable")
 
     def __init__(self, variable: Variable, mask: int, count: Count) -> None:
         super().__init__(count)
         self.variable, self.mask = variable, mask
-        self.decisive = tuple(roots([variable.hyperparameter])[:-1])
 
 
 class Inside(Ways):

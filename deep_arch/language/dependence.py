@@ -34,11 +34,6 @@ def roots(hyperparameters: Iterable[Any]) -> list[Independent]:
     return list(found)
 
 
-def domain_at(hyperparameter: Independent, values: Mapping[Independent, Any]) -> Domain:
-    """Return the domain of a hyperparameter where those that it depends on have `values`."""
-    return hyperparameter.domain
-
-
 def evaluate(hyperparameter: Any, values: Mapping[Independent, Any]) -> Any:
     """Return the value of a hyperparameter, or of a plain value itself, where its roots have `values`.
 

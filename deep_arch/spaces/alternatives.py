@@ -1,26 +1,24 @@
 """Alternatives: what a call can unfold to at a place, over the values of the hyperparameters that decide it.
 
-Whoever walks a space with all alternatives kept, to count it, to find an address, to see what ends in time, takes them
-from here: what `fix` decided, what `where` leaves open, the grid of `discretize`, the depth of `limit`, and which calls
-unfold to the same parts in any order, stand in one place.
+Whoever walks a space with all alternatives kept, to count it, to see what ends in time, takes them from here: what
+`fix` decided, what `where` leaves open, the grid of `discretize`, the depth of `limit`, and which calls unfold to the
+same parts in any order, stand in one place.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from deep_arch.errors import DeepArchError, NotCountable
+from deep_arch.errors import NotCountable
 from deep_arch.language.dependence import domain_at, evaluate, roots
-from deep_arch.language.domains import Choice, Domain, Integer, Numeric, Real
-from deep_arch.language.fragment import Call, Fragment
+from deep_arch.language.domains import REJECTED, Choice, Domain, Numeric
+from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Independent
-from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
+from deep_arch.spaces.finding import expanded, find
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Restrictions
 
@@ -32,11 +30,6 @@ MANY: Final = 50_000
 
 ANY: Final = -1
 """In place of a position in the domain: a value that was given, or one that stands for all."""
-
-_ENDS: Final = 100
-"""Of longer domains only so many values, and the last if it is not far, are tried to find an address."""
-
-_FAR: Final = 10_000
 
 _NOTHING: Final[Binding] = MappingProxyType({})
 
@@ -83,13 +76,12 @@ class Alternatives:
         return hyperparameter in self._somewhere
 
     def left_open(self, place: Place, hyperparameter: Independent) -> bool:
-        """Return whether `where` leaves a hyperparameter out at a place."""
+        """Return whether `where` leaves a hyperparameter out at a place, or one that its domain depends on."""
         if self.restrictions.predicate is None:
             return False
-        address = place.address_of(hyperparameter)
-        if address is None or address in self.restrictions.fixed:
-            return False
-        return not self.restrictions.keeps(address, hyperparameter)
+        addresses = [(place.address_of(h), h) for h in roots([hyperparameter])]
+        fixed = self.restrictions.fixed
+        return any(a is not None and a not in fixed and not self.restrictions.keeps(a, h) for a, h in addresses)
 
     def decided(self, place: Place, call: Call) -> list[Independent]:
         """Return the hyperparameters that decide a call, without those that stay open here."""
@@ -117,9 +109,12 @@ class Alternatives:
 
     def endless(self, place: Place, call: Call) -> bool:
         """Return whether infinitely many values decide what a call unfolds to."""
-        decisive = call_roots(call)
-        first = self.fixed(place, decisive)
-        for hyperparameter in decisive:
+        return self.any_endless(place, call_roots(call))
+
+    def any_endless(self, place: Place, hyperparameters: Sequence[Independent]) -> bool:
+        """Return whether one of some hyperparameters can have infinitely many values, and is not left open."""
+        first = self.fixed(place, hyperparameters)
+        for hyperparameter in hyperparameters:
             if hyperparameter not in first:
                 domain = self._possible(place, hyperparameter, first)
                 if domain.size == math.inf:
@@ -152,7 +147,7 @@ class Alternatives:
 
     def at(self, place: Place, call: Call, binding: Binding, positions: tuple[int, ...]) -> Alternative:
         """Return what a call becomes at a place and these values."""
-        inner = place.inside(call, _expanded(place, call.module, len(call.inputs), binding))
+        inner = place.inside(call, expanded(place.fragment, call.module, len(call.inputs), binding))
         return Alternative(binding, positions, inner)
 
     def bindings(
@@ -210,8 +205,9 @@ class Alternatives:
             todo += [({**binding, hyperparameter: value}, (*positions, i)) for i, value in reversed(values)]
 
     def _possible(self, place: Place, hyperparameter: Independent, binding: Binding) -> Domain:
-        domain, fixed = self.domain(hyperparameter, binding), self._somewhere.get(hyperparameter)
-        if not self._anywhere or not fixed or not isinstance(domain_at(hyperparameter, binding), Numeric):
+        domain, whole = self.domain(hyperparameter, binding), domain_at(hyperparameter, binding)
+        fixed = [v for v in self._somewhere.get(hyperparameter, ()) if whole.accept(v) is not REJECTED]
+        if not self._anywhere or not fixed or not isinstance(whole, Numeric):
             return domain
         if place.address_of(hyperparameter) is not None:
             return domain
@@ -232,68 +228,3 @@ def listed_names(hyperparameters: Iterable[Independent]) -> str:
     """Return the first of some hyperparameters as text, for messages."""
     shown = [repr(h) for h in hyperparameters]
     return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
-
-
-def _bindings(decisive: Sequence[Independent], choices: Sequence[Sequence[Any]]) -> Iterator[Binding]:
-    for values in itertools.product(*choices):
-        yield dict(zip(decisive, values, strict=True))
-
-
-def _expanded(place: Place, module: Any, n_inputs: int, binding: Binding) -> Fragment:
-    values = tuple([evaluate(h, binding) for _, h in module.open_arguments])
-    fragment = place.fragment
-    return fragment.program.expand(module, values, n_inputs, fragment.where(module))
-
-
-# --- towards an address ---------------------------------------------------------------------------------------------
-
-
-def find(program: Program, address: Any) -> list[Independent]:
-    """Return the independent hyperparameters that have an address, one for each way in which it is reached."""
-    found: dict[Independent, None] = {}
-    todo = [(program.root, address)] if isinstance(address, str) else []
-    seen: set[tuple[int, str]] = set()
-    while todo:
-        fragment, rest = todo.pop()
-        if (id(fragment), rest) in seen:
-            continue
-        seen.add((id(fragment), rest))
-        for suffix, hyperparameter in zip(fragment.suffixes, fragment.hyperparameters, strict=True):
-            if suffix == rest and isinstance(hyperparameter, Independent):
-                found[hyperparameter] = None
-        for lead, inner in _towards(fragment, rest):
-            todo.append((inner, rest[len(lead) :]))
-    return list(found)
-
-
-def _towards(fragment: Fragment, rest: str) -> Iterator[tuple[str, Fragment]]:
-    """Yield what the modules made in a fragment unfold to, with what addresses inside begin with here.
-
-    A module is called here or further in, and its address begins here, so this goes by modules and not by calls.
-    """
-    n_inputs = {id(call.module): len(call.inputs) for call in fragment.calls}
-    for module, name in fragment.named_modules():
-        if module.substitution and not module.closed and rest.startswith(name):
-            for inner in _some(Place(fragment, None, None), module, n_inputs.get(id(module), 1)):
-                if rest.startswith(name + inner.ending):
-                    yield name + inner.ending, inner
-
-
-def _some(place: Place, module: Module, n_inputs: int) -> Iterator[Fragment]:
-    """Yield what a module unfolds to, as far as that can be listed: long domains at their ends."""
-    decisive = roots(h for _, h in module.open_arguments)
-    for binding in itertools.islice(_bindings(decisive, [_ends(h.domain) for h in decisive]), 1000):
-        with contextlib.suppress(DeepArchError):  # values that do not fit lead nowhere
-            yield _expanded(place, module, n_inputs, binding)
-
-
-def _ends(domain: Domain) -> list[Any]:
-    if isinstance(domain, Real):
-        return [domain.low, domain.high]
-    first = list(itertools.islice(domain.values(), _ENDS))
-    return [*first, domain.high] if isinstance(domain, Integer) and _ENDS < domain.size <= _FAR else first
-
-
-def has_address(program: Program, address: str) -> bool:
-    """Return whether some architecture reaches an address."""
-    return bool(find(program, address))

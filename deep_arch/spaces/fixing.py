@@ -21,7 +21,7 @@ def with_fixed(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UnknownAddress, ValueOutsideDomain, MissingValues: see `SearchSpace.fix`.
     """
-    from deep_arch.spaces.alternatives import find
+    from deep_arch.spaces.finding import find
 
     before = space.restrictions.fixed
     fixed = dict(before)

@@ -118,7 +118,7 @@ class Replaying:
 
     def no_such_address(self, address: Any, reached: Iterable[str], values: Iterable[str] = ()) -> Exception:
         """Return the error for an address that is not reached: of this space at other values, or not at all."""
-        from deep_arch.spaces.alternatives import has_address
+        from deep_arch.spaces.finding import has_address
 
         values = [name for name in values if name != address]
         reached = [name for name in reached if name not in values and name != address]

@@ -24,7 +24,8 @@ _OF_ONE = ["optional", "shared optional", "residual", "capture", "tied part"]
 _OF_ONE_AND_OPTIONS = ["repeat", "shared repeat", "split", "dense block", "config"]
 _OF_SEVERAL = ["or", "sequence", "permute", "pick"]
 _STACKED = ["stack", "stack of cells", "two deciders"]
-SUBSTITUTIONS = frozenset([*_OF_ONE, *_OF_ONE_AND_OPTIONS, *_OF_SEVERAL, *_STACKED])
+_DEPENDING = ["bounded repeat", "ordered", "divided"]
+SUBSTITUTIONS = frozenset([*_OF_ONE, *_OF_ONE_AND_OPTIONS, *_OF_SEVERAL, *_STACKED, *_DEPENDING])
 """The kinds of plans that are no leaves."""
 
 
@@ -36,7 +37,7 @@ def plans(
     Args:
         max_leaves: about how many leaves a plan has at most.
         leaves: draws them; None for modules that scale vectors.
-        stacked: whether there are copies of cells that share their decisions, too.
+        stacked: whether there are copies of cells that share their decisions, and domains that depend on others, too.
     """
     if leaves is None:
         leaves = st.tuples(st.sampled_from(["own", "shared", "dependent", "tie"]), _OPTIONS)
@@ -50,6 +51,7 @@ def plans(
         ]
         if stacked:
             kinds.append(st.tuples(st.sampled_from(_STACKED), several, _OPTIONS))
+            kinds.append(st.tuples(st.sampled_from(_DEPENDING), inner))
         return st.one_of(kinds)
 
     return st.recursive(leaves, extend, max_leaves=max_leaves)
@@ -134,6 +136,8 @@ def _substitution(kind: str, rest: list[Any], scope: Scope, x: Value) -> Value:
     if kind in _STACKED:
         return _stack(kind, [compose(plan, scope) for plan in rest[0]], rest[1], scope)(x)
     inner = compose(rest[0], scope)
+    if kind in _DEPENDING:
+        return _depending(kind, rest[0], inner, scope)(x)
     if kind == "optional":
         return da.optional(inner)(x)
     if kind == "shared optional":
@@ -190,3 +194,24 @@ def _stack(kind: str, parts: list[Callable[[Value], Value]], copies: int, scope:
         return x
 
     return stack
+
+
+def _halves(n: int) -> list[float]:
+    return [i / 2 for i in range(n + 1)]
+
+
+def _depending(kind: str, plan: Plan, inner: Callable[[Value], Value], scope: Scope) -> Callable[[Value], Value]:
+    """Return what hyperparameters decide whose domains depend on one another."""
+
+    def part(x: Value) -> Value:
+        low = da.integer(0, scope.shared[-1])
+        if kind == "divided":
+            return inner(ops.Scale(initial=da.choice(da.dependent(_halves, low)))(x))
+        if kind == "ordered":
+            high = da.integer(low, low + 1)
+            x = ops.Scale(initial=high)(x)
+            return da.or_([inner, ops.ReLU], which=high - low)(x)
+        nested = replace(scope, values=[*scope.values, x], shared=[*scope.shared, low])
+        return da.repeat(compose(plan, nested), low)(x)
+
+    return part
