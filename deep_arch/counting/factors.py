@@ -136,7 +136,7 @@ def join(a: Binding, b: Binding) -> Binding | None:
 def _joined(a: Factor, b: Factor, budget: Budget) -> Factor:
     """Return the product of two factors: only what agrees on the variables of both is gone through."""
     both = a.variables & b.variables
-    width = 1 + len(a.variables | b.variables) // 8
+    width = 1 + len(a.variables | b.variables)
     entries: dict[Binding, list[Ways]] = {}
     others = _by_shared(b, both)
     for shared, some in _by_shared(a, both).items():

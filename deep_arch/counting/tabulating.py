@@ -51,8 +51,8 @@ from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Restrictions
 from deep_arch.spaces.trampoline import Recursive, run
 
-MOST_WORK: Final = 2_000_000
-"""Combinations of values that are joined before a space is too large to count: some seconds."""
+MOST_WORK: Final = 10_000_000
+"""Hyperparameters in combinations of values that are joined before a space is too large to count: some seconds."""
 
 
 class Tabulator:
