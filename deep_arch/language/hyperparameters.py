@@ -16,6 +16,7 @@ from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse,
 from deep_arch.language import scope
 from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.subsets import Permutation, Subset
+from deep_arch.language.values import Late
 
 _operator: Any = operator  # some of its functions have no types
 
@@ -121,23 +122,30 @@ class Independent(Hyperparameter):
 
 
 class Dependent(Hyperparameter):
-    """A hyperparameter computed from `parents`; a parent that is no hyperparameter stands for itself."""
+    """A hyperparameter computed from `parents`; a parent that is no hyperparameter stands for itself.
 
-    __slots__ = ("fn", "parents")
+    Attributes:
+        needs_shapes: whether it has a value only when shapes are known.
+    """
+
+    __slots__ = ("fn", "needs_shapes", "parents")
 
     def __init__(
         self, fn: Callable[..., Any], parents: Iterable[Any], name: str | None = None, tag: str | None = None
     ) -> None:
         self.fn = fn
         self.parents = tuple(lift(parent) for parent in parents)
+        self.needs_shapes = any(isinstance(parent, Dependent) and parent.needs_shapes for parent in self.parents)
         super().__init__(name, tag)
 
     def compute(self, arguments: Sequence[Any], where: str) -> Any:
-        """Return the value at the parents' values.
+        """Return the value at the parents' values, or what stands for it until shapes are known.
 
         Raises:
             DependentFailed: the function raised.
         """
+        if self.needs_shapes:
+            return Late(self, arguments)
         try:
             return self.fn(*arguments)
         except Exception as error:

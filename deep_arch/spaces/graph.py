@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from deep_arch.language.domains import Domain
+from deep_arch.language.formulas import ShapeOf
 from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.modules import Module
@@ -25,10 +28,11 @@ class Argument:
     Attributes:
         name: the argument's name.
         address: the hyperparameter's address.
-        value: its value, or UNSET.
+        value: its value, or UNSET, or a `Late` where it is computed from shapes that are not known yet.
         domain: where its value comes from; None for a dependent one.
         parents: what a dependent one is computed from: arguments and plain values.
         symbol: the function of a dependent one.
+        needs_shapes: whether it is a formula of shapes.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Argument:
     domain: Domain | None
     parents: tuple[Any, ...] = ()
     symbol: str = ""
+    needs_shapes: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -57,6 +62,13 @@ class _Shared:
     def module_addresses(self) -> list[str]:
         """The addresses of the modules that are called, in the order of the calls."""
         return [module_address(up(node.frame, node.call.home), node.call) for node in self.nodes]
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """What each value comes from, by id: the name of an input, or the address of a call."""
+        names = self.nodes[0].frame.fragment.program.input_names if self.nodes else ()
+        given = zip(self.addresses, self.nodes, strict=True)
+        return [*names, *[address for address, node in given for _ in range(node.n_outputs)]]
 
     @cached_property
     def addresses(self) -> list[str]:
@@ -94,7 +106,12 @@ class GraphCall(NamedTuple):
     @property
     def inputs(self) -> tuple[int, ...]:
         """The ids of the values that the module is called on."""
-        return self.node.inputs
+        return self.node.inputs[: self.node.call.n_inputs]
+
+    @property
+    def measured(self) -> tuple[int, ...]:
+        """The ids of the values whose shapes its arguments are computed from; none where they are computed."""
+        return self.node.inputs[self.node.call.n_inputs :]
 
     @property
     def outputs(self) -> tuple[int, ...]:
@@ -122,19 +139,43 @@ class GraphCall(NamedTuple):
     @property
     def arguments(self) -> tuple[Argument, ...]:
         """The arguments that hyperparameters give."""
-        return tuple(_arguments(self.node.call, self.node.frame))
+        if not self.template.measures:
+            return tuple(_arguments(self.node.call, self.node.frame))
+        given = [self.shared.sources[i].removeprefix(self.prefix) for i in self.measured]
+        names = dict(zip(self.template.measures, given, strict=False))
+        arguments = _arguments(self.node.call, self.node.frame, names)
+        return tuple([replace(a, value=value) for a, value in zip(arguments, self.node.values, strict=True)])
 
     def __repr__(self) -> str:
         return f"<{self.address}: {self.template.base_name}{self.inputs} -> {self.outputs}>"
 
 
-def _arguments(call: Call, frame: Frame) -> Iterator[Argument]:
+_NO_NAMES: Final[Mapping[Hyperparameter, str]] = MappingProxyType({})
+
+
+class _Name(str):
+    """The name of a value, which formulas show without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _arguments(call: Call, frame: Frame, names: Mapping[Hyperparameter, str] = _NO_NAMES) -> Iterator[Argument]:
     for (name, _), slot in zip(call.module.open_arguments, call.arguments, strict=True):
-        yield describe(name, slot, frame)
+        yield describe(name, slot, frame, names)
 
 
-def describe(name: str, slot: Slot, frame: Frame) -> Argument:
-    """Return the hyperparameter in a slot as an argument called `name`."""
+def describe(name: str, slot: Slot, frame: Frame, names: Mapping[Hyperparameter, str] = _NO_NAMES) -> Argument:
+    """Return the hyperparameter in a slot as an argument called `name`.
+
+    Args:
+        name: of the argument.
+        slot: of the hyperparameter, as seen from the frame.
+        frame: of the call.
+        names: of the values whose shapes it is computed from.
+    """
     owner = up(frame, slot.levels)
     hyperparameter: Hyperparameter = owner.fragment.hyperparameters[slot.place]
     address = slot_address(owner, slot.place)
@@ -142,14 +183,16 @@ def describe(name: str, slot: Slot, frame: Frame) -> Argument:
     if isinstance(hyperparameter, Independent):
         return Argument(name, address, value, hyperparameter.domain)
     assert isinstance(hyperparameter, Dependent), "a hyperparameter is independent or dependent"
-    parents = tuple([_parent(p, frame) for p in hyperparameter.parents])
-    return Argument(name, address, value, None, parents, hyperparameter.symbol)
+    parents = tuple([_parent(p, frame, names) for p in hyperparameter.parents])
+    if isinstance(hyperparameter, ShapeOf):
+        parents = (_Name(names.get(hyperparameter, "")),)
+    return Argument(name, address, value, None, parents, hyperparameter.symbol, hyperparameter.needs_shapes)
 
 
-def _parent(parent: Any, frame: Frame) -> Any:
+def _parent(parent: Any, frame: Frame, names: Mapping[Hyperparameter, str]) -> Any:
     if not isinstance(parent, Hyperparameter):
         return parent
-    return describe("", frame.fragment.slot_of(parent), frame)
+    return describe("", frame.fragment.slot_of(parent), frame, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +206,17 @@ class Group:
     prefix: str
     module: Module
     arguments: tuple[Argument, ...]
+
+
+def _standing_in(nodes: Iterable[Node]) -> set[int]:
+    """Return the frames around some nodes, by the identity of what they hold."""
+    found: set[int] = set()
+    for node in nodes:
+        frame: Frame | None = node.frame
+        while frame is not None and id(frame.env) not in found:
+            found.add(id(frame.env))
+            frame = frame.caller
+    return found
 
 
 class Graph:
@@ -182,6 +236,17 @@ class Graph:
         self.outputs = unfolding.outputs
         shared = _Shared(unfolding.nodes)
         self.calls = named(GraphCall, zip(itertools.repeat(shared), unfolding.nodes, itertools.count()))
+
+    def having(self, nodes: Sequence[Node], outputs: tuple[int, ...]) -> Graph:
+        """Return a graph of the same architecture that has some of its nodes, with other inputs and values.
+
+        A substitution of which no node is left is left out.
+        """
+        unfolding = copy.copy(self._unfolding)
+        unfolding.nodes, unfolding.outputs = [*nodes], outputs
+        emptied = _standing_in(self._unfolding.nodes) - _standing_in(nodes)
+        unfolding.frames = {p: f for p, f in unfolding.frames.items() if p == "" or id(f.env) not in emptied}
+        return Graph(unfolding)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -211,7 +276,7 @@ class Graph:
     @property
     def sources(self) -> list[str]:
         """What each value comes from, by id: the name of an input, or the address of a call."""
-        return [*self.inputs, *[call.address for call in self.calls for _ in call.outputs]]
+        return self.calls[0].shared.sources if self.calls else [*self.inputs]
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:

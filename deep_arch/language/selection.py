@@ -1,0 +1,86 @@
+"""Selection: structure that shapes decide.
+
+A graph is made before shapes are known, so it holds every alternative, and a call of `Select` that takes them all. When
+shapes are known, what it selects takes its place, and what nothing else needs is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from deep_arch.errors import ArityMismatch, InvalidDomain
+from deep_arch.language.applying import Fn, apply, check_fn, several
+from deep_arch.language.copies import Parts
+from deep_arch.language.modules import Module
+from deep_arch.language.substitution import Substitution, where_is
+from deep_arch.language.values import Value
+
+
+class Select(Module):
+    """The one of its inputs that `which` names among `options`."""
+
+    def __init__(self, which: Any, options: Iterable[Any]) -> None:
+        super().__init__({"which": which, "options": tuple(options)})
+
+    def position(self, address: str) -> int:
+        """Return the position of the input that it gives, where `which` has a value.
+
+        Raises:
+            InvalidDomain: it names none of the options.
+        """
+        which, options = self.arguments["which"], self.arguments["options"]
+        for position, option in enumerate(options):
+            if option == which and isinstance(option, bool) == isinstance(which, bool):
+                return position
+        raise InvalidDomain(
+            f"{address}.which: {which!r} names none of the alternatives {options!r}.\n"
+            f"  Got {which!r} ({type(which).__name__}) from the shapes that it is computed from.\n"
+            "  Let its function give the position of an alternative from 0, the key of a dict, or True or False for use."
+        )
+
+
+def select(which: Any, alternatives: Mapping[Any, Sequence[Value]], where: str) -> list[Value]:
+    """Return for each position the value there of the alternative that `which` names when shapes are known.
+
+    Raises:
+        ArityMismatch: the alternatives have not as many values as one another.
+    """
+    lengths = [len(values) for values in alternatives.values()]
+    if len(set(lengths)) > 1:
+        raise ArityMismatch(
+            f"{where}: expected as many values from each of the alternatives.\n"
+            f"  Got {', '.join(f'{n} from {key!r}' for key, n in zip(alternatives, lengths, strict=True))}.\n"
+            "  Let every function return as many values as the others."
+        )
+    return [Select(which, alternatives)(*values) for values in zip(*alternatives.values(), strict=True)]
+
+
+class OptionalByShape(Substitution):
+    """`fn` or the identity, as a formula of shapes says; see `optional`."""
+
+    def __init__(self, fn: Fn, use: Any, name: str | None = None) -> None:
+        self._fn, self._use = fn, use
+        super().__init__({}, name, "optional")
+        check_fn(fn, where_is(self))
+
+    def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
+        used = several(apply(self._fn, inputs, where_is(self)), len(inputs), where_is(self))
+        return select(self._use, {False: inputs, True: used}, where_is(self))
+
+
+class OrByShape(Parts):
+    """One of several functions, as a formula of shapes says; see `or_`."""
+
+    def __init__(self, fns: Mapping[Any, Fn], which: Any, name: str | None = None) -> None:
+        self._keys, self._which = tuple(fns), which
+        super().__init__([*fns.values()], {}, name, "or")
+
+    def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
+        given = {key: _each(self.copy_of(key, inputs, i), len(inputs)) for i, key in enumerate(self._keys)}
+        return select(self._which, given, where_is(self))
+
+
+def _each(result: Value, n_inputs: int) -> list[Value]:
+    n = result.fragment.call_at[result.index].module.count_outputs(n_inputs)
+    return [result] if n == 1 else [result[i] for i in range(n)]
