@@ -72,8 +72,13 @@ def residual(fn: Fn, combine: Fn = None, project: Fn | None = None, *, name: str
         ...     return da.residual(lambda: ops.Conv2D(filters, 3), project=lambda: ops.Conv2D(filters, 1))
         >>> net = da.space(lambda x: da.repeat(block, 2)(x))
         >>> arch = net.at({"repeat[0]/choice": 16, "repeat[1]/choice": 32})
-        >>> [*arch.shapes(da.image(channels=16, height=8, width=8))]  # only the second projects
-        ['repeat[0]/residual/conv2d', 'repeat[0]/residual/add', 'repeat[1]/residual/conv2d', 'repeat[1]/residual/conv2d_1', 'repeat[1]/residual/add']
+        >>> for address in arch.shapes(da.image(channels=16, height=8, width=8)):
+        ...     print(address)  # only the second projects
+        repeat[0]/residual/conv2d
+        repeat[0]/residual/add
+        repeat[1]/residual/conv2d
+        repeat[1]/residual/conv2d_1
+        repeat[1]/residual/add
 
     References:
         He et al., Deep residual learning for image recognition (2016), equations 1 and 2.

@@ -55,9 +55,9 @@ def needs_shapes(argument: object) -> bool:
 def channels(x: Value) -> Any:
     """Return the channels of a value, as an argument that is known when the shapes of the inputs are.
 
-    It goes wherever an argument of a module goes, also through arithmetic and `dependent`, together with
-    hyperparameters; and it decides between parts as `use` of `optional` and `which` of `or_`. No searcher sees it: it is
-    computed by `shapes`, `cost` and `build`, and shown as a formula before.
+    It goes wherever an argument of an operation goes, also through arithmetic and `dependent`, together with
+    hyperparameters; and it decides between parts as `use` of `optional` and `which` of `or_`. No searcher sees it:
+    `shapes`, `cost` and `build` compute it, and until then it is shown as a formula.
 
     Raises:
         BadArgument: `x` is no value.

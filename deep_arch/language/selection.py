@@ -36,7 +36,7 @@ class Select(Module):
         raise InvalidDomain(
             f"{address}.which: {which!r} names none of the alternatives {options!r}.\n"
             f"  Got {which!r} ({type(which).__name__}) from the shapes that it is computed from.\n"
-            "  Let its function give the position of an alternative from 0, the key of a dict, or True or False for use."
+            "  Let its function give one of these: for a list of functions a position from 0, for a dict a key."
         )
 
 

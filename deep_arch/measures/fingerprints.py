@@ -19,7 +19,7 @@ from deep_arch.language.domains import Choice
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module, Operation, Wrapped
 from deep_arch.language.program import expansion_key
-from deep_arch.language.values import UNSET
+from deep_arch.language.values import UNSET, Late
 from deep_arch.ops import Add, Identity, Zero
 from deep_arch.spaces.graph import Argument, Graph, GraphCall
 
@@ -79,7 +79,7 @@ class _Canonical:
 
     def _add_call(self, call: GraphCall, place: dict[int, int]) -> None:
         kind = kind_of(call)
-        inputs = tuple([place[i] for i in call.inputs])
+        inputs = tuple([place[i] for i in (*call.inputs, *call.measured)])
         if kind.is_identity:
             place[call.outputs[0]] = inputs[0]
             return
@@ -191,6 +191,8 @@ _MOST_KINDS: Final = 100_000
 
 def kind_of(call: GraphCall) -> Kind:
     """Return what a specified call computes: equal labels for equal operations with equal arguments."""
+    if call.template.measures:
+        return _kind(call)  # what stands for a formula is made anew in each unfolding
     memory: dict[Any, Kind] = call.node.frame.fragment.program.kinds
     key = (call.template, expansion_key(call.node.values))
     kind = memory.get(key)
@@ -202,7 +204,7 @@ def kind_of(call: GraphCall) -> Kind:
 
 
 def _kind(call: GraphCall) -> Kind:
-    module = call.module
+    module = call.template.resolved(tuple([_spelled(value, call) for value in call.node.values]))
     numbers = {name for name, h in call.template.open_arguments if not _is_choice(h)}
     return Kind(
         _label(module),
@@ -211,7 +213,18 @@ def _kind(call: GraphCall) -> Kind:
         isinstance(module, Zero),
         isinstance(module, Add),
         isinstance(module, Operation) and module.stateless,
-        isinstance(module, Operation) and module.commutative,
+        isinstance(module, Operation) and module.commutative and not call.measured,
+    )
+
+
+def _spelled(value: Any, call: GraphCall) -> Any:
+    """Return a text for a formula of shapes, by the positions of what it measures; any other value as it is."""
+    if not isinstance(value, Late):
+        return value
+    position = {measure: i for i, measure in enumerate(call.template.measures)}
+    return value.fold(
+        lambda shape: digest("shape", canonical(shape.fn), position[shape]),
+        lambda dependent, given: digest("formula", canonical(dependent.fn), *map(canonical, given)),
     )
 
 

@@ -54,7 +54,7 @@ def settled(graph: Graph, specs: Sequence[Spec], rule: Rule = apply_rule) -> Gra
 
 def settle(graph: Graph, specs: Sequence[Spec], rule: Rule = apply_rule) -> Settled:
     """Return a graph as it is built for inputs of such specs, as far as it has shapes."""
-    if not any(call.template.measures for call in graph.calls):
+    if not any(call.measured for call in graph.calls):
         return Settled(graph)
     settling = _Settling(graph, specs, rule)
     try:
@@ -72,7 +72,7 @@ def argument_values(call: GraphCall, specs: Sequence[Spec]) -> tuple[Any, ...]:
     Raises:
         DependentFailed: the function of a formula raised.
     """
-    measured = dict(zip(call.template.measures, specs, strict=True))
+    measured = dict(zip(call.template.measures, specs, strict=False))  # a settled call measures nothing any more
     names = [name for name, _ in call.template.open_arguments]
     return tuple(
         [
@@ -124,30 +124,32 @@ class _Settling:
             todo += [i for i in self._waits_for(call) if i not in self._specs]
 
     def _waits_for(self, call: GraphCall) -> Sequence[int]:
+        if call.is_open:
+            return call.node.inputs  # what lies before it is settled first, as far as that goes
         if call.position not in self._modules:
             return call.measured
-        return [self._chosen[call.outputs[0]]] if self._selects(call) else call.inputs
-
-    def _selects(self, call: GraphCall) -> bool:
-        return isinstance(call.template, Select)
+        chosen = self._chosen.get(call.outputs[0])
+        return call.inputs if chosen is None else [chosen]
 
     def settle(self, call: GraphCall) -> None:
-        """Give a call the values of its arguments, or its outputs their specs, if all that this takes is known."""
-        check_decided(call)
-        if any(i not in self._specs for i in call.measured):
+        """Give a call the values of its arguments, then its outputs their specs, as soon as these can be told."""
+        if not self._is_ready(call):
             return
+        check_decided(call)
         if call.position not in self._modules:
             values = argument_values(call, [self._specs[i] for i in call.measured])
             module = call.template.resolved(values)
             self._modules[call.position] = values, module
             if isinstance(module, Select):
                 self._chosen[call.outputs[0]] = call.inputs[module.position(call.address)]
-        taken = self._waits_for(call)
-        if all(i in self._specs for i in taken):
-            specs = tuple([self._specs[i] for i in taken])
+        if self._is_ready(call):
+            taken = tuple([self._specs[i] for i in self._waits_for(call)])
             _, module = self._modules[call.position]
-            given = specs if self._selects(call) else self._rule(module, call.address, specs)
+            given = taken if isinstance(module, Select) else self._rule(module, call.address, taken)
             self._specs.update(zip(call.outputs, given, strict=True))
+
+    def _is_ready(self, call: GraphCall) -> bool:
+        return all(i in self._specs for i in self._waits_for(call))
 
     def result(self, whole: bool) -> Graph:
         """Return the graph of what is settled: the whole of what the outputs need, or all that has shapes so far."""
@@ -155,7 +157,7 @@ class _Settling:
         ids = {i: i for i in range(len(graph.inputs))}
         nodes: list[Node] = []
         for call in self._needed() if whole else self._known():
-            if not self._selects(call):
+            if not isinstance(call.template, Select):
                 start = len(ids)
                 ids.update(zip(call.outputs, itertools.count(start)))
                 values, _ = self._modules[call.position]

@@ -162,9 +162,11 @@ class Architecture:
             ShapeMismatch: an operation does not fit its inputs.
             NotSpecified: something is not decided yet.
         """
-        specs = self.value_specs(inputs)
-        calls = self.settled(inputs).calls
-        shapes = {call.address: tuple(specs[i].shape for i in call.outputs) for call in calls}
+        from deep_arch.measures.shapes import infer
+
+        graph = self.settled(inputs)
+        specs = infer(graph, self._input_specs(inputs))
+        shapes = {call.address: tuple(specs[i].shape for i in call.outputs) for call in graph.calls}
         return {address: s[0] if len(s) == 1 else s for address, s in shapes.items()}
 
     def cost(self, inputs: Inputs) -> Cost:

@@ -70,6 +70,18 @@ class _Shared:
         given = zip(self.addresses, self.nodes, strict=True)
         return [*names, *[address for address, node in given for _ in range(node.n_outputs)]]
 
+    def nearby(self, source: str, prefix: str) -> str:
+        """Return the source of a value without what it shares with a prefix, where no other source is called so."""
+        while not source.startswith(prefix):
+            prefix = "".join(prefix.rstrip("/").rpartition("/")[:2])
+        short = source.removeprefix(prefix)
+        return source if short in self.names else short
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The sources of all values."""
+        return frozenset(self.sources)
+
     @cached_property
     def addresses(self) -> list[str]:
         """The addresses of the calls, in their order."""
@@ -141,7 +153,7 @@ class GraphCall(NamedTuple):
         """The arguments that hyperparameters give."""
         if not self.template.measures:
             return tuple(_arguments(self.node.call, self.node.frame))
-        given = [self.shared.sources[i].removeprefix(self.prefix) for i in self.measured]
+        given = [self.shared.nearby(self.shared.sources[i], self.prefix) for i in self.measured]
         names = dict(zip(self.template.measures, given, strict=False))
         arguments = _arguments(self.node.call, self.node.frame, names)
         return tuple([replace(a, value=value) for a, value in zip(arguments, self.node.values, strict=True)])
