@@ -19,6 +19,7 @@ from deep_arch.language.domains import Choice
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module, Operation, Wrapped
 from deep_arch.language.program import expansion_key
+from deep_arch.language.selection import Select
 from deep_arch.language.values import UNSET, Late
 from deep_arch.ops import Add, Identity, Zero
 from deep_arch.spaces.graph import Argument, Graph, GraphCall
@@ -212,7 +213,7 @@ def _kind(call: GraphCall) -> Kind:
         isinstance(module, Identity),
         isinstance(module, Zero),
         isinstance(module, Add),
-        isinstance(module, Operation) and module.stateless,
+        isinstance(module, Select) or (isinstance(module, Operation) and module.stateless),
         isinstance(module, Operation) and module.commutative and not call.measured,
     )
 

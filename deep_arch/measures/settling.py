@@ -9,9 +9,10 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from deep_arch.errors import DeepArchError, DependentFailed
+from deep_arch.errors import DeepArchError, DependentFailed, ShapeMismatch
 from deep_arch.language.hyperparameters import Dependent
 from deep_arch.language.modules import Module
+from deep_arch.language.options import same
 from deep_arch.language.selection import Select
 from deep_arch.language.specs import Spec
 from deep_arch.language.values import Late
@@ -110,6 +111,7 @@ class _Settling:
         self._specs = dict(enumerate(specs))
         self._giver = {i: call for call in graph.calls for i in call.outputs}
         self._modules: dict[int, tuple[tuple[Any, ...], Module]] = {}
+        self._ties: dict[str, tuple[GraphCall, tuple[Any, ...]]] = {}
         self._chosen: dict[int, int] = {}  # from what a selection gives to what it selects
 
     def demanded(self) -> Iterator[GraphCall]:
@@ -121,7 +123,7 @@ class _Settling:
                 continue
             call = self._giver[todo[-1]]
             yield call
-            todo += [i for i in self._waits_for(call) if i not in self._specs]
+            todo += [i for i in reversed(self._waits_for(call)) if i not in self._specs]
 
     def _waits_for(self, call: GraphCall) -> Sequence[int]:
         if call.is_open:
@@ -142,11 +144,24 @@ class _Settling:
             self._modules[call.position] = values, module
             if isinstance(module, Select):
                 self._chosen[call.outputs[0]] = call.inputs[module.position(call.address)]
+            elif call.measured:
+                self._check_tie(call, values)
         if self._is_ready(call):
             taken = tuple([self._specs[i] for i in self._waits_for(call)])
             _, module = self._modules[call.position]
             given = taken if isinstance(module, Select) else self._rule(module, call.address, taken)
             self._specs.update(zip(call.outputs, given, strict=True))
+
+    def _check_tie(self, call: GraphCall, values: tuple[Any, ...]) -> None:
+        """Raise ShapeMismatch where one module would have other arguments than at its first call."""
+        first, had = self._ties.setdefault(call.module_address, (call, values))
+        for (name, _), before, value in zip(call.template.open_arguments, had, values, strict=True):
+            if not same(before, value):
+                raise ShapeMismatch(
+                    f"{call.address}: is the same module as {first.address}, so its arguments have to be the same.\n"
+                    f"  Got {name}={value!r} from the shapes here, and {before!r} there.\n"
+                    "  Give both calls inputs of such shapes that they agree, or make a module for each."
+                )
 
     def _is_ready(self, call: GraphCall) -> bool:
         return all(i in self._specs for i in self._waits_for(call))
