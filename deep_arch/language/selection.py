@@ -30,8 +30,10 @@ class Select(Module):
             InvalidDomain: it names none of the options.
         """
         which, options = self.arguments["which"], self.arguments["options"]
+        if options == (False, True) and options[0] is False:
+            return int(bool(which))  # whatever is true, as where no shape decides
         for position, option in enumerate(options):
-            if option == which and isinstance(option, bool) == isinstance(which, bool):
+            if option == which and isinstance(which, bool) == isinstance(option, bool):  # 1 is not True
                 return position
         raise InvalidDomain(
             f"{address}.which: {which!r} names none of the alternatives {options!r}.\n"

@@ -10,7 +10,7 @@ cycles, so there each node of the smallest ambiguous class is singled out in tur
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from deep_arch.errors import NotSpecified
@@ -40,21 +40,12 @@ def fingerprint(graph: Graph) -> str:
 def _not_specified(graph: Graph) -> NotSpecified:
     arguments = [argument for call in graph.calls for argument in call.arguments]
     arguments += [value for value in graph.config.values() if isinstance(value, Argument)]
-    waiting = dict.fromkeys(address for argument in arguments for address in _open_roots(argument))
+    waiting = dict.fromkeys(address for argument in arguments for address in argument.waits_for)
     return NotSpecified(
         f"{graph.root.fragment.program.name}: a partial architecture has no fingerprint.\n"
         f"  Got no value for {', '.join([*waiting][:5])}.\n"
         "  Assign the rest, or compare the values of partial architectures."
     )
-
-
-def _open_roots(argument: Argument) -> Iterator[str]:
-    """Yield the addresses that wait for a value so that the argument has one."""
-    if argument.is_open and argument.domain is not None:
-        yield argument.address
-    for parent in argument.parents:
-        if isinstance(parent, Argument):
-            yield from _open_roots(parent)
 
 
 class _Canonical:

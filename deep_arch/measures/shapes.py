@@ -53,7 +53,7 @@ def call_specs(call: GraphCall, specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
 def check_decided(call: GraphCall) -> None:
     """Raise NotSpecified if a call waits for the value of a hyperparameter."""
     if call.is_open:
-        waiting = ", ".join(a.address for a in call.arguments if a.is_open)
+        waiting = ", ".join(dict.fromkeys(address for a in call.arguments for address in a.waits_for))
         raise NotSpecified(
             f"{call.address}: has no shape before it is decided.\n  Got no value for {waiting}.\n"
             "  Assign it, or take an architecture from space.sample."

@@ -48,6 +48,19 @@ class Argument:
         """Whether there is no value yet."""
         return self.value is UNSET
 
+    @property
+    def waits_for(self) -> list[str]:
+        """The addresses of what has to be assigned so that there is a value."""
+        found: dict[str, None] = {}
+        todo: list[Any] = [self]
+        while todo:
+            argument = todo.pop()
+            if isinstance(argument, Argument):
+                if argument.is_open and argument.domain is not None:
+                    found[argument.address] = None
+                todo += reversed(argument.parents)
+        return list(found)
+
 
 class _Shared:
     """What the calls of one graph have in common. They hold this and not the graph, which would be a cycle."""
