@@ -233,17 +233,6 @@ class Group:
     arguments: tuple[Argument, ...]
 
 
-def _standing_in(nodes: Iterable[Node]) -> set[int]:
-    """Return the frames around some nodes, by the identity of what they hold."""
-    found: set[int] = set()
-    for node in nodes:
-        frame: Frame | None = node.frame
-        while frame is not None and id(frame.env) not in found:
-            found.add(id(frame.env))
-            frame = frame.caller
-    return found
-
-
 class Graph:
     """The calls of an architecture and the values between them.
 
@@ -261,17 +250,6 @@ class Graph:
         self.outputs = unfolding.outputs
         shared = _Shared(unfolding.nodes)
         self.calls = named(GraphCall, zip(itertools.repeat(shared), unfolding.nodes, itertools.count()))
-
-    def having(self, nodes: Sequence[Node], outputs: tuple[int, ...]) -> Graph:
-        """Return a graph of the same architecture that has some of its nodes, with other inputs and values.
-
-        A substitution of which no node is left is left out.
-        """
-        unfolding = copy.copy(self._unfolding)
-        unfolding.nodes, unfolding.outputs = [*nodes], outputs
-        emptied = _standing_in(self._unfolding.nodes) - _standing_in(nodes)
-        unfolding.frames = {p: f for p, f in unfolding.frames.items() if p == "" or id(f.env) not in emptied}
-        return Graph(unfolding)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -329,3 +307,27 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<graph of {len(self.calls)} calls, {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
+
+
+def having(graph: Graph, nodes: Sequence[Node], outputs: tuple[int, ...]) -> Graph:
+    """Return a graph of the same architecture that has some of its nodes, with other inputs and values.
+
+    A substitution of which no node is left is left out.
+    """
+    before: Unfolding = graph._unfolding  # pyright: ignore[reportPrivateUsage]
+    unfolding = copy.copy(before)
+    unfolding.nodes, unfolding.outputs = [*nodes], outputs
+    emptied = _standing_in(before.nodes) - _standing_in(nodes)
+    unfolding.frames = {p: f for p, f in before.frames.items() if p == "" or id(f.env) not in emptied}
+    return Graph(unfolding)
+
+
+def _standing_in(nodes: Iterable[Node]) -> set[int]:
+    """Return the frames around some nodes, by the identity of what they hold."""
+    found: set[int] = set()
+    for node in nodes:
+        frame: Frame | None = node.frame
+        while frame is not None and id(frame.env) not in found:
+            found.add(id(frame.env))
+            frame = frame.caller
+    return found

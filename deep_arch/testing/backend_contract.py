@@ -97,6 +97,10 @@ def _doubled() -> Function:
     return lambda x: x * 2
 
 
+def _times(factor: int) -> Function:
+    return lambda x: x * factor
+
+
 # Shrinking would build hundreds of models more; what fails is printed whole.
 _FEW = settings(
     deadline=None,
@@ -364,6 +368,17 @@ class BackendContract(BackendRunner):
     def test_a_plain_function_is_a_module_like_others(self) -> None:
         x = draw(IMAGE)
         self.assert_close(self.run(self.model(lambda x: da.wrap(_doubled)()(ops.ReLU()(x))), {"x": x}), [2 * x.clip(0)])
+
+    def test_formulas_of_shapes_are_arguments_of_plain_functions_and_of_layers_of_the_framework(self) -> None:
+        def net(x: Any) -> Any:
+            x = self.native(da.channels(x) // 2)(x)
+            return da.wrap(_times)(factor=da.channels(x))(x)
+
+        x = draw(da.vector(4))
+        model, plain = self.model(net, da.vector(4)), self.model(lambda x: self.native(2)(x), da.vector(4))
+        assert self.n_parameters(model) == 4 * 2 + 2
+        self.copy_weights(plain, model)
+        self.assert_close(self.run(model, {"x": x}), [2 * y for y in self.run(plain, {"x": x})])
 
     # --- refusals ----------------------------------------------------------------------------------------------
 
