@@ -50,8 +50,8 @@ class Parts(Substitution):
             check_fn(fn, where_is(self))
 
     def copy_of(self, index: Any, inputs: Sequence[Value], of: int | None = None) -> Value:
-        of = index if of is None else of
-        return _Copy(self, self._fns[of], index, self._shared[of])(*inputs)
+        position: int = index if of is None else of
+        return _Copy(self, self._fns[position], index, self._shared[position])(*inputs)
 
 
 class Copies(Parts):

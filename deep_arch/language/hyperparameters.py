@@ -135,7 +135,7 @@ class Dependent(Hyperparameter):
     ) -> None:
         self.fn = fn
         self.parents = tuple(lift(parent) for parent in parents)
-        self.needs_shapes = any(isinstance(parent, Dependent) and parent.needs_shapes for parent in self.parents)
+        self.needs_shapes: bool = any(isinstance(parent, Dependent) and parent.needs_shapes for parent in self.parents)
         super().__init__(name, tag)
 
     def compute(self, arguments: Sequence[Any], where: str) -> Any:

@@ -213,7 +213,7 @@ def _spelled(value: Any, call: GraphCall) -> Any:
     """Return a text for a formula of shapes, by the positions of what it measures; any other value as it is."""
     if not isinstance(value, Late):
         return value
-    position = {measure: i for i, measure in enumerate(call.template.measures)}
+    position: dict[Hyperparameter, int] = {measure: i for i, measure in enumerate(call.template.measures)}
     return value.fold(
         lambda shape: digest("shape", canonical(shape.fn), position[shape]),
         lambda dependent, given: digest("formula", canonical(dependent.fn), *map(canonical, given)),

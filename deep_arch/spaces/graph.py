@@ -167,7 +167,7 @@ class GraphCall(NamedTuple):
         if not self.template.measures:
             return tuple(_arguments(self.node.call, self.node.frame))
         given = [self.shared.nearby(self.shared.sources[i], self.prefix) for i in self.measured]
-        names = dict(zip(self.template.measures, given, strict=False))
+        names: dict[Hyperparameter, str] = dict(zip(self.template.measures, given, strict=False))
         arguments = _arguments(self.node.call, self.node.frame, names)
         return tuple([replace(a, value=value) for a, value in zip(arguments, self.node.values, strict=True)])
 

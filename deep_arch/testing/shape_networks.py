@@ -65,8 +65,10 @@ def _squeeze_and_excite(x: Value, squeezed: Any) -> Value:
 
 
 def _add_where_equal(x: Value, y: Value) -> Value:
-    agree = da.dependent(operator.eq, da.shape(x), da.shape(y))
-    return da.optional(lambda y: ops.Add()(ops.DropPath(0.2)(y), x), use=agree)(y)
+    def add(y: Value) -> Value:
+        return ops.Add()(ops.DropPath(0.2)(y), x)
+
+    return da.optional(add, use=da.dependent(operator.eq, da.shape(x), da.shape(y)))(y)
 
 
 def _mb_conv(x: Value, expansion: int, filters: int, strides: int, kernel_size: int) -> Value:

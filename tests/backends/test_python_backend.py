@@ -175,7 +175,8 @@ class Repeated(Operation):
         return x.with_shape(self.arguments["channels"])
 
     def to_python(self, x: list[int]) -> list[int]:
-        return (x * self.arguments["channels"])[: self.arguments["channels"]]
+        n: int = self.arguments["channels"]
+        return (x * n)[:n]
 
 
 def test_formulas_of_shapes_need_the_specs_of_the_inputs() -> None:
