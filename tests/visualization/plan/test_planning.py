@@ -58,7 +58,9 @@ def test_a_formula_of_shapes_is_shown_until_shapes_are_known() -> None:
         drawing = plan_drawing(state)
         assert _texts(_box(drawing, "call conv2d").rows) == [("dependent", "filters = channels(residual/add) // ratio")]
         assert _texts(_box(drawing, "call conv2d_1").rows) == [("dependent", "filters = channels(residual/add)")]
-        assert ("dependent", "which = shape(x) ≠ shape(conv2d)") in _texts(_box(drawing, "call residual/select").rows)
+        assert ("dependent", "which = shape(x) ≠ shape(residual/conv2d)") in _texts(
+            _box(drawing, "call residual/select").rows
+        )
         assert _edges(drawing, "depends") == [("hyperparameter ratio", "call conv2d")]
     known = plan_drawing(net.at({"ratio": 4}), da.image(channels=8, height=32, width=32))
     assert _texts(_box(known, "call conv2d").rows) == [("dependent", "filters = 2")]
