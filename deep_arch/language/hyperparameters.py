@@ -144,8 +144,14 @@ class Dependent(Hyperparameter):
         Raises:
             DependentFailed: the function raised.
         """
-        if self.needs_shapes:
-            return Late(self, arguments)
+        return Late(self, arguments) if self.needs_shapes else self.call(arguments, where)
+
+    def call(self, arguments: Sequence[Any], where: str) -> Any:
+        """Return what the function makes of the arguments.
+
+        Raises:
+            DependentFailed: it raised.
+        """
         try:
             return self.fn(*arguments)
         except Exception as error:

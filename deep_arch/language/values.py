@@ -85,6 +85,10 @@ class Slot(NamedTuple):
     place: int
 
 
+class _NoAttribute(BadArgument, AttributeError):
+    """An attribute that a value does not have yet; `hasattr` takes it for what it is."""
+
+
 class Value:
     """What a module call takes and returns: an edge of the graph.
 
@@ -121,6 +125,15 @@ class Value:
         raise BadArgument(
             f"{self}: values have no arithmetic of their own.\n  Got an operator.\n"
             "  Write ops.Add()(a, b), ops.Subtract()(a, b) or ops.Multiply()(a, b)."
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name not in ("shape", "channels", "ndim", "dtype"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise _NoAttribute(
+            f"{self}: shapes are known when the space is written and its architectures get inputs.\n"
+            f"  Got a use of .{name}.\n  For an argument that is computed from them write da.channels(x), or "
+            "da.shape(x), which is (channels, *spatial) without batch."
         )
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __truediv__ = _no_arithmetic

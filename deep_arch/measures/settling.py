@@ -9,8 +9,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from deep_arch.errors import DeepArchError, DependentFailed, ShapeMismatch
-from deep_arch.language.hyperparameters import Dependent
+from deep_arch.errors import DeepArchError, ShapeMismatch
 from deep_arch.language.modules import Module
 from deep_arch.language.options import same
 from deep_arch.language.selection import Select
@@ -85,18 +84,10 @@ def argument_values(call: GraphCall, specs: Sequence[Spec]) -> tuple[Any, ...]:
 
 
 def _computed(where: str, formula: Late, measured: Mapping[Any, Spec]) -> Any:
-    def compute(dependent: Dependent, arguments: list[Any]) -> Any:
-        try:
-            return dependent.fn(*arguments)
-        except Exception as error:
-            shapes = ", ".join(map(str, measured.values()))
-            raise DependentFailed(
-                f"{where}: the function of a formula raised {type(error).__name__}: {error}.\n"
-                f"  Got {dependent.symbol}({', '.join(map(repr, arguments))}) from the shapes {shapes}.\n"
-                "  Let the function take every shape that arrives here."
-            ) from error
-
-    return formula.fold(lambda shape: shape.fn(measured[shape]), compute)
+    where = f"{where}, from the shapes {', '.join(map(str, measured.values()))}"
+    return formula.fold(
+        lambda shape: shape.fn(measured[shape]), lambda dependent, arguments: dependent.call(arguments, where)
+    )
 
 
 class _Settling:

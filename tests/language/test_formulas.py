@@ -254,6 +254,16 @@ def test_a_formula_has_no_value_while_the_space_is_written() -> None:
         da.space(lambda x: ops.ReLU()(x) if da.channels(x) == 3 else x).start()
 
 
+def test_attributes_of_values_are_answered_with_formulas() -> None:
+    with pytest.raises(
+        BadArgument, match=r"input 0>: shapes are known .*\n  Got a use of \.shape\.\n.*da\.channels\(x\)"
+    ):
+        da.space(lambda x: ops.Dense(x.shape[-1])(x)).start()
+    with pytest.raises(AttributeError, match="no attribute 'depth'"):
+        da.space(lambda x: ops.Dense(x.depth)(x)).start()
+    assert da.space(lambda x: x if hasattr(x, "shape") else ops.ReLU()(x)).start().graph.calls
+
+
 def test_a_value_of_another_function_has_no_shape_here() -> None:
     kept: list[Value] = []
 
@@ -276,8 +286,8 @@ def test_an_error_in_a_formula_names_the_call_the_shapes_and_the_function() -> N
         return da.repeat(lambda x: ops.Dense(da.dependent(share, da.channels(x), da.choice([4], name="h")))(x), 1)(x)
 
     message = (
-        r"repeat\[0\]/dense\.units: the function of a formula raised ZeroDivisionError.*\n"
-        r"  Got share\(3, 4\) from the shapes \(3, 8, 8\)\."
+        r"repeat\[0\]/dense\.units, from the shapes \(3, 8, 8\): the function of .* raised ZeroDivisionError.*\n"
+        r"  Got share\(3, 4\)\."
     )
     with pytest.raises(DependentFailed, match=message):
         net.sample(0).cost(IMAGE)
