@@ -7,11 +7,12 @@ shapes are known, what it selects takes its place, and what nothing else needs i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from deep_arch.errors import ArityMismatch, InvalidDomain
+from deep_arch.errors import ArityMismatch, InvalidDomain, TooDeep
 from deep_arch.language.applying import Fn, apply, check_fn, several
 from deep_arch.language.copies import Parts
+from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.modules import Module
 from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.values import Value
@@ -68,6 +69,7 @@ class OptionalByShape(Substitution):
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         used = several(apply(self._fn, inputs, where_is(self)), len(inputs), where_is(self))
+        _check_end(current_fragment(), where_is(self))
         return select(self._use, {False: inputs, True: used}, where_is(self))
 
 
@@ -79,10 +81,35 @@ class OrByShape(Parts):
         super().__init__([*fns.values()], {}, name, "or")
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        given = {key: _each(self.copy_of(key, inputs, i), len(inputs)) for i, key in enumerate(self._keys)}
+        given = {key: self._part(key, inputs, i) for i, key in enumerate(self._keys)}
         return select(self._which, given, where_is(self))
 
+    def _part(self, key: Any, inputs: Sequence[Value], position: int) -> list[Value]:
+        result = self.copy_of(key, inputs, position)
+        copy: Any = result.fragment.call_at[result.index].module
+        _check_end(result.fragment.program.expand(copy, (), len(inputs), where_is(copy)), where_is(self))
+        n = copy.count_outputs(len(inputs))
+        return [result] if n == 1 else [result[i] for i in range(n)]
 
-def _each(result: Value, n_inputs: int) -> list[Value]:
-    n = result.fragment.call_at[result.index].module.count_outputs(n_inputs)
-    return [result] if n == 1 else [result[i] for i in range(n)]
+
+_MOST_NESTED: Final = 1_000
+"""Functions inside one another; more is taken for recursion that shapes are to end, which they cannot."""
+
+
+def _check_end(fragment: Fragment | None, where: str) -> None:
+    """Raise TooDeep if a function that shapes decide on is part of itself: every alternative is unfolded."""
+    if fragment is None:
+        return
+    around: set[Fragment] = set()
+    outer: Fragment | None = fragment
+    while outer is not None:
+        around.add(outer)
+        outer = outer.parent
+    rules = [call for call in fragment.calls if call.module.deepens]
+    again = any(not around.isdisjoint(call.module.expansions(call.n_inputs).values()) for call in rules)
+    if again or fragment.level > _MOST_NESTED:
+        raise TooDeep(
+            f"{where[:200]}: shapes cannot end a recursion, since the graph is made before they are known.\n"
+            f"  Got {'a rule' if again else 'a function'} that is part of itself, as far as shapes decide.\n"
+            "  Decide how often by a hyperparameter or a constant, such as da.repeat(fn, da.integer(1, 4))."
+        )

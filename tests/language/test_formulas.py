@@ -22,6 +22,7 @@ from deep_arch.errors import (
     InvalidDomain,
     ScopeError,
     ShapeMismatch,
+    TooDeep,
 )
 from deep_arch.language.values import Value
 from deep_arch.testing.spaces import Plan, Scope, compose, plans
@@ -305,6 +306,20 @@ def test_an_argument_that_a_formula_makes_unfit_is_told_with_its_address() -> No
     net = da.space(lambda x: ops.Conv2D(da.channels(x) // 4, 3)(x))
     with pytest.raises(BadArgument, match=r"conv2d: expected filters .*\n  Got filters=0"):
         net.sample(0).shapes(IMAGE)
+
+
+@pytest.mark.parametrize("kind", ["function", "rule", "or"])
+def test_shapes_cannot_end_a_recursion(kind: str) -> None:
+    def down(x: Value) -> Value:
+        x = ops.Conv2D(8, 3, strides=2)(x)
+        is_large = da.dependent(lambda shape: shape[1] > 4, da.shape(x))
+        if kind == "or":
+            return da.or_({False: ops.Identity, True: again}, which=is_large)(x)
+        return da.optional(again, use=is_large)(x)
+
+    again = down if kind == "function" else da.rule(down)
+    with pytest.raises(TooDeep, match=r"shapes cannot end a recursion.*\n  Got a .*part of itself.*\n.*da\.repeat"):
+        da.space(lambda x: again(x)).sample(0)
 
 
 # --- random spaces ---------------------------------------------------------------------------------------------------
