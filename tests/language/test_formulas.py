@@ -24,6 +24,7 @@ from deep_arch.errors import (
     ShapeMismatch,
     TooDeep,
 )
+from deep_arch.language.modules import Operation
 from deep_arch.language.values import Value
 from deep_arch.testing.spaces import Plan, Scope, compose, plans
 
@@ -253,6 +254,33 @@ def test_the_number_of_outputs_cannot_depend_on_a_shape() -> None:
 def test_a_formula_has_no_value_while_the_space_is_written() -> None:
     with pytest.raises(HyperparameterMisuse, match="has no value while the space is being written"):
         da.space(lambda x: ops.ReLU()(x) if da.channels(x) == 3 else x).start()
+
+
+class Parts(Operation):
+    """An operation with as many outputs as there are sizes, whatever these are."""
+
+    def __init__(self, *sizes: Any) -> None:
+        self.sizes = sizes
+        da.Module.__init__(self, {"sizes": sizes})
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.sizes)
+
+    def count_outputs(self, n_inputs: int) -> int:
+        return len(self.sizes)
+
+    def shape(self, x: da.Spec) -> tuple[da.Spec, ...]:
+        return tuple([x.with_shape(n) for n in self.arguments["sizes"]])
+
+
+def test_sizes_of_outputs_can_depend_on_a_shape() -> None:
+    @da.space
+    def net(x: Value) -> tuple[Value, ...]:
+        first, second = Parts(da.channels(x) // 4, da.channels(x) - da.channels(x) // 4)(x)
+        return ops.ReLU()(second), first
+
+    assert net.sample(0).shapes(da.vector(10)) == {"parts": ((2,), (8,)), "relu": (8,)}
 
 
 def test_attributes_of_values_are_answered_with_formulas() -> None:
