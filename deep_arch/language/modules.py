@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError, is_kind
 from deep_arch.language import scope
+from deep_arch.language.formulas import ShapeOf, measures
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter, lift
 from deep_arch.language.specs import Spec
@@ -37,6 +38,7 @@ class Module:
         arguments: argument name to constant or hyperparameter.
         base_name: the name that addresses show, before `_1`, `_2`, ... tell its namesakes apart.
         explicit_name: whether the user chose that name.
+        measures: what its arguments take from shapes of values; those are known when a backend builds it.
     """
 
     substitution: ClassVar[bool] = False
@@ -55,6 +57,7 @@ class Module:
     arguments: Mapping[str, Any]
     base_name: str
     explicit_name: bool
+    measures: tuple[ShapeOf, ...]
     name_in_owner: str
 
     def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
@@ -65,6 +68,7 @@ class Module:
             )
         self.arguments = {key: lift(value) for key, value in arguments.items()}
         self.open_arguments = tuple((k, v) for k, v in self.arguments.items() if isinstance(v, Hyperparameter))
+        self.measures = measures(v for _, v in self.open_arguments)
         self.explicit_name = name is not None
         self.base_name = self.name_in_owner = name or default_name or snake_case(type(self).__name__)
         self.single = type(self).n_outputs is Module.n_outputs  # spares the inner loop a property

@@ -9,9 +9,10 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from deep_arch.errors import ArityMismatch
+from deep_arch.errors import ArityMismatch, BadArgument
 from deep_arch.language.dependence import domain_at, evaluate, roots
 from deep_arch.language.domains import Domain
+from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.modules import Module
@@ -29,6 +30,12 @@ class Substitution(Module):
         self._probing = False
         self.made_in = current_fragment()
         super().__init__(arguments, name, default_name)
+        if self.measures:
+            raise BadArgument(
+                f"{where_is(self)}: what it unfolds to cannot depend on a shape, since the graph is made before shapes "
+                f"are known.\n  Got {', '.join(f'{k}={h!r}' for k, h in self.open_arguments if needs_shapes(h))}.\n"
+                "  Shapes decide the arguments of operations, da.optional(fn, use=...) and da.or_(fns, which=...)."
+            )
 
     @abstractmethod
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:

@@ -8,6 +8,7 @@ inner loop of every search, so it works on plain lists and integers, and writes 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -30,7 +31,7 @@ from deep_arch.language.steps import (
     Reach,
     Step,
 )
-from deep_arch.language.values import UNSET, Reference, Slot
+from deep_arch.language.values import UNSET, Late, Reference, Slot
 from deep_arch.spaces.frames import Choose, Frame, Node, Unfolding, named, new_tuple
 from deep_arch.spaces.place import module_address, slot_address, up
 
@@ -222,13 +223,20 @@ def _arity(frame: Frame, expected: str, got: str) -> ArityMismatch:
 def _count_outputs(call: Call, taken: tuple[Any, ...]) -> int:
     if any(value is UNSET for value in taken):
         return max(call.ports, default=0) + 1
-    n = call.module.resolved(taken).n_outputs
+    n = _n_outputs(call, taken)
     if n > 1 and call.used_whole:
         raise ArityMismatch(
             f"{call.name}: gives {n} values.\n  Got a use of them as one value.\n"
             "  Unpack the result, `a, b = module(x)`, or index it, `module(x)[0]`."
         )
     return n
+
+
+def _n_outputs(call: Call, taken: tuple[Any, ...]) -> int:
+    if any(isinstance(value, Late) for value in taken):
+        with contextlib.suppress(ArityMismatch):
+            return call.module.count_outputs(call.n_inputs)  # what is written may tell, whatever the shapes
+    return call.module.resolved(taken).n_outputs
 
 
 def _reach(step: Reach, frame: Frame, choose: Choose, result: Unfolding) -> None:

@@ -47,8 +47,15 @@ def translator(source: Any, target: Any) -> Any:
     return ops.Dense(11)(ops.GELU()(ops.Dense(16)(x)))
 
 
+def squeezed(x: Any) -> Any:
+    """Return a network whose widths and shortcuts shapes decide."""
+    x = da.residual(lambda: ops.Conv2D(6, 3, strides=2), project=lambda: ops.Conv2D(6, 1, strides=2))(x)
+    return da.residual(lambda: ops.Conv2D(da.channels(x), 3), project=lambda: ops.Conv2D(6, 1))(x)
+
+
 NETS: dict[str, tuple[Any, tuple[Spec, ...], tuple[str, ...]]] = {
     "convolutional": (convolutional, (IMAGE,), ("image_", "logits")),
+    "squeezed": (squeezed, (IMAGE,), ("output",)),
     "recurrent": (recurrent, (SEQUENCE,), ("output",)),
     "translator": (translator, (TOKENS, da.tokens(4, vocabulary=11)), ("output",)),
     "without_layers": (lambda x, unused: (x, ops.Split(3)(x)[1]), (SEQUENCE, IMAGE), ("output_0", "output_1")),
