@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, InvalidDomain, is_kind
 from deep_arch.language import scope
 from deep_arch.language.domains import Choice, Domain, Integer, Real
+from deep_arch.language.late_binding import bound, check_bound, check_distinct
 from deep_arch.language.subsets import Permutation, Subset
 
 _operator: Any = operator  # some of its functions have no types
@@ -123,12 +124,13 @@ class Independent(Hyperparameter):
 class Dependent(Hyperparameter):
     """A hyperparameter computed from `parents`; a parent that is no hyperparameter stands for itself."""
 
-    __slots__ = ("fn", "parents")
+    __slots__ = ("fn", "parents", "variables")
 
     def __init__(
         self, fn: Callable[..., Any], parents: Iterable[Any], name: str | None = None, tag: str | None = None
     ) -> None:
         self.fn = fn
+        self.variables = bound(fn)
         self.parents = tuple(lift(parent) for parent in parents)
         super().__init__(name, tag)
 
@@ -137,7 +139,10 @@ class Dependent(Hyperparameter):
 
         Raises:
             DependentFailed: the function raised.
+            LateBinding: a variable that it uses was bound to something else since it was given.
         """
+        if self.variables:
+            check_bound(self.variables, where)
         try:
             return self.fn(*arguments)
         except Exception as error:
@@ -212,6 +217,7 @@ def choice(options: Iterable[Any], *, name: str | None = None, tag: str | None =
             f"choice: options must be plain values.\n  Got a hyperparameter among {options!r}.\n"
             "  Choose between parts of a space with da.or_, or combine two choices with da.dependent."
         )
+    check_distinct(options, "choice")
     return Independent(Choice(options), name, tag)
 
 

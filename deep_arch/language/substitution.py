@@ -11,23 +11,36 @@ from typing import Any, ClassVar
 
 from deep_arch.errors import ArityMismatch
 from deep_arch.language.dependence import evaluate, roots
-from deep_arch.language.domains import Domain
+from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.fragment import Fragment, current_fragment
+from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.late_binding import bound, check_distinct
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
 
 
 class Substitution(Module):
-    """A module that stands for graph that is not built yet."""
+    """A module that stands for graph that is not built yet.
+
+    Attributes:
+        made_in: the fragment whose function made it.
+        variables: what the variables held that its functions use, when it was made. Those are found among the
+            attributes that a subclass sets before it calls `__init__`, the arguments, and their options.
+    """
 
     substitution: ClassVar[bool] = True
 
     def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
+        held = [*vars(self).values(), *arguments.values()]
         self._memories: dict[int, dict[Any, Fragment]] = {}
         self._probing = False
         self.made_in = current_fragment()
         super().__init__(arguments, name, default_name)
+        domains = [h.domain for _, h in self.open_arguments if isinstance(h, Independent)]
+        options = [domain.options for domain in domains if isinstance(domain, Choice)]
+        self.variables = bound(*held, *options)
+        check_distinct(held, where_is(self))
 
     @abstractmethod
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:

@@ -58,7 +58,7 @@ class SearchSpace(Replaying):
                 f"{self.name}: only a whole space can be composed into another.\n  Got the sub-space {self!r}.\n"
                 "  Compose the whole space, and restrict the result with fix, where, limit or discretize."
             )
-        return self.program.fn(*values)
+        return self.program.run(values)
 
     @property
     def inputs(self) -> tuple[str, ...]:
