@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from deep_arch.errors import BadArgument, is_kind
+from deep_arch.language.late_binding import check_distinct
 from deep_arch.searchers.parts.decisions import identity, remember
 from deep_arch.searchers.parts.mutation import complete
 from deep_arch.spaces.choice_points import ChoicePoint
@@ -27,6 +28,7 @@ class Partitioned(Searcher):
         parts: pairs of a predicate of choice points, as for `space.where`, and a searcher of its own.
 
     Raises:
+        LateBinding: predicates that a loop made, which would all find the last value of its variable.
         BadArgument: no parts, what is no pair of a function and a searcher, or one searcher twice; and by the first
             proposal, a searcher that gives budgets.
 
@@ -58,7 +60,7 @@ class Partitioned(Searcher):
                 "  Write Partitioned([(lambda p: p.tag == 'width', LocalSearch()), (lambda p: p.tag != 'width', "
                 "RandomSearch())])."
             )
-
+        check_distinct([predicate for predicate, _ in self.parts], "Partitioned")
         known = [searcher.n_objectives for searcher in searchers if searcher.n_objectives is not None]
         self.n_objectives = known[0] if known else None
 

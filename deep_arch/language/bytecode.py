@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import functools
 import inspect
 import itertools
+import linecache
+import warnings
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
@@ -33,10 +36,10 @@ def binds(code: CodeType, name: str) -> bool:
 def is_rebound_between(name: str, fn: FunctionType) -> bool:
     """Return whether a variable that `fn` uses is bound in the same loop as `fn` is made, as far as is known.
 
-    The code that made the function is looked for among what is running, and what its name leads to. Binding a constant,
+    The code that made the function is looked for among what is running, and in the function's file. Binding a constant,
     or a function that has no default arguments, does not count, as it is the same each time.
     """
-    for root in _running(fn):
+    for root in _outermost(fn):
         path = _path(root, fn.__code__)
         for inner, outer in itertools.pairwise(path):
             if _share_a_loop(outer, inner, name):
@@ -48,20 +51,21 @@ def is_rebound_between(name: str, fn: FunctionType) -> bool:
     return False
 
 
-def _running(fn: FunctionType) -> Iterator[CodeType]:
+def _outermost(fn: FunctionType) -> Iterator[CodeType]:
     frame = inspect.currentframe()
     while frame is not None:
         yield frame.f_code
         frame = frame.f_back
-    named: Any = fn.__globals__.get(fn.__qualname__.partition(".")[0])
-    maker = inspect.unwrap(named)
-    if isinstance(maker, FunctionType):
-        yield maker.__code__
+    filename = fn.__code__.co_filename
+    lines = linecache.getlines(filename, fn.__globals__)  # also of the cells of a notebook
+    with contextlib.suppress(SyntaxError, ValueError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield compile("".join(lines), filename, "exec", dont_inherit=True)
 
 
 def _path(root: CodeType, code: CodeType) -> list[CodeType]:
     """Return how to get from `code` to `root`, from the inside out; nothing where it is not inside."""
-    if root is code:
+    if root == code:
         return [code]
     for inner in _inside(root):
         if path := _path(inner, code):
@@ -73,7 +77,7 @@ def _share_a_loop(code: CodeType, made: CodeType, name: str) -> bool:
     instructions = list(dis.get_instructions(code))
     jumps = [i for i in instructions if i.opcode in dis.hasjrel or i.opcode in dis.hasjabs]
     loops = [(jump.argval, jump.offset) for jump in jumps if jump.argval < jump.offset]
-    makes = [i.offset for i in instructions if i.argval is made]
+    makes = [i.offset for i in instructions if inspect.iscode(i.argval) and i.argval == made]
     stores = [i.offset for n, i in enumerate(instructions) if _is_store(i, name) and not _is_constant(instructions, n)]
     return any(
         any(start <= at <= end for at in makes) and any(start <= at <= end for at in stores) for start, end in loops

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CellType, FunctionType, MethodType
 from typing import Any, Final, NamedTuple
 
@@ -127,6 +127,20 @@ def check_bound(variables: Iterable[Bound], where: str) -> None:
             f"  Got {_shown(now)} ({type(now).__name__}), which is what the function would find in {name}.\n"
             + _mend(fn, name)
         )
+
+
+def checked(fn: Callable[..., Any], where: str) -> Callable[..., Any]:
+    """Return a function that checks the variables of `fn` whenever it runs; `fn` itself where it has none."""
+    variables = bound(fn, global_too=False)
+    if not variables:
+        return fn
+
+    @functools.wraps(fn)
+    def checking(*args: Any) -> Any:
+        check_bound(variables, where)
+        return fn(*args)
+
+    return checking
 
 
 def check_distinct(given: Iterable[Any], where: str) -> None:

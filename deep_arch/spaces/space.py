@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import BadArgument, MissingValues, NotCountable, TooDeep, is_kind, wrong_kind
 from deep_arch.language.domains import REJECTED, Choice
+from deep_arch.language.late_binding import checked
 from deep_arch.language.options import same
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
@@ -253,6 +254,7 @@ class SearchSpace(Replaying):
             raise wrong_kind(
                 self.name, "a function of a choice point", predicate, "Write where(lambda point: point.tag == 'width')."
             )
+        predicate = checked(predicate, f"{self.name}.where")
         before = self.restrictions.predicate
         if before is None:
             return self._sub_space(predicate=predicate)
