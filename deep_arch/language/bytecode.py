@@ -6,7 +6,6 @@ import contextlib
 import dis
 import functools
 import inspect
-import itertools
 import linecache
 import warnings
 from collections.abc import Iterator
@@ -25,29 +24,50 @@ def names(code: CodeType) -> tuple[str, ...]:
 
 def reads_global(code: CodeType, name: str) -> bool:
     """Return whether some code, or a function inside it, reads a global."""
-    return any(i.opname in ("LOAD_GLOBAL", "LOAD_NAME") and i.argval == name for i in _instructions(code))
+    reads = any(i.opname in ("LOAD_GLOBAL", "LOAD_NAME") and i.argval == name for i in dis.get_instructions(code))
+    return reads or any(reads_global(inner, name) for inner in _inside(code))
 
 
 def binds(code: CodeType, name: str) -> bool:
     """Return whether some code, or a function inside it, binds a variable of a function around it, or a global."""
-    return any(_is_store(i, name) for i in _instructions(code))
+    kinds = "STORE_DEREF" if name in code.co_freevars else "", "STORE_GLOBAL"
+    own = any(i.opname in kinds and i.argval == name for i in dis.get_instructions(code))
+    return own or any(binds(inner, name) for inner in _inside(code))
 
 
-def is_rebound_between(name: str, fn: FunctionType) -> bool:
-    """Return whether a variable that `fn` uses is bound in the same loop as `fn` is made, as far as is known.
-
-    The code that made the function is looked for among what is running, and in the function's file. Binding a constant,
-    or a function that has no default arguments, does not count, as it is the same each time.
-    """
+def where_bound(name: str, fn: FunctionType) -> str:
+    """Return the file and lines that bind a variable that `fn` uses, or an empty text where they are not found."""
+    is_global = name not in fn.__code__.co_freevars
     for root in _outermost(fn):
-        path = _path(root, fn.__code__)
-        for inner, outer in itertools.pairwise(path):
-            if _share_a_loop(outer, inner, name):
+        for outer in _path(root, fn.__code__)[1:]:
+            if outer.co_name == "<module>" if is_global else name in outer.co_cellvars:
+                starts = list(dis.findlinestarts(outer))
+                stores = [i.offset for i in dis.get_instructions(outer) if _is_store(i, name)]
+                lines = {max(start for start in starts if start[0] <= at)[1] for at in stores}
+                return f"{filename(outer)}:{', '.join(map(str, sorted(filter(None, lines))))}" if stores else ""
+    return ""
+
+
+def filename(code: CodeType) -> str:
+    """Return the name of the file that some code comes from, without its folder."""
+    return code.co_filename.replace("\\", "/").rpartition("/")[2]
+
+
+def is_rebound_between(name: str, made: FunctionType, used_by: FunctionType) -> bool:
+    """Return whether the innermost loop that makes `made` also binds a variable, as far as is known.
+
+    The code that makes it is looked for among what is running, and in the function's file. Binding a constant, or a
+    function that has no default arguments, does not count, as it is the same each time.
+
+    Args:
+        name: of the variable.
+        made: a function of which there are several.
+        used_by: the function that uses the variable: the same, or one that it leads to.
+    """
+    for root in _outermost(made):
+        for outer in _path(root, made.__code__)[1:2]:
+            if _path(outer, used_by.__code__) and _share_a_loop(outer, made.__code__, name):
                 return True
-            if name in outer.co_cellvars:
-                break
-        if path:
-            return False
     return False
 
 
@@ -56,11 +76,11 @@ def _outermost(fn: FunctionType) -> Iterator[CodeType]:
     while frame is not None:
         yield frame.f_code
         frame = frame.f_back
-    filename = fn.__code__.co_filename
-    lines = linecache.getlines(filename, fn.__globals__)  # also of the cells of a notebook
+    path = fn.__code__.co_filename
+    lines = linecache.getlines(path, fn.__globals__)  # also of the cells of a notebook
     with contextlib.suppress(SyntaxError, ValueError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield compile("".join(lines), filename, "exec", dont_inherit=True)
+        yield compile("".join(lines), path, "exec", dont_inherit=True)
 
 
 def _path(root: CodeType, code: CodeType) -> list[CodeType]:
@@ -75,13 +95,17 @@ def _path(root: CodeType, code: CodeType) -> list[CodeType]:
 
 def _share_a_loop(code: CodeType, made: CodeType, name: str) -> bool:
     instructions = list(dis.get_instructions(code))
-    jumps = [i for i in instructions if i.opcode in dis.hasjrel or i.opcode in dis.hasjabs]
-    loops = [(jump.argval, jump.offset) for jump in jumps if jump.argval < jump.offset]
-    makes = [i.offset for i in instructions if inspect.iscode(i.argval) and i.argval == made]
+    ends: dict[int, int] = {}
+    for jump in instructions:
+        if (jump.opcode in dis.hasjrel or jump.opcode in dis.hasjabs) and jump.argval < jump.offset:
+            ends[jump.argval] = max(jump.offset, ends.get(jump.argval, 0))
     stores = [i.offset for n, i in enumerate(instructions) if _is_store(i, name) and not _is_constant(instructions, n)]
-    return any(
-        any(start <= at <= end for at in makes) and any(start <= at <= end for at in stores) for start, end in loops
-    )
+    for at in [i.offset for i in instructions if inspect.iscode(i.argval) and i.argval == made]:
+        loops = [(start, end) for start, end in ends.items() if start <= at <= end]
+        start, end = min(loops, key=lambda loop: loop[1] - loop[0], default=(0, -1))
+        if any(start <= store <= end for store in stores):
+            return True
+    return False
 
 
 def _is_store(instruction: dis.Instruction, name: str) -> bool:
@@ -98,12 +122,6 @@ def _is_constant(instructions: list[dis.Instruction], store: int) -> bool:
 
 def _has_defaults(instruction: Any) -> bool:
     return bool((instruction.arg or 0) & 3)
-
-
-def _instructions(code: CodeType) -> Iterator[dis.Instruction]:
-    yield from dis.get_instructions(code)
-    for inner in _inside(code):
-        yield from _instructions(inner)
 
 
 def _inside(code: CodeType) -> list[CodeType]:

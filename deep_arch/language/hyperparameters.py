@@ -217,7 +217,8 @@ def choice(options: Iterable[Any], *, name: str | None = None, tag: str | None =
             f"choice: options must be plain values.\n  Got a hyperparameter among {options!r}.\n"
             "  Choose between parts of a space with da.or_, or combine two choices with da.dependent."
         )
-    check_distinct(options, "choice")
+    if any(map(callable, options)):
+        check_distinct(options, "choice")
     return Independent(Choice(options), name, tag)
 
 

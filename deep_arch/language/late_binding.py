@@ -122,8 +122,8 @@ def check_bound(variables: Iterable[Bound], where: str) -> None:
         if variable.cell is None and not bytecode.reads_global(fn.__code__, name):
             continue
         raise LateBinding(
-            f"{where}: {_named(fn)} was given while {name} was "
-            f"{_shown(variable.value)}, and runs now that {name} was bound to something else.\n"
+            f"{where}: {_named(fn)} was given while {name} was {_shown(variable.value)}, and runs after {name} was "
+            f"bound to something else{_place(fn, name)}.\n"
             f"  Got {_shown(now)} ({type(now).__name__}), which is what the function would find in {name}.\n"
             + _mend(fn, name)
         )
@@ -157,17 +157,16 @@ def check_distinct(given: Iterable[Any], where: str) -> None:
     functions = {id(fn): fn for fn in listed if isinstance(fn, FunctionType)}.values()
     if len({id(fn.__code__) for fn in functions}) == len(functions):
         return
-    users: dict[Any, list[Bound]] = {}
+    users: dict[Any, list[tuple[FunctionType, Bound]]] = {}
     for fn in functions:
         for variable in bound(fn):
             place = id(variable.cell) if variable.cell else (id(variable.fn.__globals__), variable.name)
-            users.setdefault((fn.__code__, place), []).append(variable)
-    for variable, *others in users.values():
-        fn, name, _, value = variable
-        if others and bytecode.is_rebound_between(name, fn):
+            users.setdefault((fn.__code__, place), []).append((fn, variable))
+    for (made, (fn, name, _, value)), *others in users.values():
+        if others and bytecode.is_rebound_between(name, made, fn):
             raise LateBinding(
-                f"{where}: {1 + len(others)} of the functions are one, {_named(fn)}, made again and again in a loop "
-                f"that binds {name} anew, so that each would find its last value.\n"
+                f"{where}: {1 + len(others)} of the functions are one, {_named(made)}, made again and again in a loop "
+                f"that binds {name} anew{_place(fn, name)}, so that each would find its last value.\n"
                 f"  Got {_shown(value)} ({type(value).__name__}) as {name} in each.\n" + _mend(fn, name)
             )
 
@@ -202,8 +201,12 @@ def _state(fn: FunctionType) -> list[Any]:
 
 
 def _named(fn: FunctionType) -> str:
-    code = fn.__code__
-    return f"{fn.__name__} ({code.co_filename.replace(chr(92), '/').rpartition('/')[2]}:{code.co_firstlineno})"
+    return f"{fn.__name__} ({bytecode.filename(fn.__code__)}:{fn.__code__.co_firstlineno})"
+
+
+def _place(fn: FunctionType, name: str) -> str:
+    place = bytecode.where_bound(name, fn)
+    return f" ({place})" if place else ""
 
 
 def _shown(value: Any) -> str:
