@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import DeepArchError, UnreachedAddress, is_kind, wrong_kind
 from deep_arch.language.options import same
+from deep_arch.spaces.alternatives import find
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import MOST_ATTEMPTS
 
@@ -34,9 +35,22 @@ def _checked(space: SearchSpace, given: Any, which: str, rng: random.Random) -> 
         known: Any = Architecture.from_json(given, space) if is_kind(given, str) else given
         values: Any = known if is_kind(known, Mapping) else getattr(known, "values", known)
         space.fix(values)  # refuses what no architecture has
+        _check_kept(space, values)
         return _with_what_leads_there(space, values, rng)
     except DeepArchError as error:
         raise type(error)(f"search: {which}: {error}") from error
+
+
+def _check_kept(space: SearchSpace, values: Mapping[str, Any]) -> None:
+    restrictions = space.restrictions
+    for address in values if restrictions.predicate else ():
+        if address not in restrictions.fixed and not any(
+            restrictions.keeps(address, hyperparameter) for hyperparameter in find(space.program, address)
+        ):
+            raise UnreachedAddress(
+                f"{address}: is left open by the sub-space that is searched, since `where` does not keep it.\n"
+                f"  Got {values[address]!r} for it.\n  Leave it out, or search a space that decides it."
+            )
 
 
 def _with_what_leads_there(space: SearchSpace, values: Mapping[str, Any], rng: random.Random) -> Mapping[str, Any]:
@@ -67,8 +81,8 @@ def completed(space: SearchSpace, values: Mapping[str, Any], rng: random.Random)
     """
     near: Mapping[str, Any] = {}
     for attempt in range(MOST_ATTEMPTS):
-        others = [address for address in near if address not in values]
-        redrawn = rng.choice(others) if others else None
+        deciding = _deciding(near, values)
+        redrawn = rng.choice(deciding) if deciding else None
         found = near
         try:
             kept = {address: value for address, value in near.items() if address != redrawn}
@@ -79,6 +93,14 @@ def completed(space: SearchSpace, values: Mapping[str, Any], rng: random.Random)
                 raise
             near = max(found, near, key=lambda reached: _nearness(reached, values))
     raise AssertionError("the last attempt returns or raises")
+
+
+def _deciding(reached: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    """Return the addresses that may decide whether values are reached: those of the functions around them."""
+    others = [address for address in reached if address not in values]
+    missing = [address for address in values if address not in reached]
+    around = [a for a in others if any(address.startswith(a[: a.rfind("/") + 1]) for address in missing)]
+    return around or others
 
 
 def _nearness(reached: Mapping[str, Any], values: Mapping[str, Any]) -> int:

@@ -157,6 +157,8 @@ def test_what_leads_to_a_value_need_not_be_given() -> None:
     address = "s/" + "o[3]/" * 6 + "u"
     for seed in range(3):
         assert next(da.search(nested, RandomSearch(), 1, seed, first=[{address: 4}])).values[address] == 4
+    large = da.space(lambda x: da.repeat(lambda: ops.Dense(da.integer(1, 9, name="u")), da.integer(1, 200))(x))
+    assert len(next(da.search(large, RandomSearch(), 1, 0, first=[{"repeat[199]/u": 4}])).values) == 201
 
 
 def test_a_short_search_takes_the_first_of_them() -> None:
@@ -211,6 +213,11 @@ def test_in_a_sub_space_they_are_of_that_one() -> None:
     assert values_of(run(RandomSearch(), [{"n": 3}], some, 1)) == [{"n": 3}]
     grid = da.space(lambda x: ops.Dropout(da.real(0, 0.5))(x)).discretize(levels=3)
     assert values_of(run(RandomSearch(), [{"dropout.rate": 0.25}], grid, 1)) == [{"dropout.rate": 0.25}]
+    with pytest.raises(
+        UnreachedAddress, match=r"first\[0\]: repeat\[0\]/u: is left open(.|\n)*`where`(.|\n)*Got 7 for it"
+    ):
+        run(RandomSearch(), [WHOLE], some)
+    assert values_of(run(RandomSearch(), [WHOLE], some.fix({"repeat[0]/u": 7, "repeat[1]/u": 8}), 1)) == [WHOLE]
     for space, given, error in (
         (fixed, {"n": 3}, ValueOutsideDomain),
         (some, WHOLE, UnreachedAddress),
