@@ -213,4 +213,5 @@ class Wrapped(Module):
 
     def resolved(self: _SelfWrapped, values: tuple[Any, ...]) -> _SelfWrapped:
         check_bound(self._variables, self.base_name)
+        self._variables = ()  # what changes after the space's functions ran, such as a fold, is meant to
         return super().resolved(values)

@@ -55,7 +55,7 @@ class Search(Iterator[Trial]):
         directions: Direction | Sequence[Direction] = "maximize",
         duplicates: Literal["record", "give"] = "record",
         directory: str | PathLike[str] | None = None,
-        first: Iterable[Values | Architecture | Trial | str] = (),
+        first: Iterable[Values | Architecture | Trial | FinishedTrial | str] = (),
         record: Record | None = None,
     ) -> None:
         check_kinds(space, searcher, trials, seed, duplicates)
@@ -239,7 +239,7 @@ def search(
     directions: Direction | Sequence[Direction] = "maximize",
     duplicates: Literal["record", "give"] = "record",
     directory: str | PathLike[str] | None = None,
-    first: Iterable[Values | Architecture | Trial | str] = (),
+    first: Iterable[Values | Architecture | Trial | FinishedTrial | str] = (),
 ) -> Search:
     """Search a space: iterate the result for trials, and end each with `tell`, `skip` or `fail`.
 

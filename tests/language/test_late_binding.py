@@ -592,6 +592,29 @@ for width in (1, 2):
 """)
 
 
+def test_a_factory_may_read_what_changes_between_builds() -> None:
+    fold = 0
+
+    def make(n: int) -> Callable[[int], int]:
+        return lambda x: n * x + fold
+
+    net = da.space(lambda x: da.wrap(make)(n=da.choice([2]))(x))
+    results: list[int] = []
+    for fold in range(3):  # noqa: B007
+        results.append(python_backend.build(net.sample(seed=0))(10))
+    assert results == [20, 21, 22]
+
+
+def test_a_value_may_be_kept_in_a_default_argument() -> None:
+    @da.space
+    def net(x: Any) -> Any:
+        for _ in range(2):
+            x = da.optional(lambda y, x=x: ops.Add()(x, ops.Dense(2)(y)), use=True)(x)
+        return x
+
+    assert units(net) == [2, 2]
+
+
 def test_functions_of_several_variables_may_be_given_together() -> None:
     @da.space
     def net(x: Any) -> Any:
