@@ -189,7 +189,10 @@ def _alike(a: Any, b: Any, within: tuple[tuple[int, int], ...] = ()) -> bool:
         return not other_keys and _all_alike([*_items(a)], [*_items(b)], within)
     if hasattr(a, "__wrapped__"):  # rules and spaces are as alike as their functions
         return _alike(a.__wrapped__, getattr(b, "__wrapped__", None), within)
-    return same(a, b)
+    try:
+        return same(a, b)
+    except Exception:  # whatever the user's own kinds raise, such as tensors of other shapes
+        return False
 
 
 def _all_alike(a: list[Any], b: list[Any], within: tuple[tuple[int, int], ...]) -> bool:

@@ -156,6 +156,21 @@ def test_a_hyperparameter_that_was_replaced_is_told() -> None:
         net.sample(seed=0)
 
 
+def test_what_cannot_be_compared_is_taken_for_another() -> None:
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError
+
+    @da.space
+    def net(x: Any) -> Any:
+        for odd in (Odd(), Odd()):
+            x = da.optional(lambda: ops.Dense(2 if odd else 3), use=True)(x)
+        return x
+
+    with pytest.raises(LateBinding, match="given while odd was"):
+        net.sample(seed=0)
+
+
 def test_what_was_looked_into_within_the_loop_is_told() -> None:
     @da.space
     def net(x: Any, y: Any) -> Any:
