@@ -37,7 +37,7 @@ MEMBERS = {
         advises_stop ask best ended folder front n_objectives reported results trials
     """,
     deep_arch.Searcher: """
-        ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives should_stop start
+        ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives propose should_stop start
         state_dict tell
     """,
     deep_arch.Graph: "config edges groups inputs n_values output_names sources",

@@ -24,6 +24,7 @@ class _Copy(Substitution):
     def __init__(self, of: Substitution, fn: Fn, index: Any, memories: dict[int, dict[Any, Fragment]]) -> None:
         super().__init__({}, default_name=f"[{index}]")
         self._of, self._fn, self._memories = of, fn, memories
+        self.variables = of.variables
 
     def lexical_levels(self, fragment: Fragment) -> int:
         return fragment.levels_to(self._of.owner, self)

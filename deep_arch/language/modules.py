@@ -17,11 +17,13 @@ from deep_arch.language import scope
 from deep_arch.language.formulas import ShapeOf, measures
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter, lift
+from deep_arch.language.late_binding import bound, check_bound
 from deep_arch.language.specs import Spec
 from deep_arch.language.values import Value
 from deep_arch.language.weights import Weight
 
 _SelfModule = TypeVar("_SelfModule", bound="Module")
+_SelfWrapped = TypeVar("_SelfWrapped", bound="Wrapped")
 _NAME = re.compile(r"[^\W\d]\w*\Z")
 
 
@@ -205,6 +207,7 @@ class Wrapped(Module):
                 "  Give how many values a call returns, such as outputs=2."
             )
         self.factory = factory
+        self._variables = bound(factory, *arguments.values(), global_too=False)
         self._n_outputs = outputs
         super().__init__(arguments, name, snake_case(getattr(factory, "__name__", type(factory).__name__)))
         self.single = outputs == 1
@@ -215,3 +218,8 @@ class Wrapped(Module):
 
     def count_outputs(self, n_inputs: int) -> int:
         return self._n_outputs
+
+    def resolved(self: _SelfWrapped, values: tuple[Any, ...]) -> _SelfWrapped:
+        check_bound(self._variables, self.base_name)
+        self._variables = ()  # what changes after the space's functions ran, such as a fold, is meant to
+        return super().resolved(values)
