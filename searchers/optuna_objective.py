@@ -28,8 +28,9 @@ def suggest(trial: Any, space: SearchSpace) -> Architecture:
     """Return the architecture that an Optuna trial decides: each hyperparameter is suggested under its address.
 
     So Optuna's samplers, pruners, storages and dashboard serve a space of ours. An option that Optuna can store is
-    stored as it is, and any other, or one of more than 64, by its position. An address at which an earlier trial of the study met other
-    options or another kind of number, since both depend on other values, is followed by what it is now.
+    stored as it is, and any other, or one of more than 64, by its position. An address at which an earlier trial of
+    the study met other options or another kind of number, since both depend on other values, is followed by what it
+    is now.
 
     Args:
         trial: of an objective, or a finished or fixed one, such as `study.best_trial`, which gives the architecture

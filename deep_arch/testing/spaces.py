@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -20,27 +20,36 @@ Plan = tuple[Any, ...]
 
 _OPTIONS = st.integers(1, 3)
 
+DEPENDING: Final = False
+"""Whether domains depend on other hyperparameters, unless said otherwise."""
+
 _OF_ONE = ["optional", "shared optional", "residual", "capture", "tied part"]
 _OF_ONE_AND_OPTIONS = ["repeat", "shared repeat", "split", "dense block", "config"]
 _OF_SEVERAL = ["or", "sequence", "permute", "pick"]
-SUBSTITUTIONS = frozenset([*_OF_ONE, *_OF_ONE_AND_OPTIONS, *_OF_SEVERAL])
+_OF_ONE_DEPENDING = ["bounded repeat", "bounded optional", "bounded or"]
+SUBSTITUTIONS = frozenset([*_OF_ONE, *_OF_ONE_AND_OPTIONS, *_OF_SEVERAL, *_OF_ONE_DEPENDING])
 """The kinds of plans that are no leaves."""
 
 
-def plans(max_leaves: int = 6, leaves: st.SearchStrategy[Plan] | None = None) -> st.SearchStrategy[Plan]:
+def plans(
+    max_leaves: int = 6, leaves: st.SearchStrategy[Plan] | None = None, depending: bool = DEPENDING
+) -> st.SearchStrategy[Plan]:
     """Return a strategy of plans: nested, shared and dependent hyperparameters, captured values, tied modules.
 
     Args:
         max_leaves: about how many leaves a plan has at most.
         leaves: draws them; None for modules that scale vectors.
+        depending: whether domains depend on other hyperparameters.
     """
     if leaves is None:
-        leaves = st.tuples(st.sampled_from(["own", "shared", "dependent", "tie"]), _OPTIONS)
+        kinds = ["own", "shared", "dependent", "tie", *(["bounded", "stepped", "optioned"] if depending else [])]
+        leaves = st.tuples(st.sampled_from(kinds), _OPTIONS)
+    of_one = _OF_ONE + _OF_ONE_DEPENDING if depending else _OF_ONE
 
     def extend(inner: st.SearchStrategy[Plan]) -> st.SearchStrategy[Plan]:
         several = st.lists(inner, min_size=1, max_size=2)
         return st.one_of(
-            st.tuples(st.sampled_from(_OF_ONE), inner),
+            st.tuples(st.sampled_from(of_one), inner),
             st.tuples(st.sampled_from(_OF_ONE_AND_OPTIONS), inner, _OPTIONS),
             st.tuples(st.sampled_from(_OF_SEVERAL), several),
         )
@@ -48,9 +57,9 @@ def plans(max_leaves: int = 6, leaves: st.SearchStrategy[Plan] | None = None) ->
     return st.recursive(leaves, extend, max_leaves=max_leaves)
 
 
-def spaces(max_leaves: int = 6) -> st.SearchStrategy[da.SearchSpace]:
+def spaces(max_leaves: int = 6, depending: bool = DEPENDING) -> st.SearchStrategy[da.SearchSpace]:
     """Return a strategy of spaces with one input, `x`."""
-    return plans(max_leaves).map(space_of)
+    return plans(max_leaves, depending=depending).map(space_of)
 
 
 def space_of(plan: Plan) -> da.SearchSpace:
@@ -90,6 +99,12 @@ def _scaling(plan: Plan, scope: Scope) -> Callable[[Value], Value]:
     kind, n = plan
     if kind == "own":
         return ops.Scale(initial=_options(n))
+    if kind == "bounded":
+        return ops.Scale(initial=da.integer(n - 1, n + scope.shared[-1]))
+    if kind == "stepped":
+        return ops.Scale(initial=da.real(0.5, 0.5 + 0.1 * scope.shared[-1], step=0.1 * n))
+    if kind == "optioned":  # equal ones at some values
+        return ops.Scale(initial=da.choice([0.5, 1.0 * scope.shared[-1], 1.0 * n * scope.shared[0]]))
     return ops.Scale(initial=scope.shared[-1] if kind == "shared" else scope.shared[-1] * 2 + _options(n))
 
 
@@ -133,6 +148,8 @@ def _substitution(kind: str, rest: list[Any], scope: Scope, x: Value) -> Value:
         own = da.choice(range(rest[1] + 1))
         nested = replace(scope, values=[*scope.values, x], shared=[*scope.shared, own])
         return da.repeat(compose(rest[0], nested), own)(x)
+    if kind.startswith("bounded"):
+        return _bounded(kind, rest[0], scope, x)
     if kind == "shared repeat":
         return da.repeat(inner, scope.shared[-1])(x)
     if kind == "split":
@@ -161,3 +178,14 @@ def _substitution(kind: str, rest: list[Any], scope: Scope, x: Value) -> Value:
         return inner(y)
 
     return da.sequential(configured)(x)
+
+
+def _bounded(kind: str, plan: Plan, scope: Scope, x: Value) -> Value:
+    """Compose a part that is decided by a hyperparameter whose domain depends on another."""
+    own = da.integer(0, scope.shared[-1])
+    inner = compose(plan, replace(scope, values=[*scope.values, x], shared=[*scope.shared, own]))
+    if kind == "bounded repeat":
+        return da.repeat(inner, own)(x)
+    if kind == "bounded optional":
+        return da.optional(inner, da.choice(da.dependent(lambda n: [False, True][: n + 1], own)))(x)
+    return da.or_([ops.Identity, inner, inner], own)(x)
