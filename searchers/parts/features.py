@@ -64,7 +64,7 @@ def hyperparameter_features(architecture: Architecture) -> Features:
                 found[OPTIONS, f"{address}={_label(domain, value)}"] = 1.0
             else:
                 found[NUMBERS if "/" in address else f"{NUMBERS} {own}", address] = unit
-                found[OPTIONS, address] = 1.0
+                found[OPTIONS, own] = 1.0
     return found
 
 
