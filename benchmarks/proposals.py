@@ -1,5 +1,7 @@
 """Print the CPU time of one proposal and its result, after 200 others, beside peers and beside limits.
 
+Below stand the same times on wide domains, which no searcher may list, as ratios to drawing an architecture.
+
 Every algorithm searches the cell of six edges for the same score: ours through `ask` and `tell`, Optuna's samplers
 through those of a study, PyGlove's algorithms through `propose` and `feedback`. Run with `make bench`,
 which allows one thread: CPU time would count threads that wait, too.
@@ -15,12 +17,14 @@ import random
 import statistics
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import spaces
 
-from deep_arch import FinishedTrial, Searcher, searchers
+import deep_arch as da
+from deep_arch import FinishedTrial, Searcher, SearchSpace, searchers
 
 N_BEFORE, N_TIMED, ROUNDS = 200, 100, 5
 ENOUGH_S = 5.0
@@ -109,6 +113,22 @@ def pyglove(algorithm: str) -> Step:
     return begun(step)
 
 
+def wide(searcher: Searcher, space: SearchSpace) -> Step:
+    """Return a step in a space of one wide domain, after as many trials as surrogates begin to learn with."""
+    searcher.start(space, random.Random(0))
+    numbers = itertools.count()
+
+    def step() -> None:
+        values = searcher.ask()
+        assert values is not None, "the domain has many values"
+        gain = zlib.crc32(repr(values).encode()) / 2**32
+        searcher.tell(FinishedTrial(next(numbers), values, (gain,), budget=searcher.budget(values)))
+
+    for _ in range(50):
+        step()
+    return step
+
+
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
@@ -135,6 +155,14 @@ ROWS = {
 }
 
 
+WIDE: dict[str, Callable[[], object]] = {
+    "10 of 10,000": lambda: da.subset(range(10_000), 10, name="h"),
+    "0 to 10**9": lambda: da.integer(0, 10**9, name="h"),
+    "one of 100,000": lambda: da.choice(range(100_000), name="h"),
+    "order of 200": lambda: da.permutation(range(200), name="h"),
+}
+
+
 def peers() -> dict[str, Callable[[str], Step]]:
     """Return the peers that are installed."""
     found: dict[str, Callable[[str], Step]] = {}
@@ -158,6 +186,25 @@ def cells(row: Row) -> Iterator[str]:
             yield f"{'':43}"
 
 
+def one_of(domain: Callable[[], object]) -> SearchSpace:
+    """Return the space of one hyperparameter."""
+    return da.space(lambda x: da.wrap(dict)(value=domain())(x))
+
+
+def print_wide() -> None:
+    """Print the times of all searchers on wide domains, and their ratios to a random proposal."""
+    names = [name for name in ROWS if name != "random"]
+    print(f"\n{'wide domain':24}{'random':>12}", *[f"{name[:16]:>20}" for name in names])
+    for label, domain in WIDE.items():
+        space = one_of(domain)
+        draw_us = seconds(functools.partial(functools.partial, space.sample, random.Random(0))) * 1e6
+        print(f"{label:24}{draw_us:9,.0f} us", end="")
+        for name in names:
+            us = seconds(functools.partial(wide, ROWS[name].searcher(), space)) * 1e6
+            print(f"{us:10,.0f} us{us / draw_us:6.0f} x", end="", flush=True)
+        print()
+
+
 def main() -> None:
     names = "".join(f"  {peer:41}" for peer in peers()).rstrip()
     warnings.filterwarnings("ignore", module="optuna")  # says that some samplers are experimental
@@ -167,6 +214,7 @@ def main() -> None:
         for text in cells(row):
             print(text, end="", flush=True)
         print()
+    print_wide()
 
 
 if __name__ == "__main__":

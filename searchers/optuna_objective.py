@@ -17,6 +17,9 @@ from deep_arch.studies.searcher import Values
 _STORABLE: Final = (type(None), bool, int, float, str)
 """The types of options that Optuna stores as they are."""
 
+_MOST_OPTIONS: Final = 64
+"""Of more options the position is suggested, as an integer: Optuna takes long to weigh each option by itself."""
+
 _REFUSALS: Final = (ValueError, IndexError)
 """What a study raises for a name at which it met other options or another kind of number; the second by Optuna 4."""
 
@@ -25,8 +28,9 @@ def suggest(trial: Any, space: SearchSpace) -> Architecture:
     """Return the architecture that an Optuna trial decides: each hyperparameter is suggested under its address.
 
     So Optuna's samplers, pruners, storages and dashboard serve a space of ours. An option that Optuna can store is
-    stored as it is, and any other by its position. An address at which an earlier trial of the study met other
-    options or another kind of number, since both depend on other values, is followed by what it is now.
+    stored as it is, and any other, or one of more than 64, by its position. An address at which an earlier trial of
+    the study met other options or another kind of number, since both depend on other values, is followed by what it
+    is now.
 
     Args:
         trial: of an objective, or a finished or fixed one, such as `study.best_trial`, which gives the architecture
@@ -71,7 +75,8 @@ def parameters(space: SearchSpace, values: Values) -> dict[str, Any]:
     for address, domain in space.decidable(values).items():
         for name, simple, value in decisions(domain, address, values[address]):
             if isinstance(simple, Choice):
-                value = _offered(simple)[simple.position(value) or 0]
+                position = simple.position(value) or 0
+                value = position if simple.size > _MOST_OPTIONS else _offered(simple)[position]
             enqueued |= {name: value, _exactly(name, simple): value}
     return enqueued
 
@@ -104,12 +109,16 @@ def _suggested(trial: Any, name: str, domain: Domain) -> Any:
     if isinstance(domain, Stepped):
         return trial.suggest_float(name, domain.low, domain.high, step=domain.step)
     assert isinstance(domain, Choice), "`composed` asks for options and numbers only"
+    if domain.size > _MOST_OPTIONS:
+        return trial.suggest_int(name, 0, domain.size - 1)
     return trial.suggest_categorical(name, _offered(domain))
 
 
 def _exactly(address: str, domain: Domain) -> str:
     """Return a name that only this domain has at this address."""
-    return f"{address}, one of {_offered(domain)}" if isinstance(domain, Choice) else f"{address}, {domain}"
+    if not isinstance(domain, Choice):
+        return f"{address}, {domain}"
+    return f"{address}, one of {domain.size if domain.size > _MOST_OPTIONS else _offered(domain)}"
 
 
 def _offered(domain: Choice) -> tuple[Any, ...]:
@@ -129,5 +138,7 @@ def _read(domain: Domain, chosen: Any) -> Any:
         return domain.at_unit(domain.unit(chosen))
     if not isinstance(domain, Choice):
         return domain.accept(chosen)
+    if domain.size > _MOST_OPTIONS:
+        return domain.at(chosen) if type(chosen) is int and 0 <= chosen < domain.size else REJECTED
     offered = _offered(domain)
     return domain.options[offered.index(chosen)] if chosen in offered else REJECTED

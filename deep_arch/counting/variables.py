@@ -25,7 +25,7 @@ class Variables:
 
     def __init__(self, explorer: Explorer, alternatives: Alternatives, restrictions: Restrictions) -> None:
         self._explorer, self._alternatives, self._restrictions = explorer, alternatives, restrictions
-        self._known: dict[tuple[Fragment, str, Independent], Variable] = {}
+        self._known: dict[Any, Variable] = {}
 
     def of(self, hyperparameter: Independent, user: Fragment, exposed: Exposed) -> Variable:
         """Return a hyperparameter as it is known outside of the module, shared by several places, that it is in."""
@@ -36,7 +36,7 @@ class Variables:
         return known if exposed is None else self.seen_outside(known, user, exposed)
 
     def _at(self, home: Fragment, path: str, hyperparameter: Independent, leading: tuple[Variable, ...]) -> Variable:
-        key = (home, path, hyperparameter)
+        key = (home, path, hyperparameter, leading)
         if key not in self._known:
             tied = bool(leading) or hyperparameter in self._explorer.leading
             self._known[key] = Variable(home, path, hyperparameter, leading, tied)
@@ -44,10 +44,14 @@ class Variables:
 
     def seen_outside(self, variable: Variable, fragment: Fragment, exposed: tuple[Fragment, str]) -> Variable:
         """Return a hyperparameter as it is known outside of a shared module, if the fragment there made it."""
-        if variable.home is not fragment:
-            return variable
         leading = tuple([self.seen_outside(v, fragment, exposed) for v in variable.leading])
-        return self._at(exposed[0], exposed[1] + variable.path, variable.hyperparameter, leading)
+        if variable.home is fragment:
+            return self._at(exposed[0], exposed[1] + variable.path, variable.hyperparameter, leading)
+        return (
+            variable
+            if leading == variable.leading
+            else self._at(variable.home, variable.path, variable.hyperparameter, leading)
+        )
 
     def renamed(self, term: Term, fragment: Fragment, exposed: tuple[Fragment, str]) -> Term:
         """Return a term with a fragment's own hyperparameters as they are known outside of a shared module."""

@@ -94,8 +94,9 @@ class Subset(Domain):
         """Yield the tuples with one member exchanged for another option, or, if ordered, with its neighbour."""
         positions = [self._options.find(v) for v in value]
         seen = {self.positions(value)}
+        others = range(0 if self.distinct and self.length == len(self.options) else len(self.options))
         for i in range(self.length):
-            for p in range(len(self.options)):
+            for p in others:
                 other = self._from([*positions[:i], p, *positions[i + 1 :]])
                 if other is not REJECTED and self.positions(other) not in seen:
                     seen.add(self.positions(other))

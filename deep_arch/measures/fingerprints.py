@@ -177,6 +177,9 @@ class Kind(NamedTuple):
     commutative: bool = False
 
 
+_MOST_OPTIONS: Final = 64
+"""Of more options each is no kind of call of its own."""
+
 _MOST_KINDS: Final = 100_000
 """What a program remembers at most; real numbers among the arguments would make it grow without end."""
 
@@ -221,7 +224,10 @@ def _spelled(value: Any, call: GraphCall) -> Any:
 
 
 def _is_choice(hyperparameter: Hyperparameter) -> bool:
-    return isinstance(hyperparameter, Independent) and issubclass(hyperparameter.kind, Choice)
+    """Return whether a hyperparameter has few enough options that each makes another kind of call."""
+    if not isinstance(hyperparameter, Independent) or not issubclass(hyperparameter.kind, Choice):
+        return False
+    return hyperparameter.depending is not None or hyperparameter.domain.size <= _MOST_OPTIONS
 
 
 def _label(module: Module, without: Collection[str] = ()) -> str:

@@ -140,6 +140,8 @@ SPACES: Final[Mapping[str, da.SearchSpace]] = {
     "limited": recursive.limit(max_depth=4),
     "fixed": shared_and_dependent.fix({"n": 2}),
     "some": shared_and_dependent.where(lambda point: point.name in ("n", "units")),
+    "dividing": dividing,
+    "narrowing": narrowing,
     "rest": shared_and_dependent.where(lambda point: point.name != "units").fix({"units": 8}),
 }
 """By name, so that another process finds the same one."""

@@ -24,23 +24,24 @@ _OF_ONE = ["optional", "shared optional", "residual", "capture", "tied part"]
 _OF_ONE_AND_OPTIONS = ["repeat", "shared repeat", "split", "dense block", "config"]
 _OF_SEVERAL = ["or", "sequence", "permute", "pick"]
 _STACKED = ["stack", "stack of cells", "two deciders"]
-_DEPENDING = ["bounded repeat", "ordered", "divided"]
-SUBSTITUTIONS = frozenset([*_OF_ONE, *_OF_ONE_AND_OPTIONS, *_OF_SEVERAL, *_STACKED, *_DEPENDING])
+_BOUNDED = ["bounded repeat", "bounded optional", "bounded or", "ordered"]
+SUBSTITUTIONS = frozenset([*_OF_ONE, *_OF_ONE_AND_OPTIONS, *_OF_SEVERAL, *_STACKED, *_BOUNDED])
 """The kinds of plans that are no leaves."""
 
 
 def plans(
-    max_leaves: int = 6, leaves: st.SearchStrategy[Plan] | None = None, stacked: bool = False
+    max_leaves: int = 6, leaves: st.SearchStrategy[Plan] | None = None, entangled: bool = False
 ) -> st.SearchStrategy[Plan]:
     """Return a strategy of plans: nested, shared and dependent hyperparameters, captured values, tied modules.
 
     Args:
         max_leaves: about how many leaves a plan has at most.
         leaves: draws them; None for modules that scale vectors.
-        stacked: whether there are copies of cells that share their decisions, and domains that depend on others, too.
+        entangled: whether there are also copies of cells that share their decisions, and domains that depend on others.
     """
     if leaves is None:
-        leaves = st.tuples(st.sampled_from(["own", "shared", "dependent", "tie"]), _OPTIONS)
+        kinds = ["own", "shared", "dependent", "tie", *(["bounded", "stepped", "optioned"] if entangled else [])]
+        leaves = st.tuples(st.sampled_from(kinds), _OPTIONS)
 
     def extend(inner: st.SearchStrategy[Plan]) -> st.SearchStrategy[Plan]:
         several = st.lists(inner, min_size=1, max_size=2)
@@ -49,9 +50,9 @@ def plans(
             st.tuples(st.sampled_from(_OF_ONE_AND_OPTIONS), inner, _OPTIONS),
             st.tuples(st.sampled_from(_OF_SEVERAL), several),
         ]
-        if stacked:
+        if entangled:
             kinds.append(st.tuples(st.sampled_from(_STACKED), several, _OPTIONS))
-            kinds.append(st.tuples(st.sampled_from(_DEPENDING), inner))
+            kinds.append(st.tuples(st.sampled_from(_BOUNDED), inner))
         return st.one_of(kinds)
 
     return st.recursive(leaves, extend, max_leaves=max_leaves)
@@ -59,7 +60,7 @@ def plans(
 
 def spaces(max_leaves: int = 6) -> st.SearchStrategy[da.SearchSpace]:
     """Return a strategy of spaces with one input, `x`."""
-    return plans(max_leaves, stacked=True).map(space_of)
+    return plans(max_leaves, entangled=True).map(space_of)
 
 
 def space_of(plan: Plan) -> da.SearchSpace:
@@ -99,6 +100,12 @@ def _scaling(plan: Plan, scope: Scope) -> Callable[[Value], Value]:
     kind, n = plan
     if kind == "own":
         return ops.Scale(initial=_options(n))
+    if kind == "bounded":
+        return ops.Scale(initial=da.integer(n - 1, n + scope.shared[-1]))
+    if kind == "stepped":
+        return ops.Scale(initial=da.real(0.5, 0.5 + 0.1 * scope.shared[-1], step=0.1 * n))
+    if kind == "optioned":  # equal ones at some values
+        return ops.Scale(initial=da.choice([0.5, 1.0 * scope.shared[-1], 1.0 * n * scope.shared[0]]))
     return ops.Scale(initial=scope.shared[-1] if kind == "shared" else scope.shared[-1] * 2 + _options(n))
 
 
@@ -136,8 +143,6 @@ def _substitution(kind: str, rest: list[Any], scope: Scope, x: Value) -> Value:
     if kind in _STACKED:
         return _stack(kind, [compose(plan, scope) for plan in rest[0]], rest[1], scope)(x)
     inner = compose(rest[0], scope)
-    if kind in _DEPENDING:
-        return _depending(kind, rest[0], inner, scope)(x)
     if kind == "optional":
         return da.optional(inner)(x)
     if kind == "shared optional":
@@ -146,6 +151,8 @@ def _substitution(kind: str, rest: list[Any], scope: Scope, x: Value) -> Value:
         own = da.choice(range(rest[1] + 1))
         nested = replace(scope, values=[*scope.values, x], shared=[*scope.shared, own])
         return da.repeat(compose(rest[0], nested), own)(x)
+    if kind in _BOUNDED:
+        return _bounded(kind, rest[0], scope, x)
     if kind == "shared repeat":
         return da.repeat(inner, scope.shared[-1])(x)
     if kind == "split":
@@ -196,22 +203,15 @@ def _stack(kind: str, parts: list[Callable[[Value], Value]], copies: int, scope:
     return stack
 
 
-def _halves(n: int) -> list[float]:
-    return [i / 2 for i in range(n + 1)]
-
-
-def _depending(kind: str, plan: Plan, inner: Callable[[Value], Value], scope: Scope) -> Callable[[Value], Value]:
-    """Return what hyperparameters decide whose domains depend on one another."""
-
-    def part(x: Value) -> Value:
-        low = da.integer(0, scope.shared[-1])
-        if kind == "divided":
-            return inner(ops.Scale(initial=da.choice(da.dependent(_halves, low)))(x))
-        if kind == "ordered":
-            high = da.integer(low, low + 1)
-            x = ops.Scale(initial=high)(x)
-            return da.or_([inner, ops.ReLU], which=high - low)(x)
-        nested = replace(scope, values=[*scope.values, x], shared=[*scope.shared, low])
-        return da.repeat(compose(plan, nested), low)(x)
-
-    return part
+def _bounded(kind: str, plan: Plan, scope: Scope, x: Value) -> Value:
+    """Compose a part that is decided by a hyperparameter whose domain depends on another."""
+    own = da.integer(0, scope.shared[-1])
+    if kind == "ordered":
+        high = da.integer(own, own + 1)
+        return da.or_([compose(plan, scope), ops.ReLU], which=high - own)(ops.Scale(initial=high)(x))
+    inner = compose(plan, replace(scope, values=[*scope.values, x], shared=[*scope.shared, own]))
+    if kind == "bounded repeat":
+        return da.repeat(inner, own)(x)
+    if kind == "bounded optional":
+        return da.optional(inner, da.choice(da.dependent(lambda n: [False, True][: n + 1], own)))(x)
+    return da.or_([ops.Identity, inner, inner], own)(x)

@@ -54,7 +54,7 @@ def features(architecture: Architecture, depth: int = 1) -> Features:
 def hyperparameter_features(architecture: Architecture) -> Features:
     """Return an indicator for each option, and the place on its scale for each number.
 
-    A number at an address of the outermost function has a block of its own.
+    A number at an address of the outermost function has a block of its own, the members of a tuple have one together.
     """
     found: Features = {}
     values = architecture.values
@@ -63,8 +63,8 @@ def hyperparameter_features(architecture: Architecture) -> Features:
             if (unit := _unit(domain, value)) is None:
                 found[OPTIONS, f"{address}={_label(domain, value)}"] = 1.0
             else:
-                found[NUMBERS if "/" in address else f"{NUMBERS} {address}", address] = unit
-                found[OPTIONS, address] = 1.0
+                found[NUMBERS if "/" in address else f"{NUMBERS} {own}", address] = unit
+                found[OPTIONS, own] = 1.0
     return found
 
 

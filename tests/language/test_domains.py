@@ -10,7 +10,9 @@ import pytest
 
 from deep_arch.errors import InvalidDomain
 from deep_arch.language.domains import REJECTED, Choice, Domain, Integer, Real
+from deep_arch.language.stepped import Stepped
 from deep_arch.language.subsets import Permutation, Subset
+from deep_arch.language.weighted import Weighted
 
 FINITE: list[Domain] = [
     Choice([64, 128]),
@@ -21,6 +23,12 @@ FINITE: list[Domain] = [
     Integer(0, 9),
     Integer(1, 10, step=4),
     Integer(1, 40, log=True),
+    Integer(8, 512, step=8, log=True),
+    Integer(1, 40, step=3, log=True),
+    Stepped(0.1, 0.5, 0.1),
+    Stepped(-1, 1, 0.3),
+    Stepped(1e-4, 1e-3, 1e-4, log=True),
+    Weighted(["a", "b", 1], [3, 0, 1]),
     Subset("abc", 2),
     Subset("abc", 2, ordered=True),
     Subset("abc", 2, distinct=False),
@@ -87,7 +95,7 @@ def test_json_round_trips(domain: Domain) -> None:
         assert same(domain.decode(json.loads(json.dumps(domain.encode(value)))), value)
 
 
-@pytest.mark.parametrize("domain", [d for d in FINITE if not getattr(d, "log", False)], ids=str)
+@pytest.mark.parametrize("domain", [d for d in FINITE if not getattr(d, "log", isinstance(d, Weighted))], ids=str)
 def test_draws_uniformly(domain: Domain) -> None:
     rng = random.Random(1)
     counts = Counter(repr(domain.draw(rng)) for _ in range(200 * int(domain.size)))
@@ -169,3 +177,75 @@ def test_neighbours() -> None:
     assert list(Real(0, 1).neighbours(0.5)) == [0.4, 0.6]
     assert list(Permutation("abc").neighbours(("a", "b", "c"))) == [("b", "a", "c"), ("a", "c", "b")]
     assert set(Subset("abc", 2).neighbours(("a", "b"))) == {("a", "c"), ("b", "c")}
+
+
+def test_steps_are_the_numbers_that_one_writes() -> None:
+    assert list(Stepped(0.1, 0.5, 0.1).values()) == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert list(Stepped(0, 1, 0.25).values()) == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert list(Stepped(0.05, 0.3, 0.1).values()) == [0.05, 0.15, 0.25]
+    assert list(Stepped(1e-5, 5e-5, 1e-5).values()) == [1e-5, 2e-5, 3e-5, 4e-5, 5e-5]
+    thirds = Stepped(0.1, 0.3, 0.1)
+    assert thirds.accept(0.1 + 0.2) == 0.3 and thirds.accept(0.25) is REJECTED and thirds.accept(0.4) is REJECTED
+    assert thirds.accept(True) is REJECTED and thirds.accept("0.1") is REJECTED and thirds.accept(math.nan) is REJECTED
+    assert json.loads(json.dumps(thirds.encode(0.3))) == 0.3
+    assert [*thirds.neighbours(0.1)] == [0.2] and [*thirds.neighbours(0.2)] == [0.1, 0.3]
+    assert str(thirds) == "a real number from 0.1 to 0.3 in steps of 0.1"
+    for wrong in ((0, 1, 0), (0, 1, -0.1), (1, 0, 0.1), (0, math.inf, 1), ("0", 1, 1), (0, 1, True)):
+        with pytest.raises(InvalidDomain, match=r"real: low, high and step(.|\n)*Got low=(.|\n)*Write"):
+            Stepped(*wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InvalidDomain, match="log scale"):
+        Stepped(0, 1, 0.1, log=True)
+
+
+@pytest.mark.parametrize("domain", [Integer(8, 512, step=8, log=True), Stepped(0.01, 1, 0.01, log=True)], ids=str)
+def test_steps_on_a_log_scale_are_drawn_by_their_ratios(domain: Integer | Stepped) -> None:
+    rng = random.Random(0)
+    drawn = [domain.draw(rng) for _ in range(4000)]
+    middle = math.sqrt(domain.low * domain.high)
+    assert 0.35 < sum(value < middle for value in drawn) / len(drawn) < 0.6
+    for value in domain.values():
+        assert domain.at_unit(domain.unit(value)) == value
+        assert domain.at(domain.position(value)) == value
+    assert domain.at_unit(0.0) == domain.low and domain.at_unit(1.0) == domain.high
+
+
+def test_weights_are_how_often_options_are_drawn() -> None:
+    domain, rng = Weighted(["a", "b", "c", "d"], [3, 0, 1, 0]), random.Random(0)
+    counts = Counter(domain.draw(rng) for _ in range(4000))
+    assert set(counts) == {"a", "c"} and 2850 < counts["a"] < 3150
+    assert list(domain.values()) == ["a", "b", "c", "d"] and domain.accept("b") == "b" and domain.size == 4
+    assert str(domain) == str(Choice(["a", "b", "c", "d"]))
+    for wrong in ([1, 2], [1, 1, 1, -1], [0, 0, 0, 0], [1, 1, 1, math.nan], [1, 1, 1, "1"], "1111", 3, [1, 1, 1, True]):
+        with pytest.raises(InvalidDomain, match=r"choice: weights(.|\n)*4, not all 0(.|\n)*Got(.|\n)*Write da.choice"):
+            Weighted(["a", "b", "c", "d"], wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+WIDE: list[Domain] = [
+    Choice(range(100_000)),
+    Subset(range(10_000), 10),
+    Subset(range(10_000), 10, ordered=True),
+    Subset(range(5_000), 3, distinct=False),
+    Subset(range(300), 300, ordered=True),
+    Permutation(range(200)),
+    Integer(0, 10**9),
+]
+
+
+@pytest.mark.parametrize("domain", WIDE, ids=str)
+def test_a_neighbour_of_a_wide_domain_is_found_without_listing_them(domain: Domain) -> None:
+    rng = random.Random(0)
+    value = domain.draw(rng)
+    for _ in range(20):
+        other = domain.neighbour(value, rng)
+        assert other != value and domain.accept(other) == other
+        if isinstance(other, tuple) and isinstance(domain, Subset) and domain.distinct:
+            assert sum(a != b for a, b in zip(other, value, strict=True)) <= 2 or not domain.ordered
+            assert len({*other} - {*value}) <= 1
+
+
+@pytest.mark.parametrize("domain", FINITE, ids=str)
+def test_neighbour_draws_each_of_the_neighbours(domain: Domain) -> None:
+    rng = random.Random(0)
+    value = next(domain.values())
+    found = {repr(domain.neighbour(value, rng)) for _ in range(300)}
+    assert found == {repr(other) for other in domain.neighbours(value)} or (found, domain.size) == ({repr(value)}, 1)

@@ -78,7 +78,8 @@ class _Planner:
         assigned = len(self._architecture.values)
         if self._architecture.is_specified:
             return f"fully specified, {assigned} assigned"
-        return f"{assigned} assigned, {len(self._architecture.unassigned)} open"
+        waiting = f", {n} waiting for these" if (n := len(self._architecture.waiting)) else ""
+        return f"{assigned} assigned, {len(self._architecture.unassigned)} open{waiting}"
 
     # --- hyperparameters ---------------------------------------------------------------------------------------
 

@@ -71,10 +71,13 @@ def depending_text(argument: Argument, depending: Depending) -> str:
         return f"{given[1]} of {given[0]}"
     if issubclass(depending.kind, Choice):
         return given[0] if given[0][0] == "(" else f"options {given[0]}"
-    if depending.kind is Real:
-        return f"[{given[0]}, {given[1]}]"
-    step = "" if given[2] == "1" else f", {given[0]} + {given[2]}"
-    return f"{{{given[0]}{step}, …, {given[1]}}}"
+    low, high, *step = given[:-1]
+    log = " log" if argument.parents[-1] is True else ""
+    if not step:
+        return f"[{low}, {high}]{log}"
+    if step == ["1"] and depending.kind is Integer:
+        return f"{{{low}, …, {high}}}{log}"
+    return f"{{{low}, …, {high}}} by {step[0]}{log}"
 
 
 def _set(options: Iterable[Any]) -> str:

@@ -34,6 +34,30 @@ def _texts(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
 # --- hyperparameters -----------------------------------------------------------------------------------------------
 
 
+def test_a_domain_that_depends_is_drawn_as_decided_by_what_it_depends_on() -> None:
+    @da.space
+    def bounded(x: Value) -> Value:
+        n = da.integer(1, 9, name="n")
+        heads = da.choice(da.dependent(range, n, name="heads"), name="head")
+        da.config(share=da.real(0.0, 0.1 * n, log=False), some=da.subset([1, 2], n), each=da.choice([n, 2 * n]))
+        return ops.Dense(units=da.integer(n, 2 * n, 2, name="units") * heads)(x)
+
+    before = plan_drawing(bounded.start())
+    assert _texts(_box(before, "config ").rows) == [
+        ("open", "share ∈ [0, 0.1 · n]"),
+        ("open", "some ∈ n of (1, 2)"),
+        ("open", "each ∈ (n, 2 · n)"),
+    ]
+    assert _texts(_box(before, "hyperparameter units").rows) == [("open", "units ∈ {n, …, 2 · n} by 2")]
+    assert _texts(_box(before, "hyperparameter head").rows) == [("open", "head ∈ options heads")]
+    assert ("hyperparameter n", "hyperparameter units") in _edges(before, "depends")
+    assert ("hyperparameter n", "config ") in _edges(before, "depends")
+    assert before.state == "0 assigned, 1 open, 5 waiting for these"
+    after = plan_drawing(bounded.start().assign("n", 2))
+    assert _texts(_box(after, "hyperparameter units").rows) == [("open", "units ∈ {2, 4}")]
+    assert after.state == "1 assigned, 5 open"
+
+
 def test_an_open_hyperparameter_shows_its_domain_and_an_assigned_one_its_value(net: da.SearchSpace) -> None:
     before, after = net.start(), net.start().assign("conv2d.filters", 64)
     assert _texts(_box(plan_drawing(before), "call conv2d").rows) == [("open", "filters ∈ {64, 128}")]
