@@ -21,7 +21,7 @@ from keras import layers
 from deep_arch import ops
 from deep_arch.backends.keras_backend import windows
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
-from deep_arch.backends.keras_backend.layers import Scale
+from deep_arch.backends.keras_backend.layers import PositionEmbedding, Scale
 from deep_arch.backends.keras_backend.windows import LAST
 from deep_arch.backends.specs import native_shape
 from deep_arch.language.specs import Spec
@@ -78,6 +78,10 @@ def _on_cells(lower: Lowering) -> Lowering:
 def _embedding(op: Any, emit: Emitter, specs: Specs, tokens: Tensor) -> Tensor:
     tokens = _channels_first(tokens, emit, specs[0])
     return emit.layer(partial(layers.Embedding, op.input_dim, op.output_dim), tokens)
+
+
+def _position_embedding(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
+    return emit.layer(partial(PositionEmbedding, op.sequence_length or specs[0].shape[1]), x)
 
 
 def _prelu(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
@@ -219,6 +223,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     **windows.LOWERINGS,
     ops.Dense: _layer(layers.Dense, "units", "use_bias"),
     ops.Embedding: _embedding,
+    ops.PositionEmbedding: _position_embedding,
     ops.MatMul: _matmul,
     ops.BatchNormalization: _on_cells(_layer(layers.BatchNormalization, "momentum", "epsilon", "center", "scale")),
     ops.LayerNormalization: _layer(layers.LayerNormalization, "epsilon", "center", "scale"),

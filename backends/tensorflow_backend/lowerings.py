@@ -74,6 +74,10 @@ def _embedding(op: Any, context: Context, tokens: Any) -> Any:
     return tf.nn.embedding_lookup(context.weights["embeddings"], channels_first(tokens, context.specs[0]))
 
 
+def _position_embedding(op: Any, context: Context, x: Any) -> Any:
+    return x + context.weights["embeddings"][: context.specs[0].shape[1]]
+
+
 def _matmul(op: Any, context: Context, a: Any, b: Any) -> Any:
     return tf.matmul(b, a)  # both are transposed, and so is the product
 
@@ -182,6 +186,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     **windows.LOWERINGS,
     ops.Dense: _dense,
     ops.Embedding: _embedding,
+    ops.PositionEmbedding: _position_embedding,
     ops.MatMul: _matmul,
     ops.BatchNormalization: layers.batch_normalization,
     ops.LayerNormalization: layers.layer_normalization,

@@ -120,6 +120,7 @@ def keeping(n: int) -> dict[str, Part]:
         parts["attention"] = lambda: ops.MultiHeadAttention(da.choice([1, 2]), 3, value_dim=da.choice([None, 2]))
         parts["lstm"] = lambda: ops.LSTM(WIDTH, return_sequences=True, go_backwards=da.boolean())
         parts["gru"] = lambda: ops.GRU(WIDTH, return_sequences=True, reset_after=da.boolean())
+        parts["positions"] = ops.PositionEmbedding
         parts["over length"] = lambda: _over_length
     if n:
         parts["zero"] = ops.Zero

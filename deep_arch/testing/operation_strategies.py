@@ -197,6 +197,7 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.GELU: _unary(ops.GELU, approximate=_flags),
     ops.Dense: _unary(ops.Dense, units=_channels, use_bias=_flags),
     ops.Embedding: _embedding(),
+    ops.PositionEmbedding: _unary(ops.PositionEmbedding, _sequence, sequence_length=st.none() | st.integers(7, 10)),
     ops.MatMul: _matmul(),
     ops.Conv1D: _convolution(ops.Conv1D, 1).filter(_fits),
     ops.Conv2D: _convolution(ops.Conv2D, 2).filter(_fits),
