@@ -98,6 +98,8 @@ def _sliding(n: int) -> dict[str, Part]:
         "mean": lambda: _MEAN[n](_kernel(), strides=1),
         "gated": lambda: _gated(n),
     }
+    if n == 1:
+        parts["causal"] = lambda: ops.Conv1D(WIDTH, _kernel(), padding="causal", dilation_rate=_gap())
     if n < 3:
         parts["depthwise"] = lambda: _DEPTHWISE[n](_kernel(), dilation_rate=_gap())
         parts["separable"] = lambda: _SEPARABLE[n](WIDTH, _kernel(), depth_multiplier=_gap())
