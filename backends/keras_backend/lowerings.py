@@ -9,6 +9,7 @@ they mean what the operation means, so that a model reads, and loads, as if it w
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from deep_arch.backends.keras_backend import windows
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
 from deep_arch.backends.keras_backend.layers import PositionEmbedding, Scale
 from deep_arch.backends.keras_backend.windows import LAST
-from deep_arch.backends.specs import native_shape
+from deep_arch.backends.specs import native_axis, native_shape, placed
 from deep_arch.language.specs import Spec
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of
@@ -164,7 +165,21 @@ def _transpose(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
 
 
 def _split(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> tuple[Tensor, ...]:
-    return tuple(emit.function(keras.ops.split, x, op.sections, axis=-1))
+    *before, _ = itertools.accumulate(op.sizes(specs[0]))
+    if not before:
+        return (x,)
+    return tuple(emit.function(keras.ops.split, x, before, axis=native_axis(op.axis)))
+
+
+def _slice(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
+    start, stop = op.bounds(specs[0])
+    if stop - start == specs[0].shape[op.axis]:
+        return x
+    return emit.function(operator.getitem, x, placed(slice(start, stop), op.axis))
+
+
+def _concatenate(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:
+    return _merge(partial(layers.Concatenate, native_axis(op.axis)))(op, emit, specs, *xs)
 
 
 def _stack(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:
@@ -260,6 +275,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Reshape: _reshape,
     ops.Transpose: _transpose,
     ops.Split: _split,
+    ops.Slice: _slice,
     ops.UpSampling1D: _upsampling(layers.UpSampling1D),
     ops.UpSampling2D: _upsampling(layers.UpSampling2D, **LAST),
     ops.UpSampling3D: _upsampling(layers.UpSampling3D, **LAST),
@@ -275,7 +291,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Average: _merge(layers.Average),
     ops.Maximum: _merge(layers.Maximum),
     ops.Minimum: _merge(layers.Minimum),
-    ops.Concatenate: _merge(layers.Concatenate),
+    ops.Concatenate: _concatenate,
     ops.Stack: _stack,
     ops.Identity: _identity,
     ops.Zero: _zero,

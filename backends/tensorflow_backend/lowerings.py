@@ -20,6 +20,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from deep_arch import ops
+from deep_arch.backends.specs import native_axis, placed
 from deep_arch.backends.tensorflow_backend import layers, windows
 from deep_arch.backends.tensorflow_backend.context import Context, Lowering
 from deep_arch.backends.tensorflow_backend.layers import drop, matmul
@@ -92,7 +93,7 @@ def _average(op: Any, context: Context, *xs: Any) -> Any:
 
 
 def _concatenate(op: Any, context: Context, *xs: Any) -> Any:
-    return tf.concat(xs, -1)
+    return tf.concat(xs, native_axis(op.axis))
 
 
 def _stack(op: Any, context: Context, *xs: Any) -> Any:
@@ -141,7 +142,11 @@ def _transpose(op: Any, context: Context, x: Any) -> Any:
 
 
 def _split(op: Any, context: Context, x: Any) -> Any:
-    return tuple(tf.split(x, op.sections, -1))
+    return tuple(tf.split(x, op.sizes(context.specs[0]), native_axis(op.axis)))
+
+
+def _slice(op: Any, context: Context, x: Any) -> Any:
+    return x[placed(slice(*op.bounds(context.specs[0])), op.axis)]
 
 
 def _upsampling(op: Any, context: Context, x: Any) -> Any:
@@ -223,6 +228,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Reshape: _reshape,
     ops.Transpose: _transpose,
     ops.Split: _split,
+    ops.Slice: _slice,
     ops.UpSampling1D: _upsampling,
     ops.UpSampling2D: _upsampling,
     ops.UpSampling3D: _upsampling,

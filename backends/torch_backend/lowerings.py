@@ -95,7 +95,15 @@ def _matmul(op: Any, emit: Emitter, specs: Specs, a: fx.Node, b: fx.Node) -> fx.
 
 
 def _concatenate(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
-    return in_either_layout(xs, emit, specs[0].rank, lambda xs, axis: emit.function(torch.cat, tuple(xs), dim=axis))
+    def write(xs: Sequence[fx.Node], channels: int) -> fx.Node:
+        return emit.function(torch.cat, tuple(xs), dim=_dim(op.axis, channels))
+
+    return in_either_layout(xs, emit, specs[0].rank, write)
+
+
+def _dim(axis: int, channels: int) -> int:
+    """Return where an axis of a spec stands in a tensor that has the channels at 1 or at -1."""
+    return axis + 1 if channels == 1 else axis or -1
 
 
 def _stack(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
@@ -198,8 +206,23 @@ def _transpose(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
 
 
 def _split(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> tuple[fx.Node, ...]:
-    parts = emit.function(torch.chunk, x, op.sections, dim=1)
-    return tuple(emit.function(operator.getitem, parts, i) for i in range(op.sections))
+    sizes = op.sizes(specs[0])
+    if isinstance(op.sections, int):
+        parts = emit.function(torch.chunk, x, op.sections, dim=op.axis + 1)
+    else:
+        parts = emit.function(torch.split, x, list(sizes), dim=op.axis + 1)
+    return tuple(emit.function(operator.getitem, parts, i) for i in range(len(sizes)))
+
+
+def _slice(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    start, stop = op.bounds(specs[0])
+    if stop - start == specs[0].shape[op.axis]:
+        return x
+
+    def write(xs: Sequence[fx.Node], channels: int) -> fx.Node:
+        return emit.function(torch.narrow, *xs, _dim(op.axis, channels), start, stop - start)
+
+    return in_either_layout([x], emit, specs[0].rank, write)
 
 
 def _upsampling(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
@@ -285,6 +308,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Reshape: _reshape,
     ops.Transpose: _transpose,
     ops.Split: _split,
+    ops.Slice: _slice,
     ops.UpSampling1D: _upsampling,
     ops.UpSampling2D: _upsampling,
     ops.UpSampling3D: _upsampling,

@@ -185,6 +185,22 @@ def lift(value: Any) -> Any:
     return value
 
 
+def length_of(value: Any) -> int | None:
+    """Return the length of a tuple or list, which may hold hyperparameters or be chosen among others of that length.
+
+    Returns:
+        None of anything else.
+    """
+    if value.__class__ in (tuple, list):
+        return len(value)
+    if isinstance(value, Dependent) and value.fn in (_as_tuple, _as_list):
+        return len(value.parents)
+    if isinstance(value, Independent) and isinstance(value.domain, Choice):
+        lengths = {length_of(option) for option in value.domain.options}
+        return lengths.pop() if len(lengths) == 1 else None
+    return None
+
+
 def _holds_hyperparameter(value: Any) -> bool:
     if value.__class__ in (tuple, list):
         return any(map(_holds_hyperparameter, value))

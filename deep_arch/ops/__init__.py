@@ -65,6 +65,7 @@ from deep_arch.ops.regularization import SpatialDropout1D as SpatialDropout1D
 from deep_arch.ops.regularization import SpatialDropout2D as SpatialDropout2D
 from deep_arch.ops.reshaping import Flatten as Flatten
 from deep_arch.ops.reshaping import Reshape as Reshape
+from deep_arch.ops.reshaping import Slice as Slice
 from deep_arch.ops.reshaping import Split as Split
 from deep_arch.ops.reshaping import Transpose as Transpose
 from deep_arch.ops.resizing import Cropping1D as Cropping1D

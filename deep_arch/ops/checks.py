@@ -98,6 +98,21 @@ def sizes(op: Operation, argument: str, n: int) -> tuple[int, ...]:
     raise bad(op, argument, f"a positive int, or a tuple of {n} of them", f"Give {argument} an int such as 2.")
 
 
+def axis(op: Any, x: Spec) -> int:
+    """Return the axis that an operation works along, which its input must have."""
+    if type(op.axis) is not int or op.axis < 0:
+        raise bad(op, "axis", "an int of at least 0", "The channels are axis 0, and the batch is not counted.")
+    if op.axis >= len(x.shape):
+        mend = "The channels are axis 0, and the batch is not counted."
+        raise misfit(op, f"an input with an axis {op.axis}", f"{x}, of rank {x.rank}", mend)
+    return int(op.axis)
+
+
+def along(axis: int) -> str:
+    """Return what messages call the places along an axis."""
+    return "channels" if axis == 0 else f"cells along axis {axis}"
+
+
 def flag(op: Operation, argument: str) -> None:
     """Check an argument that must be True or False."""
     if type(getattr(op, argument)) is not bool:

@@ -53,7 +53,8 @@ def image_net(x: Any) -> Any:
     x = ops.PReLU()(ops.BatchNormalization()(stem(x)))
     x = da.repeat(lambda: da.sequential(lambda: ops.SeparableConv2D(6, 3), ops.SELU), 2)(x)
     y = ops.AveragePooling2D(3, strides=2)(ops.Conv2DTranspose(6, 3, strides=2, dilation_rate=2)(x))
-    left, right = ops.Split(2)(ops.Concatenate()(ops.Scale(0.5)(x), y, ops.Zero()(x)))
+    left, right, _ = ops.Split((7, 7, 4))(ops.Concatenate()(ops.Scale(0.5)(x), y, ops.Zero()(x)))
+    left, right = ops.Slice(1, 6)(left), ops.Slice(-5, None)(ops.Concatenate(axis=1)(*ops.Split((1, 3), axis=1)(right)))
     left = ops.GELU(approximate=True)(ops.Dropout(0.2)(left))
     return ops.Add()(left, right), ops.Dense(3)(ops.Flatten()(ops.Conv2D(2, 3, strides=2, dilation_rate=2)(x)))
 

@@ -81,6 +81,7 @@ USES: dict[str, tuple[tuple[Any, ...], tuple[Spec, ...], tuple[int, ...], int, i
     "SeparableConv2D": ((4, 3), (IMAGE,), (4, 6, 5), 8 * 9 + 8 * 4 + 4, 30 * (8 * 9 + 8 * 4)),
     "SiLU": ((), (IMAGE,), (8, 6, 5), 0, 0),
     "Sigmoid": ((), (IMAGE,), (8, 6, 5), 0, 0),
+    "Slice": ((0, 5), (IMAGE,), (5, 6, 5), 0, 0),
     "Softmax": ((), (VECTOR,), (8,), 0, 0),
     "Softplus": ((), (IMAGE,), (8, 6, 5), 0, 0),
     "Softsign": ((), (IMAGE,), (8, 6, 5), 0, 0),
