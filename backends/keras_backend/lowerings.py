@@ -22,7 +22,7 @@ from keras import layers
 from deep_arch import ops
 from deep_arch.backends.keras_backend import windows
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
-from deep_arch.backends.keras_backend.layers import PositionEmbedding, Scale
+from deep_arch.backends.keras_backend.layers import Parameter, PositionEmbedding, Scale
 from deep_arch.backends.keras_backend.windows import LAST
 from deep_arch.backends.specs import native_axis, native_shape, placed
 from deep_arch.language.specs import Spec
@@ -239,6 +239,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Dense: _layer(layers.Dense, "units", "use_bias"),
     ops.Embedding: _embedding,
     ops.PositionEmbedding: _position_embedding,
+    ops.Parameter: _layer(Parameter, "target_shape"),
     ops.MatMul: _matmul,
     ops.BatchNormalization: _on_cells(_layer(layers.BatchNormalization, "momentum", "epsilon", "center", "scale")),
     ops.LayerNormalization: _layer(layers.LayerNormalization, "epsilon", "center", "scale"),

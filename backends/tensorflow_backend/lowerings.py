@@ -22,7 +22,7 @@ import tensorflow as tf
 from deep_arch import ops
 from deep_arch.backends.specs import native_axis, placed
 from deep_arch.backends.tensorflow_backend import layers, windows
-from deep_arch.backends.tensorflow_backend.context import Context, Lowering
+from deep_arch.backends.tensorflow_backend.context import Context, Lowering, batch_of
 from deep_arch.backends.tensorflow_backend.layers import drop, matmul
 from deep_arch.backends.tensorflow_backend.layout import channels_first, channels_last
 from deep_arch.backends.tensorflow_backend.windows import biased, cut, every, pad
@@ -77,6 +77,12 @@ def _embedding(op: Any, context: Context, tokens: Any) -> Any:
 
 def _position_embedding(op: Any, context: Context, x: Any) -> Any:
     return x + context.weights["embeddings"][: context.specs[0].shape[1]]
+
+
+def _parameter(op: Any, context: Context, x: Any) -> Any:
+    spec = op.shape(context.specs[0])
+    value = channels_last(context.weights["value"][None], spec)
+    return tf.broadcast_to(value, (batch_of(x), *value.shape[1:]))
 
 
 def _matmul(op: Any, context: Context, a: Any, b: Any) -> Any:
@@ -192,6 +198,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Dense: _dense,
     ops.Embedding: _embedding,
     ops.PositionEmbedding: _position_embedding,
+    ops.Parameter: _parameter,
     ops.MatMul: _matmul,
     ops.BatchNormalization: layers.batch_normalization,
     ops.LayerNormalization: layers.layer_normalization,

@@ -272,6 +272,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Dense: _over_channels(lambda op, channels: nn.Linear(channels, op.units, op.use_bias)),
     ops.Embedding: _embedding,
     ops.PositionEmbedding: _position_embedding,
+    ops.Parameter: _layer(lambda op, _: layers.Parameter(op.target_shape)),
     ops.MatMul: _matmul,
     ops.BatchNormalization: _batch_normalization,
     ops.LayerNormalization: _over_channels(_layer_norm),

@@ -37,9 +37,14 @@ def bad(op: Operation, argument: str, expected: str, mend: str) -> BadArgument:
     )
 
 
+def is_floating(x: Spec) -> bool:
+    """Return whether an input has real numbers."""
+    return x.dtype in _FLOATS
+
+
 def floating(op: Operation, x: Spec) -> None:
     """Check that an input has real numbers, of any rank but 0."""
-    if x.dtype not in _FLOATS:
+    if not is_floating(x):
         raise misfit(
             op, "real numbers", str(x), "Put an ops.Embedding before it for tokens, or give its input a float dtype."
         )
@@ -119,10 +124,15 @@ def flag(op: Operation, argument: str) -> None:
         raise bad(op, argument, "True or False", f"Give {argument} a bool.")
 
 
+def is_number(value: Any) -> bool:
+    """Return whether an argument is a finite number."""
+    return type(value) in (int, float) and math.isfinite(value)
+
+
 def number(op: Operation, argument: str, low: float = -math.inf, high: float = math.inf) -> None:
     """Check an argument that must be a finite number, at least `low` and below `high`."""
     value = getattr(op, argument)
-    if type(value) in (int, float) and math.isfinite(value) and low <= value < high:
+    if is_number(value) and low <= value < high:
         return
     limits = "" if low == -math.inf else f" of at least {low:g}"
     limits += "" if high == math.inf else f" and below {high:g}"

@@ -160,6 +160,12 @@ def _slice(draw: Callable[[Any], Any]) -> Case:
     return ops.Slice(first, last, axis), (x,)
 
 
+@st.composite
+def _parameter(draw: Callable[[Any], Any]) -> Case:
+    x = draw(_any_rank | st.just(Spec((5,), "int64", 3)))
+    return ops.Parameter(draw(_any_rank).shape, draw(st.sampled_from(["uniform", 0.0, 0.5]))), (x,)
+
+
 def _sides(n: int) -> st.SearchStrategy[Any]:
     cells = st.integers(0, 2)
     pairs = st.tuples(cells, cells)
@@ -224,6 +230,7 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.Dense: _unary(ops.Dense, units=_channels, use_bias=_flags),
     ops.Embedding: _embedding(),
     ops.PositionEmbedding: _unary(ops.PositionEmbedding, _sequence, sequence_length=st.none() | st.integers(7, 10)),
+    ops.Parameter: _parameter(),
     ops.MatMul: _matmul(),
     ops.Conv1D: _convolution(ops.Conv1D, 1).filter(_fits),
     ops.Conv2D: _convolution(ops.Conv2D, 2).filter(_fits),

@@ -33,6 +33,14 @@ def transformer(x: Any) -> Any:
     return ops.Dense(3)(ops.GlobalAveragePooling1D()(ops.Scale(0.5)(x)))
 
 
+def visual(x: Any) -> Any:
+    """Return the class token of a sequence that also was convolved causally, joined with learned queries."""
+    x = ops.Conv1D(6, 3, padding="causal", dilation_rate=2)(x)
+    x = ops.PositionEmbedding(20)(ops.Concatenate(axis=1)(ops.Parameter((6, 1))(x), x))
+    small, large = ops.Split((2, 4))(ops.MultiHeadAttention(2, 4)(ops.Parameter((6, 3))(x), x))
+    return ops.Slice(0, 1, axis=1)(x), ops.Slice(1, -1)(large), small
+
+
 def image_net(x: Any) -> Any:
     """Return two outputs, with windows that no kernel takes as they are, statistics, merging and tied weights."""
     stem = ops.Conv2D(6, 3, strides=2, dilation_rate=2, groups=2)
@@ -51,6 +59,7 @@ def recurrent(x: Any) -> Any:
 
 NETS: dict[str, tuple[Any, Spec]] = {
     "transformer": (transformer, da.tokens(6, vocabulary=11)),
+    "visual": (visual, da.sequence(length=9, features=4)),
     "image": (image_net, IMAGE),
     "recurrent": (recurrent, da.sequence(length=5, features=3)),
     "long": (recurrent, da.sequence(length=70, features=3)),
