@@ -147,11 +147,18 @@ def one_of(op: Operation, argument: str, options: tuple[str, ...]) -> None:
 
 def padding(op: Any, causal: bool = False) -> None:
     """Check the padding of what slides a window; `causal` says whether it may be that too."""
-    if op.padding == "causal" and not causal:
-        where = f"elsewhere put an ops.ZeroPadding{op.ndim}D before it, and use 'valid'."
-        mend = f"'causal' is for Conv1D, DepthwiseConv1D and SeparableConv1D; {where}"
-        raise bad(op, "padding", "'same' or 'valid'", mend)
-    one_of(op, "padding", ("same", "valid", "causal") if causal else ("same", "valid"))
+    names = ("same", "valid", "causal") if causal else ("same", "valid")
+    is_name = isinstance(op.padding, str)
+    if is_name and op.padding in names:
+        return
+    mend = f"put an ops.ZeroPadding{op.ndim}D before it, and use padding='valid'."
+    if not is_name:
+        mend = f"For a number of cells {mend}"
+    elif op.padding == "causal":
+        mend = f"'causal' is for Conv1D, DepthwiseConv1D and SeparableConv1D; elsewhere {mend}"
+    else:
+        mend = "Check its spelling; names are in lower case."
+    raise bad(op, "padding", " or ".join(map(repr, names)), mend)
 
 
 def slide(

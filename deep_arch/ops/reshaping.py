@@ -132,8 +132,7 @@ class Split(Operation):
     def count_outputs(self, n_inputs: int) -> int:
         if not isinstance(self.sections, Hyperparameter):
             return self.n_outputs
-        n = length_of(self.sections)
-        return super().count_outputs(n_inputs) if n is None else n
+        return length_of(self.sections) or super().count_outputs(n_inputs)
 
     def shape(self, x: Spec) -> tuple[Spec, ...]:
         axis = checks.axis(self, x)

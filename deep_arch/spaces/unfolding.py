@@ -218,7 +218,7 @@ def _count_outputs(call: Call, taken: tuple[Any, ...], frame: Frame) -> int:
     if any(value is UNSET for value in taken):
         return max(call.ports, default=0) + 1
     try:
-        n = call.module.resolved(taken).n_outputs
+        n = call.module.resolved(taken).count_outputs(len(call.inputs))
     except BadArgument as error:
         address = module_address(up(frame, call.home), call)
         raise BadArgument(address + str(error).removeprefix(call.module.base_name)) from error

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import ArityMismatch, BadArgument, ShapeMismatch
-from deep_arch.language.specs import image, tensor, tokens, vector
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec, image, tensor, tokens, vector
 
 X = image(6, 4, 5)
 
@@ -140,6 +141,21 @@ def test_sections_of_another_kind_are_refused_before_they_are_counted(sections: 
         da.space(net).sample(seed=0).shapes(vector(4))
     with pytest.raises(BadArgument, match=r"split: expected sections to be"):
         da.space(lambda x: next(iter(ops.Split(sections)(x)))).sample(seed=0)
+
+
+@pytest.mark.parametrize("n", [None, "2", 2.0, 0, True, [2]])
+def test_an_operation_whose_number_of_outputs_is_none_is_refused_by_name(n: Any) -> None:
+    class Halves(Operation):
+        @property
+        def n_outputs(self) -> int:
+            return n  # type: ignore[no-any-return]
+
+        def shape(self, x: Spec) -> tuple[Spec, ...]:
+            return x, x
+
+    for use in (lambda x: Halves()(x)[0], lambda x: next(iter(Halves()(x)))):
+        with pytest.raises(BadArgument, match=r"halves: n_outputs must be a positive int(.|\n)*Got(.|\n)*of Halves"):
+            da.space(use).sample(seed=0)
 
 
 def test_parts_are_unpacked_where_their_number_is_known() -> None:
