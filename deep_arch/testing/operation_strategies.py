@@ -53,7 +53,7 @@ def _unary(cls: Any, x: st.SearchStrategy[Spec] = _any_rank, **arguments: st.Sea
 
 
 def _windows(n: int, *paddings: str) -> dict[str, st.SearchStrategy[Any]]:
-    return {"strides": _sizes(n, 3), "padding": st.sampled_from(["same", "valid", *paddings])}
+    return {"strides": _sizes(n, 3), "padding": st.sampled_from([*paddings, "same", "valid"])}
 
 
 def _kernel_windows(n: int) -> dict[str, st.SearchStrategy[Any]]:

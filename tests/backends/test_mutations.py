@@ -75,8 +75,27 @@ def columns_first(op: Any, emit: Any, specs: Any, x: Any) -> Any:
     return emit.function(torch.flip, x, (-1,))
 
 
+def causal_as_same(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    padding = "same" if op.padding == "causal" else op.padding
+    return with_arguments(type(op), padding=padding)(op, emit, specs, x)
+
+
+def cut_from_the_end(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    sizes = op.sizes(specs[0])
+    return LOWERINGS[ops.Split](ops.Split(sizes[::-1], op.axis), emit, specs, x)[::-1]
+
+
+def from_the_last_position(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    y = LOWERINGS[ops.PositionEmbedding](op, emit, specs, emit.function(torch.flip, x, (-1,)))
+    return emit.function(torch.flip, y, (-1,))
+
+
 MUTANTS: dict[str, tuple[type[Operation], Callable[..., Any]]] = {
     "padding": (ops.Conv2D, odd_cell_before),
+    "causal": (ops.Conv1D, causal_as_same),
+    "split": (ops.Split, cut_from_the_end),
+    "slice": (ops.Slice, with_arguments(ops.Slice, start=0)),
+    "positions": (ops.PositionEmbedding, from_the_last_position),
     "average": (ops.AveragePooling2D, counting_padding),
     "flatten": (ops.Flatten, channels_last_order),
     "softmax": (ops.Softmax, over_the_length),
