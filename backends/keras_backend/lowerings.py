@@ -20,11 +20,14 @@ from keras import layers
 
 from deep_arch import ops
 from deep_arch.backends.keras_backend import windows
+from deep_arch.backends.keras_backend.attention import attention, rotary_embedding
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
 from deep_arch.backends.keras_backend.layers import Scale
+from deep_arch.backends.keras_backend.layout import by_rank, channels_first, channels_last, permuted
 from deep_arch.backends.keras_backend.windows import LAST
 from deep_arch.backends.specs import native_shape
 from deep_arch.language.specs import Spec
+from deep_arch.ops.dense import is_reversed
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of
 
@@ -76,8 +79,15 @@ def _on_cells(lower: Lowering) -> Lowering:
 
 
 def _embedding(op: Any, emit: Emitter, specs: Specs, tokens: Tensor) -> Tensor:
-    tokens = _channels_first(tokens, emit, specs[0])
+    tokens = channels_first(tokens, emit, specs[0])
     return emit.layer(partial(layers.Embedding, op.input_dim, op.output_dim), tokens)
+
+
+def _reversible_embedding(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
+    make = partial(layers.ReversibleEmbedding, op.input_dim, op.output_dim)
+    if is_reversed(specs[0]):
+        return emit.layer(make, x, reverse=True)
+    return emit.layer(make, channels_first(x, emit, specs[0]))
 
 
 def _prelu(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
@@ -85,46 +95,13 @@ def _prelu(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     return emit.layer(partial(layers.PReLU, shared_axes=shared), x)
 
 
-def _attention(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:
-    query, value = xs[0], xs[min(1, len(xs) - 1)]
-    make = partial(layers.MultiHeadAttention, op.num_heads, op.key_dim, op.value_dim, op.dropout, op.use_bias)
-    make = partial(make, seed=emit.seed)
-    if op.value_dim in (None, op.key_dim):
-        return emit.layer(make, query, value, *xs[2:])
-    # JAX's fused attention has one size for keys and values, and Keras leaves it aside where scores are asked for.
-    return emit.layer(make, query, value, *xs[2:], return_attention_scores=True)[0]
-
-
 def _drop_path(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     one_an_example = (None, *(1,) * specs[0].rank)
     make = partial(layers.Dropout, op.rate, noise_shape=one_an_example, seed=emit.seed)
-    return emit.layer(make, x, name=_by_rank(emit, specs[0].rank))
+    return emit.layer(make, x, name=by_rank(emit, specs[0].rank))
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------
-
-
-def _channels_first(x: Tensor, emit: Emitter, spec: Spec) -> Tensor:
-    """Return a value with its channels as the first axis after the batch, which is the order of the neutral shapes."""
-    name = "_".join(["channels_first", _by_rank(emit, spec.rank)]).rstrip("_")
-    return x if spec.rank < 2 else _permuted(x, emit, (spec.rank, *range(1, spec.rank)), name)
-
-
-def _channels_last(x: Tensor, emit: Emitter, rank: int) -> Tensor:
-    return x if rank < 2 else _permuted(x, emit, (*range(2, rank + 1), 1), "channels_last")
-
-
-def _by_rank(emit: Emitter, rank: int) -> str:
-    """Return what tells a layer that suits one rank from those of other calls."""
-    return f"rank_{rank}" if emit.ranks_vary else ""
-
-
-def _permuted(x: Tensor, emit: Emitter, order: Sequence[int], name: str = "") -> Tensor:
-    """Return a value with its axes in another order, or what it was made of by a permutation that this one undoes."""
-    made_by, index, _ = x._keras_history
-    if isinstance(made_by, layers.Permute) and [made_by.dims[i - 1] for i in order] == sorted(order):
-        return made_by._inbound_nodes[index].input_tensors[0]
-    return emit.layer(partial(layers.Permute, order), x, name=name)
 
 
 def _alike_in_both_orders(spec: Spec) -> bool:
@@ -135,7 +112,7 @@ def _alike_in_both_orders(spec: Spec) -> bool:
 def _flatten(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     if specs[0].rank == 1:
         return x
-    x = x if _alike_in_both_orders(specs[0]) else _channels_first(x, emit, specs[0])
+    x = x if _alike_in_both_orders(specs[0]) else channels_first(x, emit, specs[0])
     return emit.layer(partial(layers.Flatten, **LAST), x)
 
 
@@ -144,11 +121,11 @@ def _reshape(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     result = op.shape(specs[0])
     if result.shape == specs[0].shape:
         return x
-    x = x if _alike_in_both_orders(specs[0]) else _channels_first(x, emit, specs[0])
+    x = x if _alike_in_both_orders(specs[0]) else channels_first(x, emit, specs[0])
     if _alike_in_both_orders(result) and not emit.sizes_vary:
         return emit.layer(partial(layers.Reshape, (*target[1:], target[0])), x)
     x = emit.layer(partial(layers.Reshape, target), x)
-    return _channels_last(x, emit, len(target))
+    return channels_last(x, emit, len(target))
 
 
 def _transpose(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
@@ -156,7 +133,7 @@ def _transpose(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     if list(op.permutation) == sorted(op.permutation):
         return x
     first, *rest = (axis or rank for axis in op.permutation)  # the axis where Keras has what the operation names
-    return _permuted(x, emit, (*rest, first))
+    return permuted(x, emit, (*rest, first))
 
 
 def _split(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> tuple[Tensor, ...]:
@@ -166,7 +143,7 @@ def _split(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> tuple[Tensor, ...
 def _stack(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:
     x = emit.function(keras.ops.stack, list(xs), axis=-1)  # what were channels stand before the new ones
     rank = specs[0].rank
-    return x if rank < 2 else _permuted(x, emit, (rank, *range(1, rank), rank + 1))
+    return x if rank < 2 else permuted(x, emit, (rank, *range(1, rank), rank + 1))
 
 
 def _matmul(op: Any, emit: Emitter, specs: Specs, a: Tensor, b: Tensor) -> Tensor:
@@ -219,6 +196,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     **windows.LOWERINGS,
     ops.Dense: _layer(layers.Dense, "units", "use_bias"),
     ops.Embedding: _embedding,
+    ops.ReversibleEmbedding: _reversible_embedding,
     ops.MatMul: _matmul,
     ops.BatchNormalization: _on_cells(_layer(layers.BatchNormalization, "momentum", "epsilon", "center", "scale")),
     ops.LayerNormalization: _layer(layers.LayerNormalization, "epsilon", "center", "scale"),
@@ -226,7 +204,9 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.RMSNormalization: _layer(layers.RMSNormalization, "epsilon"),
     ops.LSTM: _layer(layers.LSTM, "units", "return_sequences", "go_backwards"),
     ops.GRU: _layer(layers.GRU, "units", "return_sequences", "go_backwards", "reset_after"),
-    ops.MultiHeadAttention: _attention,
+    ops.MultiHeadAttention: attention,
+    ops.GroupQueryAttention: attention,
+    ops.RotaryEmbedding: rotary_embedding,
     ops.Dropout: _random(layers.Dropout, "rate"),
     ops.SpatialDropout1D: _random(layers.SpatialDropout1D, "rate"),
     ops.SpatialDropout2D: _random(layers.SpatialDropout2D, "rate", **LAST),

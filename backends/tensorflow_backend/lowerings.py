@@ -21,10 +21,12 @@ import tensorflow as tf
 
 from deep_arch import ops
 from deep_arch.backends.tensorflow_backend import layers, windows
+from deep_arch.backends.tensorflow_backend.attention import attention, rotary_embedding
 from deep_arch.backends.tensorflow_backend.context import Context, Lowering
 from deep_arch.backends.tensorflow_backend.layers import drop, matmul
 from deep_arch.backends.tensorflow_backend.layout import channels_first, channels_last
 from deep_arch.backends.tensorflow_backend.windows import biased, cut, every, pad
+from deep_arch.ops.dense import is_reversed
 from deep_arch.ops.resizing import sides_of
 from deep_arch.ops.windows import tuple_of
 
@@ -72,6 +74,12 @@ def _dense(op: Any, context: Context, x: Any) -> Any:
 
 def _embedding(op: Any, context: Context, tokens: Any) -> Any:
     return tf.nn.embedding_lookup(context.weights["embeddings"], channels_first(tokens, context.specs[0]))
+
+
+def _reversible_embedding(op: Any, context: Context, x: Any) -> Any:
+    if not is_reversed(context.specs[0]):
+        return _embedding(op, context, x)
+    return matmul(x, tf.transpose(context.weights["embeddings"]))
 
 
 def _matmul(op: Any, context: Context, a: Any, b: Any) -> Any:
@@ -182,6 +190,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     **windows.LOWERINGS,
     ops.Dense: _dense,
     ops.Embedding: _embedding,
+    ops.ReversibleEmbedding: _reversible_embedding,
     ops.MatMul: _matmul,
     ops.BatchNormalization: layers.batch_normalization,
     ops.LayerNormalization: layers.layer_normalization,
@@ -189,7 +198,9 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.RMSNormalization: layers.rms_normalization,
     ops.LSTM: layers.lstm,
     ops.GRU: layers.gru,
-    ops.MultiHeadAttention: layers.attention,
+    ops.MultiHeadAttention: attention,
+    ops.GroupQueryAttention: attention,
+    ops.RotaryEmbedding: rotary_embedding,
     ops.Dropout: _dropout,
     ops.SpatialDropout1D: _spatial_dropout,
     ops.SpatialDropout2D: _spatial_dropout,

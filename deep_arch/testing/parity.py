@@ -83,6 +83,8 @@ def draw(spec: Spec, seed: int = 0) -> Array:
     """Return an example of a spec, with a batch axis in front."""
     rng = np.random.default_rng(seed)
     shape = (BATCH, *spec.shape)
+    if spec.dtype == "bool":
+        return rng.random(shape) < 0.7
     if spec.dtype.startswith("int"):
         return rng.integers(spec.vocabulary or 2, size=shape, dtype=spec.dtype)
     return rng.standard_normal(shape).astype(spec.dtype)
@@ -108,7 +110,7 @@ def is_deterministic(architecture: da.Architecture) -> bool:
 
 
 def _draws(module: Any) -> bool:
-    if isinstance(module, ops.MultiHeadAttention):
+    if isinstance(module, (ops.MultiHeadAttention, ops.GroupQueryAttention)):
         return module.dropout > 0
     if isinstance(module, _RANDOM):
         return getattr(module, "rate", 0) > 0 or getattr(module, "stddev", 0) > 0
