@@ -65,7 +65,7 @@ def _allowed(op: Any, scores: Any, mask: Any) -> Any:
     """Return which keys each query may attend to, or None for all."""
     if not op.use_causal_mask:
         return mask
-    causal = np.tri(*scores.shape[2:], dtype=bool)
+    causal = np.tri(*scores.shape[2:], dtype=np.bool_)
     return causal if mask is None else tf.logical_and(mask, causal)
 
 

@@ -80,7 +80,7 @@ class MultiHeadAttention(nn.Module):
 
     def _heads(self, projected: Tensor, size: int | None = None) -> Tensor:
         """Map (batch, length, heads * size) to (batch, heads, length, size)."""
-        return projected.unflatten(2, (-1, size or self.heads.key_dim)).transpose(1, 2)
+        return projected.view(*projected.shape[:2], -1, size or self.heads.key_dim).transpose(1, 2)
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""
