@@ -57,6 +57,35 @@ class Scale(keras.layers.Layer):  # type: ignore[misc]
 
 
 @_registered
+class PositionEmbedding(keras.layers.Layer):  # type: ignore[misc]
+    """Add a trained vector to each position.
+
+    Args:
+        sequence_length: the positions that have a vector, at least as many as an input has.
+    """
+
+    def __init__(self, sequence_length: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sequence_length = sequence_length
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the vectors, (sequence_length, features)."""
+        self.embeddings = self.add_weight(shape=(self.sequence_length, input_shape[-1]), name="embeddings")
+
+    def call(self, inputs: Any) -> Any:
+        """Map (batch, length, features) to the same shape."""
+        return inputs + self.embeddings[: inputs.shape[1]]
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the output."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is made again from."""
+        return {**super().get_config(), "sequence_length": self.sequence_length}
+
+
+@_registered
 class SameAveragePooling(keras.layers.Layer):  # type: ignore[misc]
     """Take the mean of those cells of each window that lie inside, for "same" padding that is not even.
 

@@ -22,7 +22,7 @@ from deep_arch import ops
 from deep_arch.backends.keras_backend import windows
 from deep_arch.backends.keras_backend.attention import attention, rotary_embedding
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
-from deep_arch.backends.keras_backend.layers import Scale
+from deep_arch.backends.keras_backend.layers import PositionEmbedding, Scale
 from deep_arch.backends.keras_backend.layout import by_rank, channels_first, channels_last, permuted
 from deep_arch.backends.keras_backend.windows import LAST
 from deep_arch.backends.specs import native_shape
@@ -88,6 +88,10 @@ def _reversible_embedding(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Te
     if is_reversed(specs[0]):
         return emit.layer(make, x, reverse=True)
     return emit.layer(make, channels_first(x, emit, specs[0]))
+
+
+def _position_embedding(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
+    return emit.layer(partial(PositionEmbedding, op.sequence_length or specs[0].shape[1]), x)
 
 
 def _prelu(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
@@ -197,6 +201,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Dense: _layer(layers.Dense, "units", "use_bias"),
     ops.Embedding: _embedding,
     ops.ReversibleEmbedding: _reversible_embedding,
+    ops.PositionEmbedding: _position_embedding,
     ops.MatMul: _matmul,
     ops.BatchNormalization: _on_cells(_layer(layers.BatchNormalization, "momentum", "epsilon", "center", "scale")),
     ops.LayerNormalization: _layer(layers.LayerNormalization, "epsilon", "center", "scale"),

@@ -82,6 +82,10 @@ def _reversible_embedding(op: Any, context: Context, x: Any) -> Any:
     return matmul(x, tf.transpose(context.weights["embeddings"]))
 
 
+def _position_embedding(op: Any, context: Context, x: Any) -> Any:
+    return x + context.weights["embeddings"][: context.specs[0].shape[1]]
+
+
 def _matmul(op: Any, context: Context, a: Any, b: Any) -> Any:
     return tf.matmul(b, a)  # both are transposed, and so is the product
 
@@ -191,6 +195,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Dense: _dense,
     ops.Embedding: _embedding,
     ops.ReversibleEmbedding: _reversible_embedding,
+    ops.PositionEmbedding: _position_embedding,
     ops.MatMul: _matmul,
     ops.BatchNormalization: layers.batch_normalization,
     ops.LayerNormalization: layers.layer_normalization,

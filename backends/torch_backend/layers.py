@@ -79,6 +79,22 @@ class Scale(nn.Module):
         return f"{self.scale.shape[0]}"
 
 
+class PositionEmbedding(nn.Module):
+    """Add a trained vector to each position."""
+
+    def __init__(self, length: int, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(length, features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, length, features) to the same shape."""
+        return x + self.weight[: x.shape[1]]
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
+
+
 class SingleBiasLSTM(nn.LSTM):
     """One layer of LSTM with one trained bias, as Keras and the original equations have it; nn.LSTM has two.
 

@@ -148,6 +148,12 @@ def _reversible_embedding(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> f
     return channels_first(x, emit, rank if back else rank + 1)
 
 
+def _position_embedding(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    shape = op.weights(specs[0])["embeddings"].shape
+    x = emit.module(lambda: layers.PositionEmbedding(*shape), channels_last(x, emit, 2))
+    return channels_first(x, emit, 2)
+
+
 def _lstm(op: Any, features: int) -> nn.Module:
     return layers.SingleBiasLSTM(features, op.units)
 
@@ -242,6 +248,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Dense: _over_channels(lambda op, channels: nn.Linear(channels, op.units, op.use_bias)),
     ops.Embedding: _embedding,
     ops.ReversibleEmbedding: _reversible_embedding,
+    ops.PositionEmbedding: _position_embedding,
     ops.MatMul: _matmul,
     ops.BatchNormalization: _batch_normalization,
     ops.LayerNormalization: _over_channels(_layer_norm),

@@ -34,6 +34,7 @@ from deep_arch.ops.dense import Dense as Dense
 from deep_arch.ops.dense import Embedding as Embedding
 from deep_arch.ops.dense import MatMul as MatMul
 from deep_arch.ops.dense import ReversibleEmbedding as ReversibleEmbedding
+from deep_arch.ops.learned import PositionEmbedding as PositionEmbedding
 from deep_arch.ops.merging import Add as Add
 from deep_arch.ops.merging import Average as Average
 from deep_arch.ops.merging import Concatenate as Concatenate

@@ -127,20 +127,27 @@ def one_of(op: Operation, argument: str, options: tuple[str, ...]) -> None:
         raise bad(op, argument, " or ".join(map(repr, options)), "Check its spelling; names are in lower case.")
 
 
+def padding(op: Any, causal: bool = False) -> None:
+    """Check the padding of what slides a window; `causal` says whether it may be that too."""
+    if op.padding == "causal" and not causal:
+        where = f"elsewhere put an ops.ZeroPadding{op.ndim}D before it, and use 'valid'."
+        mend = f"'causal' is for Conv1D, DepthwiseConv1D and SeparableConv1D; {where}"
+        raise bad(op, "padding", "'same' or 'valid'", mend)
+    one_of(op, "padding", ("same", "valid", "causal") if causal else ("same", "valid"))
+
+
 def slide(
-    op: Operation,
+    op: Any,
     x: Spec,
-    padding: str,
     kernel: tuple[int, ...],
     strides: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> tuple[int, ...]:
     """Return the spatial axes of a window's output."""
-    if padding == "same":
+    if op.padding != "valid":
         return tuple(-(-size // stride) for size, stride in zip(x.shape[1:], strides, strict=True))
-    one_of(op, "padding", ("same", "valid"))
     axes = zip(x.shape[1:], kernel, strides, dilation, strict=True)
-    result = tuple(output_size(size, taps, stride, padding, gap) for size, taps, stride, gap in axes)
+    result = tuple(output_size(size, taps, stride, "valid", gap) for size, taps, stride, gap in axes)
     if min(result) < 1:
         window = tuple(span(taps, gap) for taps, gap in zip(kernel, dilation, strict=True))
         raise misfit(

@@ -260,6 +260,17 @@ class BackendContract(BackendRunner):
         x = draw(IMAGE)
         self.assert_close(self.run(self.model(lambda x: ops.Split(2)(x)[1]), {"x": x}), [x[:, 2:]])
 
+    @pytest.mark.parametrize("kind", [ops.Conv1D, ops.DepthwiseConv1D, ops.SeparableConv1D])
+    def test_a_causal_window_sees_no_later_cell(self, kind: Any) -> None:
+        op = kind(**({} if kind is ops.DepthwiseConv1D else {"filters": 3}), kernel_size=3, padding="causal")
+        model, spec = self.build(space_of(op, 1).at({}), da.sequence(length=8, features=2), 0), da.sequence(8, 2)
+        x = draw(spec)
+        later = x.copy()
+        later[..., 5:] += 1.0
+        (before,), (after,) = (self.run(model, {"a": array}) for array in (x, later))
+        assert before.shape[-1] == 8 and np.abs(before[..., 5:] - after[..., 5:]).min() > 0
+        self.assert_close([after[..., :5]], [before[..., :5]])
+
     # --- training ----------------------------------------------------------------------------------------------
 
     def test_randomness_is_for_training_only(self) -> None:

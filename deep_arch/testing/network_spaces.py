@@ -98,6 +98,8 @@ def _sliding(n: int) -> dict[str, Part]:
         "mean": lambda: _MEAN[n](_kernel(), strides=1),
         "gated": lambda: _gated(n),
     }
+    if n == 1:
+        parts["causal"] = lambda: ops.Conv1D(WIDTH, _kernel(), padding="causal", dilation_rate=_gap())
     if n < 3:
         parts["depthwise"] = lambda: _DEPTHWISE[n](_kernel(), dilation_rate=_gap())
         parts["separable"] = lambda: _SEPARABLE[n](WIDTH, _kernel(), depth_multiplier=_gap())
@@ -120,6 +122,7 @@ def keeping(n: int) -> dict[str, Part]:
         parts["attention"] = lambda: ops.MultiHeadAttention(da.choice([1, 2]), 3, value_dim=da.choice([None, 2]))
         parts["lstm"] = lambda: ops.LSTM(WIDTH, return_sequences=True, go_backwards=da.boolean())
         parts["gru"] = lambda: ops.GRU(WIDTH, return_sequences=True, reset_after=da.boolean())
+        parts["positions"] = ops.PositionEmbedding
         parts["over length"] = lambda: _over_length
     if n:
         parts["zero"] = ops.Zero

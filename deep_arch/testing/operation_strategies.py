@@ -52,8 +52,12 @@ def _unary(cls: Any, x: st.SearchStrategy[Spec] = _any_rank, **arguments: st.Sea
     return st.tuples(st.builds(cls, **arguments), st.tuples(x)).filter(_fits)
 
 
-def _windows(n: int) -> dict[str, st.SearchStrategy[Any]]:
-    return {"strides": _sizes(n, 3), "padding": st.sampled_from(["same", "valid"])}
+def _windows(n: int, *paddings: str) -> dict[str, st.SearchStrategy[Any]]:
+    return {"strides": _sizes(n, 3), "padding": st.sampled_from(["same", "valid", *paddings])}
+
+
+def _kernel_windows(n: int) -> dict[str, st.SearchStrategy[Any]]:
+    return _windows(n, "causal") if n == 1 else _windows(n)
 
 
 @st.composite
@@ -61,7 +65,7 @@ def _convolution(draw: Callable[[Any], Any], cls: Any, n: int) -> Case:
     groups = draw(st.integers(1, 3))
     x = draw(_image(n, st.integers(1, 2).map(lambda c: c * groups)))
     kernel, dilation = draw(_sizes(n, 4)), draw(_sizes(n, 2))
-    window = {name: draw(strategy) for name, strategy in _windows(n).items()}
+    window = {name: draw(strategy) for name, strategy in _kernel_windows(n).items()}
     filters = draw(st.integers(1, 3)) * groups
     return cls(filters, kernel, dilation_rate=dilation, groups=groups, use_bias=draw(_flags), **window), (x,)
 
@@ -74,7 +78,7 @@ def _depthwise(cls: Any, n: int, **more: st.SearchStrategy[Any]) -> Cases:
         depth_multiplier=st.integers(1, 3),
         dilation_rate=_sizes(n, 2),
         use_bias=_flags,
-        **_windows(n),
+        **_kernel_windows(n),
         **more,
     )
 
@@ -214,6 +218,7 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.Dense: _unary(ops.Dense, units=_channels, use_bias=_flags),
     ops.Embedding: _embedding(),
     ops.ReversibleEmbedding: _reversible_embedding(),
+    ops.PositionEmbedding: _unary(ops.PositionEmbedding, _sequence, sequence_length=st.none() | st.integers(7, 10)),
     ops.MatMul: _matmul(),
     ops.Conv1D: _convolution(ops.Conv1D, 1).filter(_fits),
     ops.Conv2D: _convolution(ops.Conv2D, 2).filter(_fits),
@@ -287,6 +292,14 @@ CORNERS: Mapping[str, Case] = {
     "strides with dilation in groups": (ops.Conv2D(4, 3, strides=2, dilation_rate=2, groups=2), (Spec((4, 7, 8)),)),
     "unequal strides of each channel": (ops.DepthwiseConv2D(3, (1, 2), depth_multiplier=2), (Spec((2, 5, 6)),)),
     "less output than strides": (ops.Conv1DTranspose(2, 4, strides=3, output_padding=0), (Spec((3, 5)),)),
+    "windows that end at their own cell": (
+        ops.Conv1D(4, 3, strides=2, padding="causal", dilation_rate=2, groups=2),
+        (Spec((2, 8)),),
+    ),
+    "strides of each channel that end at their own cell": (
+        ops.SeparableConv1D(4, 2, strides=3, padding="causal"),
+        (Spec((2, 8)),),
+    ),
     "a mean at an uneven edge": (ops.AveragePooling2D(2, strides=1), (Spec((2, 5, 4)),)),
     "a window larger than its volume": (ops.AveragePooling3D(4, strides=2), (Spec((2, 3, 2, 5)),)),
     "steps from the end": (ops.GRU(3, return_sequences=True, go_backwards=True), (Spec((2, 5)),)),

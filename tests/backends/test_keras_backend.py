@@ -59,7 +59,7 @@ def image_net(x: Any) -> Any:
 
 
 def transformer(x: Any) -> Any:
-    x = ops.Embedding(11, 8)(x)
+    x = ops.PositionEmbedding()(ops.Embedding(11, 8)(x))
     x = da.residual(lambda: da.sequential(ops.LayerNormalization, lambda: ops.MultiHeadAttention(2, 4)))(x)
     return ops.Dense(3)(ops.GRU(5)(ops.LSTM(4, return_sequences=True)(x)))
 

@@ -77,6 +77,7 @@ USES: dict[str, tuple[tuple[Any, ...], tuple[Spec, ...], tuple[int, ...], int, i
     "MultiHeadAttention": ((2, 4), (SEQUENCE,), (8, 7), 4 * (8 * 8 + 8), 4 * 7 * 8 * 8 + 2 * 7 * 7 * 8),
     "Multiply": ((), (IMAGE, IMAGE), (8, 6, 5), 0, 0),
     "PReLU": ((), (IMAGE,), (8, 6, 5), 8, 0),
+    "PositionEmbedding": ((), (SEQUENCE,), (8, 7), 7 * 8, 0),
     "RMSNormalization": ((), (IMAGE,), (8, 6, 5), 8, 0),
     "ReLU": ((), (IMAGE,), (8, 6, 5), 0, 0),
     "ReLU6": ((), (IMAGE,), (8, 6, 5), 0, 0),
