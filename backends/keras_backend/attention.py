@@ -15,7 +15,7 @@ import keras
 from deep_arch import ops
 from deep_arch.backends.keras_backend.context import Emitter, Tensor
 from deep_arch.backends.keras_backend.layers import Shape
-from deep_arch.backends.keras_backend.layout import channels_first
+from deep_arch.backends.keras_backend.layout import permuted
 from deep_arch.backends.rotation import rotation
 from deep_arch.language.specs import Spec
 from deep_arch.ops.attention import is_masked, roles
@@ -124,8 +124,8 @@ def _kind(op: Any, query: Spec, value: Spec) -> Any:
 def _aligned(mask: Tensor, emit: Emitter, spec: Spec) -> Tensor:
     """Bring a mask to (batch, queries, keys) or (batch, heads, queries, keys), where an axis may have size 1."""
     if spec.rank == 1:
-        return emit.layer(partial(keras.layers.Reshape, (1, spec.channels)), mask, name="mask")
-    return channels_first(mask, emit, spec)
+        return emit.layer(partial(keras.layers.Reshape, (1, -1)), mask, name="mask")
+    return permuted(mask, emit, (spec.rank, *range(1, spec.rank)), f"mask_of_rank_{spec.rank}")
 
 
 def rotary_embedding(op: Any, emit: Emitter, specs: Sequence[Spec], x: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 from deep_arch.language.weights import Weight
 from deep_arch.testing.network_spaces import RandomNetwork, networks
-from deep_arch.testing.networks import NETWORKS
+from deep_arch.testing.networks import NETWORKS, gpt_2
 from deep_arch.testing.operation_strategies import CORNERS, OPERATIONS
 from deep_arch.testing.parity import (
     BATCH,
@@ -73,6 +73,18 @@ def space_of(op: Operation, n_inputs: int) -> da.SearchSpace:
         4: lambda a, b, c, d: call(a, b, c, d),
     }
     return da.space(spaces[n_inputs])
+
+
+def decoder(tokens: Any, mask: Any) -> Any:
+    """Return logits of each token by all kinds of attention, with a head that is tied to the embedding."""
+    embedding = ops.ReversibleEmbedding(11, 8)
+    x = ops.PositionEmbedding()(embedding(tokens))
+    x = ops.GroupQueryAttention(4, 4, 2, use_causal_mask=True, rope_max_wavelength=100)(x, mask)
+    y = ops.MultiHeadAttention(2, 4, value_dim=3, use_causal_mask=True)(ops.RotaryEmbedding()(x), x)
+    return embedding(ops.MultiHeadAttention(1, 6, rope_max_wavelength=10)(ops.Add()(x, y), x, x, mask))
+
+
+DECODER = {"tokens": da.tokens(6, vocabulary=11), "mask": da.tensor(6, 6, dtype="bool")}
 
 
 def _in(dtype: str, spec: Spec) -> Spec:
@@ -207,6 +219,11 @@ class BackendContract(BackendRunner):
         sizes = {name: array.size for name, array in self.weights(model).items()}
         untrained = sum(size for name, size in sizes.items() if ".moving_" in name)
         assert (sum(sizes.values()) - untrained, untrained) == (network.trained, network.non_trainable)
+
+    def test_language_models_with_tied_heads_give_the_numbers_of_the_reference(self) -> None:
+        self.agree(da.space(decoder).at({}), DECODER)
+        net = gpt_2(n_blocks=2, num_heads=2, features=6, vocabulary=11, n_context=7)
+        self.agree(net.at({}), {"tokens": da.tokens(5, vocabulary=11)})
 
     # --- composition -------------------------------------------------------------------------------------------
 

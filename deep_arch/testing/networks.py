@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import deep_arch as da
 from deep_arch import ops
+from deep_arch.language.modules import Module
 from deep_arch.language.specs import Spec
 from deep_arch.language.values import Value
 from deep_arch.ops.windows import Padding
@@ -173,6 +174,35 @@ def transformer_classifier(tokens: Value, positions: Value) -> Value:
     return ops.Softmax()(ops.Dense(2)(x))
 
 
+def gpt_2(n_blocks: int, num_heads: int, features: int, vocabulary: int, n_context: int) -> SearchSpace:
+    """Return the space of GPT-2 of one size, from tokens up to the logits of those that follow.
+
+    Dropout is left out, as in the authors' code for the trained models.
+    """
+
+    def normalize() -> Module:
+        return ops.LayerNormalization(epsilon=1e-5)
+
+    def attend() -> Module:
+        return ops.MultiHeadAttention(num_heads, features // num_heads, use_causal_mask=True)
+
+    def widen(x: Value) -> Value:
+        x = ops.GELU(approximate=True)(ops.Dense(4 * features)(normalize()(x)))
+        return ops.Dense(features)(x)
+
+    def block(x: Value) -> Value:
+        x = da.residual(lambda: da.sequential(normalize, attend))(x)
+        return da.residual(lambda: widen)(x)
+
+    @da.space
+    def gpt_2(tokens: Value) -> Value:
+        embedding = ops.ReversibleEmbedding(vocabulary, features)
+        x = ops.PositionEmbedding(n_context)(embedding(tokens))
+        return embedding(normalize()(da.repeat(lambda: block, n_blocks)(x)))
+
+    return gpt_2
+
+
 NETWORKS: tuple[Network, ...] = (
     Network(
         "LeNet-5",
@@ -219,5 +249,15 @@ NETWORKS: tuple[Network, ...] = (
         source="Keras examples, text_classification_with_transformer.py: 20,200 x 32 of embeddings, "
         "3 x (32 x 64 + 64) + 64 x 32 + 32 of attention, 2 x (32 x 32 + 32) of dense layers, 2 x 64 of normalisation, "
         "and 660 + 42 of the classifier",
+    ),
+    Network(
+        "GPT-2 small",
+        gpt_2(n_blocks=12, num_heads=12, features=768, vocabulary=50_257, n_context=1_024),
+        {"tokens": da.tokens(1_024, vocabulary=50_257)},
+        trained=124_439_808,
+        non_trainable=0,
+        source="Radford et al. (2019), Language Models are Unsupervised Multitask Learners, table 2, which says 117M; "
+        "their code says 124M; to the digit 50,257 x 768 for the embedding, which is the head too, 1,024 x 768 for "
+        "positions, 12 x (4 x (768 x 768 + 768) + 2 x 768 x 3,072 + 3,072 + 768 + 4 x 768) for blocks, and 2 x 768",
     ),
 )
