@@ -20,8 +20,7 @@ from deep_arch.ops.attention import is_masked, roles
 
 def attention(op: Any, context: Context, *inputs: Any) -> Any:
     """Map (batch, queries, features), two of (batch, keys, features) and a mask to (batch, queries, features)."""
-    masked = is_masked(context.specs)
-    query, value, key, mask = roles(inputs, masked)
+    query, value, key, mask = roles(inputs, is_masked(context.specs))
     queries, keys = _heads("query", context, query), _heads("key", context, key)
     values = _heads("value", context, value)
     if op.rope_max_wavelength is not None:
@@ -30,9 +29,12 @@ def attention(op: Any, context: Context, *inputs: Any) -> Any:
     if serves > 1:
         keys, values = tf.repeat(keys, serves, 1), tf.repeat(values, serves, 1)
     scores = tf.matmul(queries * op.heads.key_dim**-0.5, keys, transpose_b=True)
-    allowed = _allowed(op, scores, None if mask is None else _aligned(mask, context.specs[-1]))
-    parts = drop(_softmax(scores, allowed), op.dropout, context)
-    attended = tf.transpose(tf.matmul(parts, values), (0, 2, 1, 3))
+    mask = None if mask is None else _aligned(mask, context.specs[-1])
+    allowed = _allowed(op, scores, mask)
+    parts = tf.nn.softmax(scores if allowed is None else tf.where(allowed, scores, scores.dtype.min))
+    if mask is not None:  # what may attend to nothing takes zeros
+        parts = tf.where(allowed, parts, tf.zeros((), parts.dtype))
+    attended = tf.transpose(tf.matmul(drop(parts, op.dropout, context), values), (0, 2, 1, 3))
     heads, size, features = context.weights["attention_output.kernel"].shape
     attended = tf.reshape(attended, (-1, attended.shape[1], heads * size))
     kernel = tf.reshape(context.weights["attention_output.kernel"], (heads * size, features))
@@ -51,14 +53,6 @@ def rotated(x: Any, max_wavelength: float, scaling_factor: float = 1.0) -> Any:
     cos, sin = (tf.cast(tf.constant(numbers), x.dtype) for numbers in angles)
     a, b = tf.split(x, 2, -1)
     return tf.concat((a * cos - b * sin, b * cos + a * sin), -1)
-
-
-def _softmax(scores: Any, allowed: Any) -> Any:
-    """Return the parts that the keys have in each query; all are 0 where none is allowed."""
-    if allowed is None:
-        return tf.nn.softmax(scores)
-    parts = tf.nn.softmax(tf.where(allowed, scores, scores.dtype.min))
-    return tf.where(allowed, parts, tf.zeros((), parts.dtype))
 
 
 def _allowed(op: Any, scores: Any, mask: Any) -> Any:

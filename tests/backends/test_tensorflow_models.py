@@ -337,6 +337,19 @@ def test_an_onnx_file_and_a_saved_model_of_masked_attention_compute_the_same(tmp
     assert_close(serve(**{name: tf.constant(array) for name, array in arrays.items()})["output"], expected)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_masked_attention_computes_in_half_precision(dtype: str) -> None:
+    def net(x: Any, mask: Any) -> Any:
+        x = ops.GroupQueryAttention(4, 4, 2, use_causal_mask=True, rope_max_wavelength=100)(x, mask)
+        return ops.ReversibleEmbedding(11, 8)(ops.RotaryEmbedding()(x))
+
+    x, mask = example(Spec((8, 6))), np.array([[False] * 6, [True] * 6, [False, True] * 3])
+    inputs = {kind: {"x": Spec((8, 6), kind), "mask": da.tensor(6, dtype="bool")} for kind in (dtype, "float32")}
+    result, expected = (build(net, specs)(tf.cast(x, kind), mask) for kind, specs in inputs.items())
+    assert result.dtype == dtype
+    np.testing.assert_allclose(tf.cast(result, "float32"), expected, atol={"float16": 1e-3, "bfloat16": 1e-2}[dtype])
+
+
 def test_onnx_outputs_come_in_order_under_free_names(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
 

@@ -132,8 +132,9 @@ def test_attention_turns_queries_and_keys_of_each_head(lowered: Any) -> None:
         getattr(model.layer, name)(x.transpose(1, 2)).unflatten(2, (2, 4)).permute(0, 2, 3, 1).flatten(0, 1)
         for name in ("query", "key", "value")
     )
-    turned = F.scaled_dot_product_attention(*(y.transpose(1, 2) for y in (turn(q), turn(k), v)), is_causal=True)
-    expected = model.layer.output(turned.unflatten(0, (2, 2)).transpose(1, 2).flatten(2)).transpose(1, 2)
+    queries, keys, values = (y.transpose(1, 2) for y in (turn(q), turn(k), v))
+    turned = F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+    expected = model.layer.output(turned.view(2, 2, 6, 4).transpose(1, 2).flatten(2)).transpose(1, 2)
     torch.testing.assert_close(model(x), expected)
 
 
