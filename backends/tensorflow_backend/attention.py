@@ -30,10 +30,7 @@ def attention(op: Any, context: Context, *inputs: Any) -> Any:
         keys, values = tf.repeat(keys, serves, 1), tf.repeat(values, serves, 1)
     scores = tf.matmul(queries * op.heads.key_dim**-0.5, keys, transpose_b=True)
     mask = None if mask is None else _aligned(mask, context.specs[-1])
-    allowed = _allowed(op, scores, mask)
-    parts = tf.nn.softmax(scores if allowed is None else tf.where(allowed, scores, scores.dtype.min))
-    if mask is not None:  # what may attend to nothing takes zeros
-        parts = tf.where(allowed, parts, tf.zeros((), parts.dtype))
+    parts = _softmax(scores, _allowed(op, scores, mask), masked=mask is not None)
     attended = tf.transpose(tf.matmul(drop(parts, op.dropout, context), values), (0, 2, 1, 3))
     heads, size, features = context.weights["attention_output.kernel"].shape
     attended = tf.reshape(attended, (-1, attended.shape[1], heads * size))
@@ -53,6 +50,14 @@ def rotated(x: Any, max_wavelength: float, scaling_factor: float = 1.0) -> Any:
     cos, sin = (tf.cast(tf.constant(numbers), x.dtype) for numbers in angles)
     a, b = tf.split(x, 2, -1)
     return tf.concat((a * cos - b * sin, b * cos + a * sin), -1)
+
+
+def _softmax(scores: Any, allowed: Any, masked: bool) -> Any:
+    """Return the parts that the keys have in each query; with a mask, a query may attend to none, and they are 0."""
+    if allowed is None:
+        return tf.nn.softmax(scores)
+    parts = tf.nn.softmax(tf.where(allowed, scores, scores.dtype.min))
+    return tf.where(allowed, parts, tf.zeros((), parts.dtype)) if masked else parts
 
 
 def _allowed(op: Any, scores: Any, mask: Any) -> Any:

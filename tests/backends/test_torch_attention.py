@@ -179,14 +179,14 @@ def test_models_are_copied_pickled_and_compiled() -> None:
     expected = model(*inputs)
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         torch.testing.assert_close(other(*inputs), expected)
-    compiled = torch.compile(model, backend="eager", fullgraph=True, dynamic=True)
+    compiled: Any = torch.compile(model, backend="eager", fullgraph=True, dynamic=True)
     torch.testing.assert_close(compiled(*inputs), expected)
 
 
 def test_models_take_batches_of_any_size_and_are_exported_for_them() -> None:
     model, inputs = built()
     batch = torch.export.Dim("batch")
-    exported = torch.export.export(model, tuple(inputs), dynamic_shapes=({0: batch}, {0: batch})).module()
+    exported: Any = torch.export.export(model, tuple(inputs), dynamic_shapes=({0: batch}, {0: batch})).module()
     for n in (1, 2):
         part = [x[:n] for x in inputs]
         torch.testing.assert_close(exported(*part), model(*part))

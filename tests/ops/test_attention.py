@@ -75,6 +75,25 @@ def test_arguments_of_attention_may_be_searched() -> None:
     assert {architecture.cost(X).parameters for architecture in net.enumerate()} == {4 * (8 * 8 + 8)}
 
 
+def test_what_keras_takes_at_the_call_is_given_elsewhere() -> None:
+    def causal(x: Any) -> Any:
+        return ops.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True)  # type: ignore[arg-type]
+
+    def masked(x: Any, mask: Any) -> Any:
+        return ops.MultiHeadAttention(2, 4)(x, x, attention_mask=mask)
+
+    mends: dict[Any, str] = {
+        causal: "Give use_causal_mask=... where the module is made",
+        masked: "and values as module(a, b)",
+    }
+    for net, mend in mends.items():
+        with pytest.raises(
+            BadArgument, match=r"multi_head_attention: a module is called on values in their order"
+        ) as e:
+            da.space(net).sample(seed=0)
+        assert mend in str(e.value) and re.search(r"Got (use_causal_mask=True|attention_mask=.*)\.", str(e.value))
+
+
 # --- embeddings ------------------------------------------------------------------------------------------------------
 
 

@@ -124,6 +124,12 @@ def test_mobilenet_v2_costs_what_its_paper_says() -> None:
     assert mobilenet_v2.at({}).cost(da.image(3, 224, 224)).macs // 1_000_000 == 300  # table 4
 
 
+def test_gpt_2_costs_what_others_count() -> None:
+    network = BY_NAME["GPT-2 small"]
+    # 291,648,307,200 operations, two for each: Karpathy, nanoGPT, transformer_sizing.ipynb.
+    assert 2 * network.architecture.cost(network.inputs).macs == 291_648_307_200
+
+
 @pytest.mark.slow
 def test_the_counts_are_those_of_keras() -> None:
     pytest.importorskip("tensorflow")
