@@ -148,7 +148,7 @@ def _float_type(spec: Spec) -> str:
 
 
 def _check_tied(group: Sequence[GraphCall], counts: Sequence[int], given: Sequence[tuple[Spec, ...]]) -> None:
-    floats = dict.fromkeys(_float_type(specs[0]) for specs in given)
+    floats = dict.fromkeys(_float_type(specs[0]) for specs in given if counts[0] or "float" in specs[0].dtype)
     if len(floats) > 1:
         raise ShapeMismatch(
             f"{group[0].address}: expected floats of one type in all calls of a module, since it is of that type.\n"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 
+@functools.lru_cache(maxsize=64)  # which models ask for at each call, where they run without a graph
 def rotation(
     length: int, features: int, max_wavelength: float, scaling_factor: float = 1.0
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -20,4 +22,6 @@ def rotation(
     """
     frequencies = float(max_wavelength) ** (-np.arange(0, features, 2) / features)
     angles = np.outer(np.arange(length) / scaling_factor, frequencies)
-    return np.cos(angles), np.sin(angles)
+    cos, sin = np.cos(angles), np.sin(angles)
+    cos.flags.writeable = sin.flags.writeable = False
+    return cos, sin

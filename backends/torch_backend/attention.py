@@ -75,8 +75,7 @@ class MultiHeadAttention(nn.Module):
             mask = mask & torch.ones(n, m, dtype=torch.bool, device=mask.device).tril()
         # What may attend to nothing is NaN in some kernels: it attends to all, and is zero after.
         none = ~mask.any(-1, keepdim=True)
-        mask = (mask | none).expand(-1, -1, queries.shape[2], keys.shape[2])
-        return F.scaled_dot_product_attention(queries, keys, values, mask, dropout).masked_fill(none, 0.0)
+        return F.scaled_dot_product_attention(queries, keys, values, mask | none, dropout).masked_fill(none, 0.0)
 
     def _heads(self, projected: Tensor, size: int | None = None) -> Tensor:
         """Map (batch, length, heads * size) to (batch, heads, length, size)."""

@@ -70,7 +70,7 @@ class _Attention(Operation):
 
     def shape(self, *inputs: Spec) -> Spec:
         floats = inputs[:-1] if is_masked(inputs) else inputs
-        if len(floats) > 3:
+        if len(floats) > 3 or (len(floats) > 1 and "float" not in floats[-1].dtype):
             raise checks.misfit(
                 self,
                 "(query[, value[, key]][, mask]), where the mask is of bool",

@@ -168,6 +168,12 @@ BIG = mask(2, 10, 7)
             ShapeMismatch,
             "expected (query[, value[, key]][, mask]), where the mask is of bool.\n  Got (8, 10) and (8, 10) and",
         ),
+        (
+            ops.MultiHeadAttention(2, 4),
+            (X, tokens(10)),
+            ShapeMismatch,
+            "where the mask is of bool.\n  Got (8, 10) and (10) int64",
+        ),
         (ops.MultiHeadAttention(2, 4), (X, mask(10), X), ShapeMismatch, "expected real numbers.\n  Got (10) bool"),
         (ops.RotaryEmbedding(), (sequence(4, 5),), ShapeMismatch, "expected an even number of features.\n  Got (5, 4)"),
         (ops.RotaryEmbedding(), (image(4, 5, 6),), ShapeMismatch, "expected (channels, length)"),
