@@ -56,7 +56,7 @@ class _Attention(Operation):
 
     stateless: ClassVar[bool] = False
     sizes: ClassVar[tuple[str, ...]]
-    """The arguments that are positive ints."""
+    """The arguments that are positive ints; the first is the features of a head's keys."""
 
     dropout: float
     use_bias: bool
@@ -117,8 +117,7 @@ class _Attention(Operation):
 
     def _check_arguments(self) -> None:
         for argument in self.sizes:
-            if getattr(self, argument) is not None:
-                checks.positive(self, argument)
+            checks.positive(self, argument)
         checks.number(self, "dropout", 0, 1)
         checks.flag(self, "use_bias")
         checks.flag(self, "use_causal_mask")
@@ -126,10 +125,8 @@ class _Attention(Operation):
             return
         checks.above_zero(self, "rope_max_wavelength")
         if self.heads.key_dim % 2:
-            argument = self.sizes[1] if "key_dim" in self.sizes else self.sizes[0]
-            raise checks.bad(
-                self, argument, "even, as rope_max_wavelength turns features in pairs", "Add one, or leave that out."
-            )
+            expected = "even, as rope_max_wavelength turns features in pairs"
+            raise checks.bad(self, self.sizes[0], expected, "Add one, or leave rope_max_wavelength out.")
 
     def _check_mask(self, mask: Spec, target: int, source: int) -> None:
         """Check that a mask broadcasts to (heads, target, source)."""
@@ -151,8 +148,8 @@ class MultiHeadAttention(_Attention):
     It is called on query, value and key, in that order; without key, value serves as key, and without value,
     query serves as all three: self-attention. A last input of bool is a mask, where True lets an element of the query
     attend to one of the value. Its shape is (source,), (target, source) or (heads, target, source); any axis may have
-    size 1. What may attend to nothing takes zeros. A mask or causality spares no multiply-accumulates: those of all
-    pairs count.
+    size 1. Its arrays have the batch in front, and then the order of axes that all arrays of the backend have. What may
+    attend to nothing takes zeros. A mask or causality spares no multiply-accumulates: those of all pairs count.
 
     Shape: (features, target)[, (value features, source)[, (key features, source)]][, mask] -> (features, target)
 
@@ -181,7 +178,7 @@ class MultiHeadAttention(_Attention):
         True
     """
 
-    sizes: ClassVar[tuple[str, ...]] = ("num_heads", "key_dim", "value_dim")
+    sizes: ClassVar[tuple[str, ...]] = ("key_dim", "num_heads")
 
     num_heads: int
     key_dim: int
@@ -196,6 +193,11 @@ class MultiHeadAttention(_Attention):
         """How the projections are divided."""
         value_dim = self.key_dim if self.value_dim is None else self.value_dim
         return Heads(self.num_heads, self.num_heads, self.key_dim, value_dim)
+
+    def _check_arguments(self) -> None:
+        super()._check_arguments()
+        if self.value_dim is not None:
+            checks.positive(self, "value_dim")
 
 
 @dataclass(eq=False)
