@@ -45,6 +45,10 @@ class Module:
     """Whether an unfolding counts as one application of a rule."""
     order_immaterial: ClassVar[bool] = False
     """Whether every value of the arguments gives the same parts in another order."""
+    nested: ClassVar[bool] = False
+    """Whether what it unfolds to at fewer `times` is the beginning of what it unfolds to at more."""
+    closed: bool = False
+    """Whether it is declared that nothing in what it unfolds to is left to decide, whatever the arguments are."""
     in_copies: ClassVar[bool] = False
     """Whether what it unfolds to is numbered copies of functions."""
 
