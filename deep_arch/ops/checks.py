@@ -105,10 +105,10 @@ def sizes(op: Operation, argument: str, n: int) -> tuple[int, ...]:
 
 def axis(op: Any, x: Spec) -> int:
     """Return the axis that an operation works along, which its input must have."""
+    mend = "The channels are axis 0, the first axis after them is 1, and the batch is not counted."
     if type(op.axis) is not int or op.axis < 0:
-        raise bad(op, "axis", "an int of at least 0", "The channels are axis 0, and the batch is not counted.")
+        raise bad(op, "axis", "an int of at least 0", mend)
     if op.axis >= len(x.shape):
-        mend = "The channels are axis 0, and the batch is not counted."
         raise misfit(op, f"an input with an axis {op.axis}", f"{x}, of rank {x.rank}", mend)
     return int(op.axis)
 

@@ -147,9 +147,10 @@ class Split(Operation):
                 raise checks.misfit(self, f"{checks.along(self.axis)} that {given} sections divide", str(x), mend)
             return (n // given,) * given
         if sum(given) != n:
+            total = f", which are {' + '.join(map(str, given))}" if len(given) > 1 else ""
             raise checks.misfit(
                 self,
-                f"{sum(given)} {checks.along(self.axis)}, which are {' + '.join(map(str, given))}",
+                f"{sum(given)} {checks.along(self.axis)}{total}",
                 f"{x}, which has {n}",
                 "Give the sizes of all parts, not the places of the cuts; or change what comes before.",
             )

@@ -168,13 +168,15 @@ def _outputs(root: Frame) -> tuple[int, ...]:
 def _read(frame: Frame, reference: Reference) -> Any:
     """Return what a reference stands for: the id of a value, or ids for the whole of a call with several outputs."""
     levels, index, port = reference
-    found = up(frame, levels).env[index]
+    owner = up(frame, levels)
+    found = owner.env[index]
     if port is None:
         return found
     if isinstance(found, int):
         found = (found,)
     if port >= len(found):
-        raise _arity(frame, f"gives {len(found)} values", f"Got a use of output {port}, counted from 0.")
+        name = owner.fragment.call_at[index].name
+        raise _arity(frame, f"{name} gives {len(found)} values", f"Got a use of output {port}, counted from 0.")
     return found[port]
 
 
