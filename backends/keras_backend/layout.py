@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -36,3 +37,8 @@ def permuted(x: Tensor, emit: Emitter, order: Sequence[int], name: str = "") -> 
     if isinstance(made_by, layers.Permute) and [made_by.dims[i - 1] for i in order] == sorted(order):
         return made_by._inbound_nodes[index].input_tensors[0]
     return emit.layer(partial(layers.Permute, order), x, name=name)
+
+
+def alike_in_both_orders(spec: Spec) -> bool:
+    """Return whether the numbers stand in one order whether the channels come first or last."""
+    return spec.channels == 1 or math.prod(spec.spatial) == 1

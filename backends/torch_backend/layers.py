@@ -5,7 +5,7 @@ Recurrent layers take and give (batch, length, features), as torch's own do with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -93,6 +93,23 @@ class PositionEmbedding(nn.Module):
     def extra_repr(self) -> str:
         """Return what `print` shows."""
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
+
+
+class Parameter(nn.Module):
+    """Give a trained constant for each example."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.zeros(*shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, ...) to (batch, *shape)."""
+        # Under no_grad, a view of a parameter would still ask for gradients, which torch's own hooks do not expect.
+        return self.value.repeat(x.shape[0], *(1,) * self.value.dim())
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return ", ".join(map(str, self.value.shape))
 
 
 class SingleBiasLSTM(nn.LSTM):

@@ -151,6 +151,7 @@ _OWN: Mapping[type, Mapping[str, Arrangement]] = {
     ops.SeparableConv2D: _SEPARABLE,
     ops.RMSNormalization: {"scale": ("weight", plain)},
     ops.Scale: {"scale": ("scale", plain)},
+    ops.Parameter: {"value": ("value", plain)},
     ops.LSTM: {
         "kernel": ("weight_ih_l0", _matrix),
         "recurrent_kernel": ("weight_hh_l0", _matrix),

@@ -114,13 +114,20 @@ class Module:
 
         Raises:
             ArityMismatch: it depends on hyperparameters that are open.
+            BadArgument: the module's own `n_outputs` is no number of outputs.
         """
         if not self.single and self.open_arguments:
             raise ArityMismatch(
                 f"{self.base_name}: the number of outputs depends on open hyperparameters, so it cannot be unpacked.\n"
                 "  Index the outputs that you need: `parts = module(x); parts[0]`."
             )
-        return self.n_outputs
+        n = self.n_outputs
+        if type(n) is not int or n < 1:
+            raise BadArgument(
+                f"{self.base_name}: n_outputs must be a positive int, how many values a call gives.\n"
+                f"  Got {n!r} ({type(n).__name__}).\n  Mend `n_outputs` of {type(self).__name__}, or its arguments."
+            )
+        return n
 
     def lexical_levels(self, fragment: Fragment) -> int:
         """Return how many fragments up from `fragment` the one lies that encloses this module's function."""

@@ -34,6 +34,7 @@ from deep_arch.ops.dense import Dense as Dense
 from deep_arch.ops.dense import Embedding as Embedding
 from deep_arch.ops.dense import MatMul as MatMul
 from deep_arch.ops.dense import ReversibleEmbedding as ReversibleEmbedding
+from deep_arch.ops.learned import Parameter as Parameter
 from deep_arch.ops.learned import PositionEmbedding as PositionEmbedding
 from deep_arch.ops.merging import Add as Add
 from deep_arch.ops.merging import Average as Average
@@ -68,6 +69,7 @@ from deep_arch.ops.regularization import SpatialDropout1D as SpatialDropout1D
 from deep_arch.ops.regularization import SpatialDropout2D as SpatialDropout2D
 from deep_arch.ops.reshaping import Flatten as Flatten
 from deep_arch.ops.reshaping import Reshape as Reshape
+from deep_arch.ops.reshaping import Slice as Slice
 from deep_arch.ops.reshaping import Split as Split
 from deep_arch.ops.reshaping import Transpose as Transpose
 from deep_arch.ops.resizing import Cropping1D as Cropping1D

@@ -37,9 +37,14 @@ def bad(op: Operation, argument: str, expected: str, mend: str) -> BadArgument:
     )
 
 
+def is_floating(x: Spec) -> bool:
+    """Return whether an input has real numbers."""
+    return x.dtype in _FLOATS
+
+
 def floating(op: Operation, x: Spec) -> None:
     """Check that an input has real numbers, of any rank but 0."""
-    if x.dtype not in _FLOATS:
+    if not is_floating(x):
         raise misfit(
             op, "real numbers", str(x), "Put an ops.Embedding before it for tokens, or give its input a float dtype."
         )
@@ -98,16 +103,36 @@ def sizes(op: Operation, argument: str, n: int) -> tuple[int, ...]:
     raise bad(op, argument, f"a positive int, or a tuple of {n} of them", f"Give {argument} an int such as 2.")
 
 
+def axis(op: Any, x: Spec) -> int:
+    """Return the axis that an operation works along, which its input must have."""
+    mend = "The channels are axis 0, the first axis after them is 1, and the batch is not counted."
+    if type(op.axis) is not int or op.axis < 0:
+        raise bad(op, "axis", "an int of at least 0", mend)
+    if op.axis >= len(x.shape):
+        raise misfit(op, f"an input with an axis {op.axis}", f"{x}, of rank {x.rank}", mend)
+    return int(op.axis)
+
+
+def along(axis: int) -> str:
+    """Return what messages call the places along an axis."""
+    return "channels" if axis == 0 else f"cells along axis {axis}"
+
+
 def flag(op: Operation, argument: str) -> None:
     """Check an argument that must be True or False."""
     if type(getattr(op, argument)) is not bool:
         raise bad(op, argument, "True or False", f"Give {argument} a bool.")
 
 
+def is_number(value: Any) -> bool:
+    """Return whether an argument is a finite number."""
+    return type(value) in (int, float) and math.isfinite(value)
+
+
 def number(op: Operation, argument: str, low: float = -math.inf, high: float = math.inf) -> None:
     """Check an argument that must be a finite number, at least `low` and below `high`."""
     value = getattr(op, argument)
-    if type(value) in (int, float) and math.isfinite(value) and low <= value < high:
+    if is_number(value) and low <= value < high:
         return
     limits = "" if low == -math.inf else f" of at least {low:g}"
     limits += "" if high == math.inf else f" and below {high:g}"
@@ -129,11 +154,18 @@ def one_of(op: Operation, argument: str, options: tuple[str, ...]) -> None:
 
 def padding(op: Any, causal: bool = False) -> None:
     """Check the padding of what slides a window; `causal` says whether it may be that too."""
-    if op.padding == "causal" and not causal:
-        where = f"elsewhere put an ops.ZeroPadding{op.ndim}D before it, and use 'valid'."
-        mend = f"'causal' is for Conv1D, DepthwiseConv1D and SeparableConv1D; {where}"
-        raise bad(op, "padding", "'same' or 'valid'", mend)
-    one_of(op, "padding", ("same", "valid", "causal") if causal else ("same", "valid"))
+    names = ("same", "valid", "causal") if causal else ("same", "valid")
+    is_name = isinstance(op.padding, str)
+    if is_name and op.padding in names:
+        return
+    mend = f"put an ops.ZeroPadding{op.ndim}D before it, and use padding='valid'."
+    if not is_name:
+        mend = f"For a number of cells {mend}"
+    elif op.padding == "causal":
+        mend = f"'causal' is for Conv1D, DepthwiseConv1D and SeparableConv1D; elsewhere {mend}"
+    else:
+        mend = "Check its spelling; names are in lower case."
+    raise bad(op, "padding", " or ".join(map(repr, names)), mend)
 
 
 def slide(

@@ -43,8 +43,9 @@ from deep_arch.errors import BadArgument, DeepArchError, NotSpecified, NotSuppor
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 from deep_arch.language.weights import Weight
+from deep_arch.testing.language_networks import DECODER, decoder, gpt_2
 from deep_arch.testing.network_spaces import RandomNetwork, networks
-from deep_arch.testing.networks import NETWORKS, gpt_2
+from deep_arch.testing.networks import NETWORKS
 from deep_arch.testing.operation_strategies import CORNERS, OPERATIONS
 from deep_arch.testing.parity import (
     BATCH,
@@ -55,36 +56,13 @@ from deep_arch.testing.parity import (
     assert_close,
     assert_named_close,
     draw,
+    space_of,
 )
 from deep_arch.testing.substitution_pairs import PAIRS, both, conv, tied_twice
 
 Function = Callable[..., Any]
 
 IMAGE = da.image(channels=4, height=8, width=8)
-
-
-def space_of(op: Operation, n_inputs: int) -> da.SearchSpace:
-    """Return a space of one call of an operation like `op`."""
-    call: Function = lambda *xs: type(op)(**op.arguments)(*xs)  # noqa: E731
-    spaces: dict[int, Function] = {
-        1: lambda a: call(a),
-        2: lambda a, b: call(a, b),
-        3: lambda a, b, c: call(a, b, c),
-        4: lambda a, b, c, d: call(a, b, c, d),
-    }
-    return da.space(spaces[n_inputs])
-
-
-def decoder(tokens: Any, mask: Any) -> Any:
-    """Return logits of each token by all kinds of attention, with a head that is tied to the embedding."""
-    embedding = ops.ReversibleEmbedding(11, 8)
-    x = ops.PositionEmbedding()(embedding(tokens))
-    x = ops.GroupQueryAttention(4, 4, 2, use_causal_mask=True, rope_max_wavelength=100)(x, mask)
-    y = ops.MultiHeadAttention(2, 4, value_dim=3, use_causal_mask=True)(ops.RotaryEmbedding()(x), x)
-    return embedding(ops.MultiHeadAttention(1, 6, rope_max_wavelength=10)(ops.Add()(x, y), x, x, mask))
-
-
-DECODER = {"tokens": da.tokens(6, vocabulary=11), "mask": da.tensor(6, 6, dtype="bool")}
 
 
 def _in(dtype: str, spec: Spec) -> Spec:
@@ -276,17 +254,6 @@ class BackendContract(BackendRunner):
     def test_outputs_that_nothing_takes_may_be_left(self) -> None:
         x = draw(IMAGE)
         self.assert_close(self.run(self.model(lambda x: ops.Split(2)(x)[1]), {"x": x}), [x[:, 2:]])
-
-    @pytest.mark.parametrize("kind", [ops.Conv1D, ops.DepthwiseConv1D, ops.SeparableConv1D])
-    def test_a_causal_window_sees_no_later_cell(self, kind: Any) -> None:
-        op = kind(**({} if kind is ops.DepthwiseConv1D else {"filters": 3}), kernel_size=3, padding="causal")
-        model, spec = self.build(space_of(op, 1).at({}), da.sequence(length=8, features=2), 0), da.sequence(8, 2)
-        x = draw(spec)
-        later = x.copy()
-        later[..., 5:] += 1.0
-        (before,), (after,) = (self.run(model, {"a": array}) for array in (x, later))
-        assert before.shape[-1] == 8 and np.abs(before[..., 5:] - after[..., 5:]).min() > 0
-        self.assert_close([after[..., :5]], [before[..., :5]])
 
     # --- training ----------------------------------------------------------------------------------------------
 

@@ -85,6 +85,16 @@ def _swapped(x: Value) -> Value:
     return ops.Concatenate()(right, left)
 
 
+def _turned(x: Value) -> Value:
+    first, rest = ops.Split((1, WIDTH - 1))(x)
+    return ops.Concatenate()(rest, first)
+
+
+def _with_token(x: Value) -> Value:
+    x = ops.Concatenate(axis=1)(ops.Parameter((WIDTH, 1))(x), x)
+    return ops.Slice(0, da.choice([1, None]), axis=1)(x)
+
+
 def _over_length(x: Value) -> Value:
     return ops.Transpose((1, 0))(ops.Softmax()(ops.Transpose((1, 0))(x)))
 
@@ -121,6 +131,7 @@ def keeping(n: int) -> dict[str, Part]:
         "random": _pick(_RANDOM),
         "scale": lambda: ops.Scale(da.choice([0.5, 2.0])),
         "swapped": lambda: _swapped,
+        "turned": lambda: _turned,
         **(_sliding(n) if n else {}),
     }
     if n == 1:
@@ -140,6 +151,7 @@ def resizing(n: int) -> dict[str, Part]:
     if not n:
         return {"nothing": ops.Identity}
     return {
+        **({"token": lambda: _with_token} if n == 1 else {}),
         "nothing": ops.Identity,
         "strided": lambda: _CONV[n](WIDTH, da.choice([1, 2, 3, 4]), strides=_stride()),
         "strided and dilated": lambda: _CONV[n](WIDTH, 2, strides=2, dilation_rate=2),

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.language.modules import Module
 from deep_arch.language.specs import Spec
 from deep_arch.language.values import Value
 from deep_arch.ops.windows import Padding
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
+from deep_arch.testing.language_networks import gpt_2
+from deep_arch.testing.vision_networks import inception_cell, shufflenet_v2, vit_b_16
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,35 +175,6 @@ def transformer_classifier(tokens: Value, positions: Value) -> Value:
     return ops.Softmax()(ops.Dense(2)(x))
 
 
-def gpt_2(n_blocks: int, num_heads: int, features: int, vocabulary: int, n_context: int) -> SearchSpace:
-    """Return the space of GPT-2 of one size, from tokens up to the logits of those that follow.
-
-    Dropout is left out, as in the authors' code for the trained models.
-    """
-
-    def normalize() -> Module:
-        return ops.LayerNormalization(epsilon=1e-5)
-
-    def attend() -> Module:
-        return ops.MultiHeadAttention(num_heads, features // num_heads, use_causal_mask=True)
-
-    def widen(x: Value) -> Value:
-        x = ops.GELU(approximate=True)(ops.Dense(4 * features)(normalize()(x)))
-        return ops.Dense(features)(x)
-
-    def block(x: Value) -> Value:
-        x = da.residual(lambda: da.sequential(normalize, attend))(x)
-        return da.residual(lambda: widen)(x)
-
-    @da.space
-    def gpt_2(tokens: Value) -> Value:
-        embedding = ops.ReversibleEmbedding(vocabulary, features)
-        x = ops.PositionEmbedding(n_context)(embedding(tokens))
-        return embedding(normalize()(da.repeat(lambda: block, n_blocks)(x)))
-
-    return gpt_2
-
-
 NETWORKS: tuple[Network, ...] = (
     Network(
         "LeNet-5",
@@ -231,6 +203,35 @@ NETWORKS: tuple[Network, ...] = (
         non_trainable=34_112,
         source="Sandler et al. (2018), MobileNetV2: Inverted Residuals and Linear Bottlenecks, table 2; "
         "keras.applications.MobileNetV2, which counts 3,538,984 in all",
+    ),
+    Network(
+        "ShuffleNetV2",
+        shufflenet_v2,
+        {"x": da.image(channels=3, height=224, width=224)},
+        trained=2_278_604,
+        non_trainable=16_180,
+        source="Ma et al. (2018), ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design, table 5; "
+        "torchvision, shufflenet_v2_x1_0, which counts 2,278,604, and two for each of 8,090 normalised channels",
+    ),
+    Network(
+        "ViT-B/16",
+        vit_b_16,
+        {"x": da.image(channels=3, height=224, width=224)},
+        trained=86_567_656,
+        non_trainable=0,
+        source="Dosovitskiy et al. (2021), An Image is Worth 16x16 Words, table 1: 86M; torchvision, vit_b_16, "
+        "which counts 590,592 of patches, 198 x 768 of the class token and positions, 12 x 7,087,872 of blocks, "
+        "1,536 of normalisation and 769,000 of the classifier",
+    ),
+    Network(
+        "NAS-Bench-101's Inception-like cell",
+        inception_cell,
+        {"x": da.image(channels=3, height=32, width=32)},
+        trained=2_694_282,
+        non_trainable=11_008,
+        source="Ying et al. (2019), NAS-Bench-101: Towards Reproducible Neural Architecture Search; the example of "
+        "google-research/nasbench, to which the dataset gives 2,694,282 trainable parameters, and two for each of "
+        "5,504 normalised channels",
     ),
     Network(
         "LSTM classifier",

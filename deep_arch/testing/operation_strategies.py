@@ -113,8 +113,14 @@ def _broadcast(draw: Callable[[Any], Any], cls: Any, most: int = 4) -> Case:
 
 @st.composite
 def _concatenate(draw: Callable[[Any], Any]) -> Case:
-    rest = draw(_any_rank).spatial
-    return ops.Concatenate(), tuple(Spec((channels, *rest)) for channels in draw(st.lists(_channels, min_size=1)))
+    axis, before, after = draw(_around_an_axis())
+    return ops.Concatenate(axis), tuple(Spec((*before, n, *after)) for n in draw(st.lists(_channels, min_size=1)))
+
+
+def _around_an_axis() -> st.SearchStrategy[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+    """Draw an axis and the sizes of those before and after it."""
+    sizes = st.tuples(_any_rank, st.integers(0, 3)).map(lambda t: (min(t[1], t[0].rank - 1), t[0].shape))
+    return sizes.map(lambda t: (t[0], t[1][: t[0]], t[1][t[0] + 1 :]))
 
 
 @st.composite
@@ -134,8 +140,30 @@ def _transpose(draw: Callable[[Any], Any]) -> Case:
 
 @st.composite
 def _split(draw: Callable[[Any], Any]) -> Case:
-    sections, x = draw(st.integers(1, 4)), draw(_any_rank)
-    return ops.Split(sections), (x.with_shape(x.channels * sections, *x.spatial),)
+    axis, before, after = draw(_around_an_axis())
+    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    if draw(_flags):
+        sizes = sizes[:1] * len(sizes)
+    x = Spec((*before, sum(sizes), *after))
+    return ops.Split(len(sizes) if len(set(sizes)) == 1 and draw(_flags) else tuple(sizes), axis), (x,)
+
+
+@st.composite
+def _slice(draw: Callable[[Any], Any]) -> Case:
+    x = draw(_any_rank)
+    axis = draw(st.integers(0, x.rank - 1))
+    n = x.shape[axis]
+    start = draw(st.integers(0, n - 1))
+    stop = draw(st.integers(start + 1, n))
+    first = draw(st.sampled_from([start, start - n]))
+    last = draw(st.sampled_from([stop, stop - n if stop < n else None]))
+    return ops.Slice(first, last, axis), (x,)
+
+
+@st.composite
+def _parameter(draw: Callable[[Any], Any]) -> Case:
+    x = draw(_any_rank | st.just(Spec((5,), "int64", 3)))
+    return ops.Parameter(draw(_any_rank).shape, draw(st.sampled_from(["uniform", 0.0, 0.5]))), (x,)
 
 
 def _sides(n: int) -> st.SearchStrategy[Any]:
@@ -219,6 +247,7 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.Embedding: _embedding(),
     ops.ReversibleEmbedding: _reversible_embedding(),
     ops.PositionEmbedding: _unary(ops.PositionEmbedding, _sequence, sequence_length=st.none() | st.integers(7, 10)),
+    ops.Parameter: _parameter(),
     ops.MatMul: _matmul(),
     ops.Conv1D: _convolution(ops.Conv1D, 1).filter(_fits),
     ops.Conv2D: _convolution(ops.Conv2D, 2).filter(_fits),
@@ -263,6 +292,7 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.Cropping2D: _unary(ops.Cropping2D, _image(2, low=5), cropping=_sides(2)),
     ops.Cropping3D: _unary(ops.Cropping3D, _image(3, low=5), cropping=_sides(3)),
     ops.Split: _split(),
+    ops.Slice: _slice(),
     ops.Add: _broadcast(ops.Add),
     ops.Subtract: st.tuples(st.just(ops.Subtract()), _any_rank.map(lambda x: (x, x))),
     ops.Multiply: _broadcast(ops.Multiply),

@@ -23,9 +23,10 @@ from deep_arch.backends.keras_backend.layers import SameAveragePooling, Transpos
 from deep_arch.errors import BadArgument, MissingDependency, NotSupported, ShapeMismatch
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
-from deep_arch.testing.backend_contract import DECODER, IMAGE, BackendContract, decoder, space_of
+from deep_arch.testing.backend_contract import IMAGE, BackendContract
 from deep_arch.testing.keras_runner import KerasRunner
-from deep_arch.testing.parity import BATCH, Array, assert_close, assert_named_close, draw, draw_weights
+from deep_arch.testing.language_networks import DECODER, decoder
+from deep_arch.testing.parity import BATCH, Array, assert_close, assert_named_close, draw, draw_weights, space_of
 from deep_arch.testing.substitution_pairs import conv, tied_twice
 from deep_arch.testing.torch_runner import TorchRunner
 
@@ -53,13 +54,15 @@ def image_net(x: Any) -> Any:
     x = ops.PReLU()(ops.BatchNormalization()(stem(x)))
     x = da.repeat(lambda: da.sequential(lambda: ops.SeparableConv2D(6, 3), ops.SELU), 2)(x)
     y = ops.AveragePooling2D(3, strides=2)(ops.Conv2DTranspose(6, 3, strides=2, dilation_rate=2)(x))
-    left, right = ops.Split(2)(ops.Concatenate()(ops.Scale(0.5)(x), y, ops.Zero()(x)))
+    left, right, _ = ops.Split((7, 7, 4))(ops.Concatenate()(ops.Scale(0.5)(x), y, ops.Zero()(x)))
+    left, right = ops.Slice(1, 6)(left), ops.Slice(-5, None)(ops.Concatenate(axis=1)(*ops.Split((1, 3), axis=1)(right)))
     left = ops.GELU(approximate=True)(ops.Dropout(0.2)(left))
     return ops.Add()(left, right), ops.Dense(3)(ops.Flatten()(ops.Conv2D(2, 3, strides=2, dilation_rate=2)(x)))
 
 
 def transformer(x: Any) -> Any:
-    x = ops.PositionEmbedding()(ops.Embedding(11, 8)(x))
+    x = ops.Embedding(11, 8)(x)
+    x = ops.PositionEmbedding()(ops.Concatenate(axis=1)(ops.Parameter((8, 1))(x), x))
     x = da.residual(lambda: da.sequential(ops.LayerNormalization, lambda: ops.MultiHeadAttention(2, 4)))(x)
     return ops.Dense(3)(ops.GRU(5)(ops.LSTM(4, return_sequences=True)(x)))
 

@@ -22,7 +22,7 @@ from deep_arch.backends import tensorflow_backend
 from deep_arch.backends.tensorflow_backend import windows
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec
-from deep_arch.testing.backend_contract import DECODER, decoder
+from deep_arch.testing.language_networks import DECODER, decoder
 
 IMAGE = da.image(channels=4, height=8, width=8)
 
@@ -32,6 +32,14 @@ def transformer(x: Any) -> Any:
     x = da.residual(lambda: da.sequential(ops.LayerNormalization, lambda: ops.MultiHeadAttention(2, 4)))(x)
     x = ops.Dense(8)(ops.GELU()(ops.Dense(16)(ops.RMSNormalization()(x))))
     return ops.Dense(3)(ops.GlobalAveragePooling1D()(ops.Scale(0.5)(x)))
+
+
+def visual(x: Any) -> Any:
+    """Return the class token of a sequence that also was convolved causally, joined with learned queries."""
+    x = ops.Conv1D(6, 3, padding="causal", dilation_rate=2)(x)
+    x = ops.PositionEmbedding(20)(ops.Concatenate(axis=1)(ops.Parameter((6, 1))(x), x))
+    small, large = ops.Split((2, 4))(ops.MultiHeadAttention(2, 4)(ops.Parameter((6, 3))(x), x))
+    return ops.Slice(0, 1, axis=1)(x), ops.Slice(1, -1)(large), small
 
 
 def image_net(x: Any) -> Any:
@@ -52,6 +60,7 @@ def recurrent(x: Any) -> Any:
 
 NETS: dict[str, tuple[Any, Spec]] = {
     "transformer": (transformer, da.tokens(6, vocabulary=11)),
+    "visual": (visual, da.sequence(length=9, features=4)),
     "image": (image_net, IMAGE),
     "recurrent": (recurrent, da.sequence(length=5, features=3)),
     "long": (recurrent, da.sequence(length=70, features=3)),

@@ -15,8 +15,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import torch_backend
 from deep_arch.language.specs import Spec
-from deep_arch.testing.backend_contract import DECODER, decoder
-from deep_arch.testing.networks import gpt_2
+from deep_arch.testing.language_networks import DECODER, decoder, gpt_2
 
 CAUSAL: tuple[Any, ...] = (
     ops.MultiHeadAttention(2, 4, use_causal_mask=True),

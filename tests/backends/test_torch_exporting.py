@@ -18,7 +18,7 @@ from deep_arch import ops
 from deep_arch.backends import torch_backend
 from deep_arch.errors import BadArgument, MissingDependency, NotSupported
 from deep_arch.language.specs import Spec
-from deep_arch.testing.backend_contract import DECODER, decoder
+from deep_arch.testing.language_networks import DECODER, decoder
 from deep_arch.testing.parity import TOLERANCES, assert_close, draw_weights
 
 TOKENS = da.tokens(6, vocabulary=11)
@@ -48,11 +48,20 @@ def translator(source: Any, target: Any) -> Any:
     return ops.Dense(11)(ops.GELU()(ops.Dense(16)(x)))
 
 
+def visual(x: Any) -> Any:
+    """Return the class token of a sequence that also was convolved causally, joined with learned queries."""
+    x = ops.Conv1D(6, 3, padding="causal", dilation_rate=2)(x)
+    x = ops.PositionEmbedding(20)(ops.Concatenate(axis=1)(ops.Parameter((6, 1))(x), x))
+    small, large = ops.Split((2, 4))(ops.MultiHeadAttention(2, 4)(ops.Parameter((6, 3))(x), x))
+    return ops.Slice(0, 1, axis=1)(x), ops.Slice(1, -1)(large), small
+
+
 NETS: dict[str, tuple[Any, tuple[Spec, ...], tuple[str, ...]]] = {
     "convolutional": (convolutional, (IMAGE,), ("image_", "logits")),
     "recurrent": (recurrent, (SEQUENCE,), ("output",)),
     "translator": (translator, (TOKENS, da.tokens(4, vocabulary=11)), ("output",)),
     "decoder": (decoder, tuple(DECODER.values()), ("output",)),
+    "visual": (visual, (SEQUENCE,), ("output_0", "output_1", "output_2")),
     "without_layers": (lambda x, unused: (x, ops.Split(3)(x)[1]), (SEQUENCE, IMAGE), ("output_0", "output_1")),
 }
 

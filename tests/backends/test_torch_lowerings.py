@@ -305,6 +305,17 @@ def test_split_undoes_concatenate(compute: Any) -> None:
         torch.testing.assert_close(part, x)
 
 
+def test_parts_of_other_sizes_lie_one_after_another(compute: Any) -> None:
+    x = torch.randn(2, 6, 4, 5)
+    parts = compute(ops.Split((1, 3, 2)), x)
+    for part, start, stop in zip(parts, (0, 1, 4), (1, 4, 6), strict=True):
+        torch.testing.assert_close(part, x[:, start:stop])
+        torch.testing.assert_close(compute(ops.Slice(start, stop), x), x[:, start:stop])
+    torch.testing.assert_close(compute(ops.Split((1, 4), axis=2), x)[1], x[..., 1:])
+    torch.testing.assert_close(compute(ops.Concatenate(axis=1), x, x[:, :, :1]), torch.cat([x, x[:, :, :1]], 2))
+    assert compute(ops.Slice(0, 3), x).data_ptr() == x.data_ptr(), "no copy"
+
+
 def test_merges_take_any_number_of_inputs(compute: Any) -> None:
     a, b, c = torch.randn(3, 2, 4)
     expected = {

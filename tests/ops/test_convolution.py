@@ -118,6 +118,13 @@ def test_depthwise_is_a_convolution_of_as_many_groups_as_channels() -> None:
             "conv2d: expected padding to be 'same' or 'valid'.\n  Got padding='causal' (str).\n"
             "  'causal' is for Conv1D, DepthwiseConv1D and SeparableConv1D; elsewhere put an ops.Zero",
         ),
+        (
+            ops.Conv2D(8, 3, padding=1),  # type: ignore[arg-type]
+            "conv2d: expected padding to be 'same' or 'valid'.\n  Got padding=1 (int).\n"
+            "  For a number of cells put an ops.ZeroPadding2D before it, and use padding='valid'.",
+        ),
+        (ops.Conv2D(8, 3, padding="SAME"), "Got padding='SAME' (str).\n  Check its spelling; names are in lower case."),  # type: ignore[arg-type]
+        (ops.AveragePooling2D(padding=(1, 1)), "Got padding=(1, 1) (tuple).\n  For a number of cells"),  # type: ignore[arg-type]
         (ops.MaxPooling2D(padding="causal"), "max_pooling2d: expected padding to be 'same' or 'valid'"),  # type: ignore[arg-type]
         (ops.Conv2DTranspose(8, 3, padding="causal"), "conv2d_transpose: expected padding to be 'same' or 'valid'"),  # type: ignore[arg-type]
         (ops.Conv2D(8, 3, groups=3), "expected groups to be a divisor of filters, 8.\n  Got groups=3 (int).\n  Choose"),
