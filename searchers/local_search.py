@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from deep_arch.searchers.parts.checks import check_option
 from deep_arch.searchers.parts.decisions import identity, remember
-from deep_arch.searchers.parts.mutation import complete, mutable
+from deep_arch.searchers.parts.mutation import complete, mutable, steps
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
@@ -97,7 +97,7 @@ class LocalSearch(Searcher):
         values, self._tops[self._hill] = place
         self._here, self._higher = place, None
         domains = mutable(self.space, values)
-        self._steps = [(a, other) for a, domain in domains.items() for other in domain.neighbours(values[a])]
+        self._steps = [(a, other) for a, domain in domains.items() for other in steps(domain, values[a], self.rng)]
         self.rng.shuffle(self._steps)
 
     def state_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Domain, Integer, Real
+from deep_arch.language.stepped import Stepped
 from deep_arch.searchers.parts.checks import check_count, check_number
 from deep_arch.searchers.parts.decisions import MOST_OUT, composed, decisions, identity
 from deep_arch.spaces.choice_points import ChoicePoint
@@ -250,15 +251,13 @@ class MonteCarloTreeSearch(Searcher):
 
 def _position(domain: Domain, value: Any) -> int:
     """Return the position of a value of a simple domain."""
-    if isinstance(domain, Choice):
-        return domain.position(value) or 0
-    assert isinstance(domain, Integer), "decisions are of options and numbers"
-    return int(value - domain.low) // domain.step
+    assert isinstance(domain, Choice | Integer | Stepped), "decisions are of options and numbers"
+    return domain.position(value) or 0
 
 
 def _middle(domain: Domain, low: int, high: int) -> int:
     """Return the position that halves those from `low` up to `high`, on the domain's own scale."""
-    if not isinstance(domain, Integer) or not domain.log:
+    if not isinstance(domain, Integer | Stepped) or not domain.log:
         return (low + high) // 2
     unit = (domain.unit(domain.at(low)) + domain.unit(domain.at(high - 1))) / 2
-    return min(max(domain.at_unit(unit) - domain.low, low + 1), high - 1)
+    return min(max(_position(domain, domain.at_unit(unit)), low + 1), high - 1)

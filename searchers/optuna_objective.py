@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from deep_arch.errors import MissingValues, ValueOutsideDomain, is_kind, wrong_kind
 from deep_arch.language.domains import REJECTED, Choice, Domain, Integer, Real
+from deep_arch.language.stepped import Stepped
 from deep_arch.searchers.parts.decisions import composed, decisions
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
@@ -96,10 +97,12 @@ def _pick(trial: Any, address: str, domain: Domain) -> Any:
 
 
 def _suggested(trial: Any, name: str, domain: Domain) -> Any:
-    if isinstance(domain, Integer):
-        return trial.suggest_int(name, domain.low, domain.high, step=domain.step, log=domain.log)
-    if isinstance(domain, Real):
+    if isinstance(domain, Integer):  # Optuna has no steps on a log scale, so `_read` takes the nearest number
+        return trial.suggest_int(name, domain.low, domain.high, step=1 if domain.log else domain.step, log=domain.log)
+    if isinstance(domain, Real) or (isinstance(domain, Stepped) and domain.log):
         return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
+    if isinstance(domain, Stepped):
+        return trial.suggest_float(name, domain.low, domain.high, step=domain.step)
     assert isinstance(domain, Choice), "`composed` asks for options and numbers only"
     return trial.suggest_categorical(name, _offered(domain))
 
@@ -122,6 +125,8 @@ def _is_storable(option: Any) -> bool:
 
 
 def _read(domain: Domain, chosen: Any) -> Any:
+    if isinstance(domain, Integer | Stepped) and domain.log and domain.low <= chosen <= domain.high:
+        return domain.at_unit(domain.unit(chosen))
     if not isinstance(domain, Choice):
         return domain.accept(chosen)
     offered = _offered(domain)

@@ -26,11 +26,11 @@ mutate_each mutate_one suggest within
 MEMBERS = {
     deep_arch.SearchSpace: """
         at choice_points complete decidable decide decoded discretize domains enumerate fix inputs limit name neighbours
-        no_such_address nth render replay sample size start summary unfold where
+        no_such_address nth outside render replay sample size start summary unfold where
     """,
     deep_arch.Architecture: """
         assign config cost fingerprint from_json graph is_specified render shapes structure summary to_json to_networkx
-        unassigned value_specs
+        unassigned value_specs waiting
     """,
     deep_arch.Trial: "architecture directory fail report score should_stop skip tell",
     deep_arch.Search: """

@@ -221,12 +221,12 @@ def test_odd_values() -> None:
     assert space.size() == 2
     padded = da.space(lambda x: ops.ZeroPadding2D(((da.choice([1, 2], name="h"), 1), (2, 2)))(x))
     assert padded.at({"h": 2}).shapes(da.image(1, 4, 4)) == {"zero_padding2d": (1, 7, 8)}
-    with pytest.raises(InvalidDomain, match="hyperparameter among"):
-        da.choice([[da.choice([1])]])
+    nested = da.space(lambda x: ops.ZeroPadding1D(da.choice([[da.choice([1], name="h"), 0]], name="pads"))(x))
+    assert nested.sample(0).values == {"h": 1, "pads": [1, 0]}
     with pytest.raises(InvalidDomain, match="finite numbers"):
         da.real(-1.7e308, 1.7e308)
     with pytest.raises(InvalidDomain, match="expected the options"):
-        da.choice(3)  # type: ignore[arg-type]
+        da.choice(3)
     huge = da.space(lambda x: ops.Scale(da.integer(1, 10**400))(x))
     assert huge.at(huge.sample(0).values).is_specified
 

@@ -22,6 +22,7 @@ def channels_first(x: Tensor, emit: Emitter, spec: Spec) -> Tensor:
 
 
 def channels_last(x: Tensor, emit: Emitter, rank: int) -> Tensor:
+    """Return what has its channels first in Keras's order."""
     return x if rank < 2 else permuted(x, emit, (*range(2, rank + 1), 1), "channels_last")
 
 

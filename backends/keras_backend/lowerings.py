@@ -20,12 +20,14 @@ from keras import layers
 
 from deep_arch import ops
 from deep_arch.backends.keras_backend import shapes, windows
+from deep_arch.backends.keras_backend.attention import attention, rotary_embedding
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
 from deep_arch.backends.keras_backend.layers import Parameter, PositionEmbedding, Scale
 from deep_arch.backends.keras_backend.layout import by_rank, channels_first
 from deep_arch.backends.keras_backend.windows import LAST
 from deep_arch.backends.specs import native_shape
 from deep_arch.language.specs import Spec
+from deep_arch.ops.dense import is_reversed
 from deep_arch.ops.windows import tuple_of
 
 Specs = Sequence[Spec]
@@ -80,6 +82,13 @@ def _embedding(op: Any, emit: Emitter, specs: Specs, tokens: Tensor) -> Tensor:
     return emit.layer(partial(layers.Embedding, op.input_dim, op.output_dim), tokens)
 
 
+def _reversible_embedding(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
+    make = partial(layers.ReversibleEmbedding, op.input_dim, op.output_dim)
+    if is_reversed(specs[0]):
+        return emit.layer(make, x, reverse=True)
+    return emit.layer(make, channels_first(x, emit, specs[0]))
+
+
 def _position_embedding(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     return emit.layer(partial(PositionEmbedding, op.sequence_length or specs[0].shape[1]), x)
 
@@ -87,16 +96,6 @@ def _position_embedding(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tens
 def _prelu(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     shared = list(range(1, specs[0].rank)) or None
     return emit.layer(partial(layers.PReLU, shared_axes=shared), x)
-
-
-def _attention(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:
-    query, value = xs[0], xs[min(1, len(xs) - 1)]
-    make = partial(layers.MultiHeadAttention, op.num_heads, op.key_dim, op.value_dim, op.dropout, op.use_bias)
-    make = partial(make, seed=emit.seed)
-    if op.value_dim in (None, op.key_dim):
-        return emit.layer(make, query, value, *xs[2:])
-    # JAX's fused attention has one size for keys and values, and Keras leaves it aside where scores are asked for.
-    return emit.layer(make, query, value, *xs[2:], return_attention_scores=True)[0]
 
 
 def _drop_path(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
@@ -135,6 +134,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     **shapes.LOWERINGS,
     ops.Dense: _layer(layers.Dense, "units", "use_bias"),
     ops.Embedding: _embedding,
+    ops.ReversibleEmbedding: _reversible_embedding,
     ops.PositionEmbedding: _position_embedding,
     ops.Parameter: _layer(Parameter, "target_shape"),
     ops.MatMul: _matmul,
@@ -144,7 +144,9 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.RMSNormalization: _layer(layers.RMSNormalization, "epsilon"),
     ops.LSTM: _layer(layers.LSTM, "units", "return_sequences", "go_backwards"),
     ops.GRU: _layer(layers.GRU, "units", "return_sequences", "go_backwards", "reset_after"),
-    ops.MultiHeadAttention: _attention,
+    ops.MultiHeadAttention: attention,
+    ops.GroupQueryAttention: attention,
+    ops.RotaryEmbedding: rotary_embedding,
     ops.Dropout: _random(layers.Dropout, "rate"),
     ops.SpatialDropout1D: _random(layers.SpatialDropout1D, "rate"),
     ops.SpatialDropout2D: _random(layers.SpatialDropout2D, "rate", **LAST),

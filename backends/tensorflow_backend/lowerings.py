@@ -19,10 +19,12 @@ import tensorflow as tf
 
 from deep_arch import ops
 from deep_arch.backends.tensorflow_backend import layers, shapes, windows
+from deep_arch.backends.tensorflow_backend.attention import attention, rotary_embedding
 from deep_arch.backends.tensorflow_backend.context import Context, Lowering, batch_of
 from deep_arch.backends.tensorflow_backend.layers import drop, matmul
 from deep_arch.backends.tensorflow_backend.layout import channels_first, channels_last
 from deep_arch.backends.tensorflow_backend.windows import biased, every
+from deep_arch.ops.dense import is_reversed
 from deep_arch.ops.windows import tuple_of
 
 
@@ -69,6 +71,12 @@ def _dense(op: Any, context: Context, x: Any) -> Any:
 
 def _embedding(op: Any, context: Context, tokens: Any) -> Any:
     return tf.nn.embedding_lookup(context.weights["embeddings"], channels_first(tokens, context.specs[0]))
+
+
+def _reversible_embedding(op: Any, context: Context, x: Any) -> Any:
+    if not is_reversed(context.specs[0]):
+        return _embedding(op, context, x)
+    return matmul(x, tf.transpose(context.weights["embeddings"]))
 
 
 def _position_embedding(op: Any, context: Context, x: Any) -> Any:
@@ -125,6 +133,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     **shapes.LOWERINGS,
     ops.Dense: _dense,
     ops.Embedding: _embedding,
+    ops.ReversibleEmbedding: _reversible_embedding,
     ops.PositionEmbedding: _position_embedding,
     ops.Parameter: _parameter,
     ops.MatMul: _matmul,
@@ -134,7 +143,9 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.RMSNormalization: layers.rms_normalization,
     ops.LSTM: layers.lstm,
     ops.GRU: layers.gru,
-    ops.MultiHeadAttention: layers.attention,
+    ops.MultiHeadAttention: attention,
+    ops.GroupQueryAttention: attention,
+    ops.RotaryEmbedding: rotary_embedding,
     ops.Dropout: _dropout,
     ops.SpatialDropout1D: _spatial_dropout,
     ops.SpatialDropout2D: _spatial_dropout,

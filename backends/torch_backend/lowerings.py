@@ -20,10 +20,12 @@ from torch.nn import functional as F
 
 from deep_arch import ops
 from deep_arch.backends.torch_backend import layers, shapes, windows
+from deep_arch.backends.torch_backend.attention import attention, rotary_embedding
 from deep_arch.backends.torch_backend.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from deep_arch.backends.torch_backend.context import Emitter, Lowered, Lowering
 from deep_arch.backends.torch_backend.layout import channels_first, channels_last, in_either_layout
 from deep_arch.language.specs import Spec
+from deep_arch.ops.dense import is_reversed
 from deep_arch.ops.windows import tuple_of
 
 Specs = Sequence[Spec]
@@ -129,6 +131,13 @@ def _embedding(op: Any, emit: Emitter, specs: Specs, tokens: fx.Node) -> fx.Node
     return channels_first(x, emit, specs[0].rank + 1)
 
 
+def _reversible_embedding(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    back, rank = is_reversed(specs[0]), specs[0].rank
+    x = channels_last(x, emit, rank) if back else x
+    x = emit.module(lambda: layers.ReversibleEmbedding(op.input_dim, op.output_dim), x)
+    return channels_first(x, emit, rank if back else rank + 1)
+
+
 def _position_embedding(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
     shape = op.weights(specs[0])["embeddings"].shape
     x = emit.module(lambda: layers.PositionEmbedding(*shape), channels_last(x, emit, 2))
@@ -155,16 +164,6 @@ def _recurrent(factory: Callable[[Any, int], nn.Module]) -> Lowering:
         return channels_first(x, emit, 2) if op.return_sequences else emit.function(torch.select, x, 1, -1)
 
     return lower
-
-
-def _attention(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
-    query, value, key = (*range(len(xs)), *[len(xs) - 1] * (3 - len(xs)))  # a missing key is the value, and so on
-    nodes = [channels_last(xs[i], emit, 2) for i in (query, key, value)]
-    features = (specs[query].channels, specs[key].channels, specs[value].channels)
-    value_dim = op.key_dim if op.value_dim is None else op.value_dim
-    layer = layers.MultiHeadAttention
-    x = emit.module(lambda: layer(features, op.num_heads, op.key_dim, value_dim, op.use_bias, op.dropout), *nodes)
-    return channels_first(x, emit, 2)
 
 
 # --- the rest --------------------------------------------------------------------------------------------------------
@@ -199,6 +198,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     **shapes.LOWERINGS,
     ops.Dense: _over_channels(lambda op, channels: nn.Linear(channels, op.units, op.use_bias)),
     ops.Embedding: _embedding,
+    ops.ReversibleEmbedding: _reversible_embedding,
     ops.PositionEmbedding: _position_embedding,
     ops.Parameter: _layer(lambda op, _: layers.Parameter(op.target_shape)),
     ops.MatMul: _matmul,
@@ -208,7 +208,9 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.RMSNormalization: _over_channels(lambda op, channels: nn.RMSNorm(channels, op.epsilon)),
     ops.LSTM: _recurrent(_lstm),
     ops.GRU: _recurrent(_gru),
-    ops.MultiHeadAttention: _attention,
+    ops.MultiHeadAttention: attention,
+    ops.GroupQueryAttention: attention,
+    ops.RotaryEmbedding: rotary_embedding,
     ops.Dropout: _random(lambda op: nn.Dropout(op.rate)),
     ops.SpatialDropout1D: _layer(lambda op, channels: nn.Dropout1d(op.rate)),
     ops.SpatialDropout2D: _layer(lambda op, channels: nn.Dropout2d(op.rate)),

@@ -1,21 +1,26 @@
 """Counting: the number of architectures of a space, exactly, and the one with a number, or one drawn uniformly.
 
-`tabulating` makes the tables, which say in how many ways each part can be unfolded; the walk here goes back through
-them from the number of an architecture to its values.
+`tabulating` makes the tables, which say in how many ways each part can be unfolded; the walk here goes through these
+ways from the number of an architecture to its values.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import threading
+from collections.abc import Sequence
 from typing import Any
 
-from deep_arch.counting.tables import ANY, Count, Endless, Table, Variable, sum_counts
-from deep_arch.counting.tabulating import Tabulator
+from deep_arch.counting.factors import ANY, TooLarge, Variable
+from deep_arch.counting.tabulating import Tabulator, set_bits
 from deep_arch.counting.tickets import Draw, Ticket
+from deep_arch.counting.ways import Chosen, Count, Endless, Inside, Product, Sum, Ways
 from deep_arch.errors import NotCountable
+from deep_arch.language.dependence import domain_at
 from deep_arch.language.program import Program
+from deep_arch.spaces.alternatives import listed_names
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Restrictions
 
@@ -25,14 +30,14 @@ class Counter:
 
     def __init__(self, program: Program, restrictions: Restrictions) -> None:
         self._program, self._restrictions = program, restrictions
-        self._top: Table | None = None
+        self._top: Ways | None = None
         self._lock = threading.RLock()
 
     def size(self) -> Count:
         """Return the number of architectures."""
         with self._lock:
             try:
-                return sum_counts(self._table().rows.values())
+                return self._ways().count
             except Endless:
                 return math.inf
 
@@ -58,33 +63,64 @@ class Counter:
         return self._walk(Ticket(index))
 
     def _walk(self, ticket: Draw) -> dict[str, Any]:
-        """Return the values of the architecture that the ticket leads to, going back through the tables."""
+        """Return the values of the architecture that the ticket leads to, from the top of the ways down."""
         values: dict[str, Any] = {}
-        top = self._table()
-        todo = [(top, ticket.pick(list(top.rows.items())), Place(self._program.root, "", None))]
+        positions: dict[str | None, int] = {}
+        todo: list[tuple[Ways, Place]] = [(self._ways(), Place(self._program.root, "", None))]
+        waiting: list[tuple[Ways, Place]] = []
         while todo:
-            table, row, place = todo.pop()
-            for stage, call in zip(reversed(table.stages), reversed(table.calls), strict=True):
-                origins = stage[row]
-                row, part, summed, _ = ticket.pick([(origin, origin[3]) for origin in origins])
-                for variable, value in summed:
-                    address = f"{place.prefix}{variable.path}"
-                    values[address] = self._value(variable, value, address, ticket)
-                if part is None or part.table is None or part.row is None or call is None:
-                    continue
-                if call.home == 0:  # what stands in a module from further out is summed over there
-                    todo.append((part.table, part.row, place.inside(call, part.table.place.fragment)))
+            ways, place = todo.pop()
+            if isinstance(ways, Product):
+                todo += [(part, place) for part in reversed(ways.parts)]
+            elif isinstance(ways, Sum):
+                todo.append((ticket.pick([(option, option.count) for option in ways.options]), place))
+            elif not all(address in positions for address in _decisive(ways, place)):
+                waiting.append((ways, place))  # what decides this stands in another factor, and comes later
+            elif isinstance(ways, Inside):
+                fragment, inner = ways.found[tuple([positions[address] for address in _decisive(ways, place)])]
+                todo.append((inner, place.inside(ways.call, fragment)))
+            else:
+                assert isinstance(ways, Chosen), "ways are of four kinds"
+                self._choose(ways, place, ticket, values, positions)
+            if not todo:
+                todo, waiting = waiting, []
         return values
 
-    def _value(self, variable: Variable, value: int, address: str, ticket: Draw) -> Any:
-        domain = self._restrictions.narrowed(variable.hyperparameter.domain)
+    def _choose(
+        self, chosen: Chosen, place: Place, ticket: Draw, values: dict[str, Any], positions: dict[str | None, int]
+    ) -> None:
+        """Choose a value of a hyperparameter, each one as likely, also on a log scale."""
+        address = f"{place.prefix}{chosen.variable.path}"
         if address in self._restrictions.fixed:
-            return self._restrictions.fixed[address]
-        if value == ANY:
-            return domain.at(ticket.below(int(domain.size)))  # each counts the same, also on a log scale
-        return next(v for i, v in enumerate(domain.values()) if i == value)
+            values[address], positions[address] = self._restrictions.fixed[address], ANY
+            return
+        known = {v.hyperparameter: values[at] for v in chosen.variable.leading if (at := v.address(place)) is not None}
+        domain = self._restrictions.narrowed(domain_at(chosen.variable.hyperparameter, known))
+        position = ticket.below(int(chosen.count))
+        if chosen.mask != ANY:
+            position = next(itertools.islice(set_bits(chosen.mask), position, None))
+        values[address], positions[address] = domain.at(position), position
 
-    def _table(self) -> Table:
+    def _ways(self) -> Ways:
         if self._top is None:
-            self._top = Tabulator(self._program, self._restrictions).table()
+            try:
+                self._top = Tabulator(self._program, self._restrictions).ways()
+            except TooLarge as error:
+                raise self._too_large(error.variables) from error
         return self._top
+
+    def _too_large(self, variables: Sequence[Variable]) -> NotCountable:
+        shown = listed_names([variable.hyperparameter for variable in variables])
+        return NotCountable(
+            f"{self._program.name}: too many hyperparameters decide together what there is to decide, so they would "
+            f"be counted combination by combination.\n  Got {shown}.\n"
+            "  Make hyperparameters inside the function that uses them, fix some with space.fix, or draw uniformly "
+            "over the choices, which needs no counting."
+        )
+
+
+def _decisive(ways: Ways, place: Place) -> list[str | None]:
+    """Return the addresses of what has to be decided before some ways can be told apart."""
+    if isinstance(ways, Chosen):
+        return [variable.address(place) for variable in ways.variable.leading]
+    return [place.address_of(h) for h in ways.decisive] if isinstance(ways, Inside) else []

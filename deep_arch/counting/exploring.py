@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
-from deep_arch.counting.tables import Endless
+from deep_arch.counting.ways import Endless
 from deep_arch.errors import NotCountable
 from deep_arch.language.dependence import roots
 from deep_arch.language.fragment import Call, Fragment
+from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.program import Program
-from deep_arch.spaces.alternatives import Alternatives, call_roots
+from deep_arch.spaces.alternatives import Alternative, Alternatives, call_roots
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Restrictions
 
@@ -21,12 +24,17 @@ MOST_RULES: Final = 1_000
 grow without end."""
 
 
+MOST_UNFOLDED: Final = 50_000
+"""Fragments, or hundreds of calls in them, that are unfolded before a space is too large to count: some seconds."""
+
+
 class Explorer:
     """What a space can unfold to.
 
     Attributes:
         users: for each fragment, the hyperparameters and shared modules that are used in it or further in.
-        inner: for each call of a substitution, the fragments that it can unfold to.
+        inner: for each call of a substitution, the fragments that it can unfold to, or that begin with these.
+        leading: the hyperparameters that domains depend on.
 
     Raises:
         Endless: infinitely many values decide what some call unfolds to.
@@ -38,16 +46,23 @@ class Explorer:
         self.inner: dict[Call, dict[Fragment, None]] = {}
         self._alternatives = Alternatives(program, restrictions, anywhere=True)
         self._limited = restrictions.max_depth is not None
+        self.leading: set[Independent] = set()
         self._pass_on(self._explored(program.root))
+        for used in self.users.values():
+            self.leading.update([h for user in used if isinstance(user, Independent) for h in roots(user.parents)])
 
     def _explored(self, root: Fragment) -> dict[Fragment, set[Fragment]]:
         """Unfold everything once, and return for each fragment those that it stands in."""
         callers: dict[Fragment, set[Fragment]] = {root: set()}
         best: dict[Fragment, int] = {root: 0}
         todo = [(Place(root, "", None), 0)]
+        n_unfolded = 0
         while todo:
             place, level = todo.pop()
             self._check_end(place, level)
+            n_unfolded += 1 + len(place.fragment.calls) // 100
+            if n_unfolded > MOST_UNFOLDED:
+                raise _too_many(callers)
             self.users.setdefault(place.fragment, _own_users(place.fragment))
             for call in place.fragment.calls:
                 for inner in self._unfolded(place, call):
@@ -61,7 +76,11 @@ class Explorer:
     def _unfolded(self, place: Place, call: Call) -> list[Place]:
         if self._alternatives.unfolds(place, call) and self._alternatives.endless(place, call):
             raise Endless
-        found = [a.place._replace(prefix=None) for a in self._alternatives.of(place, call)]
+        if call.module.nested and self._alternatives.lies_within(place, call):
+            alternatives: Iterable[Alternative] = [self._alternatives.longest(place, call)[0]]
+        else:
+            alternatives = self._alternatives.of(place, call)
+        found = [a.place._replace(prefix=None) for a in alternatives]
         self.inner.setdefault(call, {}).update(dict.fromkeys([inner.fragment for inner in found]))
         return found
 
@@ -91,3 +110,15 @@ def _own_users(fragment: Fragment) -> set[Any]:
     used.update(roots(fragment.config.values()))
     used.update(call.module for call in fragment.calls if call.module.shared and call.module.substitution)
     return used
+
+
+def _too_many(callers: Iterable[Fragment]) -> NotCountable:
+    most = Counter(fragment.parent for fragment in callers if fragment.parent is not None)
+    [(fragment, _)] = most.most_common(1)
+    return NotCountable(
+        f"{fragment.program.name}: unfolds to too much to count it.\n"
+        f"  Got more than {MOST_UNFOLDED:,} different functions, most of them in {fragment.where()}.\n"
+        "  Use smaller domains for what decides structure, fix some with space.fix, limit recursion with space.limit, "
+        "or draw uniformly over the choices, which needs no counting. Where a function of many values decides nothing "
+        "more than these, say so: da.substitute(fn, closed=True, ...)."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from deep_arch.counting.tables import Count, sum_counts
+from deep_arch.counting.ways import Count, sum_counts
 
 
 class Draw:

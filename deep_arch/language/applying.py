@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 from deep_arch.errors import ArityMismatch, BadArgument, wrong_kind
@@ -21,6 +22,9 @@ Fn = Any
 
 def arity(fn: Callable[..., Any]) -> tuple[int, float]:
     """Return the least and the greatest number of positional arguments that `fn` takes."""
+    if isinstance(fn, FunctionType) and not fn.__dict__:  # at hand, where a signature takes many times as long
+        code, least = fn.__code__, fn.__code__.co_argcount - len(fn.__defaults__ or ())
+        return least, float("inf") if code.co_flags & inspect.CO_VARARGS else code.co_argcount
     try:
         parameters = inspect.signature(fn).parameters.values()
     except (TypeError, ValueError):  # some builtins have no signature

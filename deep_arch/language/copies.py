@@ -67,7 +67,9 @@ class Copies(Parts):
 def _check_times(module: Substitution, times: Any) -> None:
     """Raise InvalidDomain if a plain `times`, or one that it could become, is not an int of at least 0."""
     domain = times.domain if isinstance(times, Independent) else None
-    if isinstance(times, Dependent) or (isinstance(domain, Integer) and domain.low >= 0):
+    if isinstance(times, Dependent) or (isinstance(times, Independent) and times.depending is not None):
+        return  # looked at where it has a value
+    if isinstance(domain, Integer) and domain.low >= 0:
         return
     values = domain.values() if isinstance(domain, Choice) else [domain or times]
     for value in values:

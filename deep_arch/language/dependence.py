@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from deep_arch.language.domains import Domain
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 
 
 def roots(hyperparameters: Iterable[Any]) -> list[Independent]:
-    """Return the independent hyperparameters among some, and those that the dependent ones come from, each once."""
-    found: dict[Hyperparameter, None] = {}
+    """Return the independent hyperparameters among some, and those that they come from, each once.
+
+    A dependent one comes from its parents; one whose domain depends on others comes after these.
+    """
+    found: dict[Independent, None] = {}
+    met: set[Hyperparameter] = set()
     todo = list(hyperparameters)[::-1]
     while todo:
         hyperparameter = todo.pop()
-        if isinstance(hyperparameter, Hyperparameter) and hyperparameter not in found:
-            found[hyperparameter] = None
-            if isinstance(hyperparameter, Dependent):
-                todo += reversed(hyperparameter.parents)
-    return [h for h in found if isinstance(h, Independent)]
+        if isinstance(hyperparameter, Independent):
+            parents = () if hyperparameter in met else hyperparameter.parents
+            if not parents:
+                found[hyperparameter] = None
+                continue
+            todo.append(hyperparameter)  # to be found when what its domain depends on is
+        elif isinstance(hyperparameter, Dependent) and hyperparameter not in met:
+            parents = hyperparameter.parents
+        else:
+            continue
+        met.add(hyperparameter)
+        todo += reversed(parents)
+    return list(found)
 
 
 def evaluate(hyperparameter: Any, values: Mapping[Independent, Any]) -> Any:
@@ -40,3 +53,16 @@ def evaluate(hyperparameter: Any, values: Mapping[Independent, Any]) -> Any:
             continue
         known[h] = h.compute([known[p] if isinstance(p, Hyperparameter) else p for p in h.parents], repr(h))
     return known[hyperparameter] if isinstance(hyperparameter, Hyperparameter) else hyperparameter
+
+
+def domain_at(hyperparameter: Independent, values: Mapping[Independent, Any]) -> Domain:
+    """Return the domain of a hyperparameter where what it depends on has these `values`.
+
+    Raises:
+        InvalidDomain: it has none there.
+        DependentFailed: the function of a dependent hyperparameter raised.
+    """
+    depending = hyperparameter.depending
+    if depending is None:
+        return hyperparameter.domain
+    return depending.at([evaluate(parent, values) for parent in depending.parents], hyperparameter.text)

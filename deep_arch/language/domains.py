@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Final
 
 from deep_arch.errors import InvalidDomain, is_kind
 from deep_arch.language.options import Options, listed, plain
@@ -36,6 +36,9 @@ class Domain(ABC):
     """
 
     __slots__ = ()
+
+    word: ClassVar[str] = "domain"
+    """What hyperparameters that have no other name are called by."""
 
     @property
     @abstractmethod
@@ -70,6 +73,10 @@ class Domain(ABC):
     def neighbours(self, value: Any) -> Iterator[Any]:
         """Yield the values one step away from `value`: every other option, or the next numbers."""
 
+    def neighbour(self, value: Any, rng: random.Random) -> Any:
+        """Return one of the `neighbours`, each as likely; the value itself where there is none."""
+        return rng.choice(list(self.neighbours(value)) or [value])
+
     def encode(self, value: Any) -> Any:
         """Return `value` as JSON can hold it."""
         return value
@@ -77,6 +84,11 @@ class Domain(ABC):
     def decode(self, written: Any) -> Any:
         """Return the value that `encode` wrote, or `REJECTED`."""
         return self.accept(written)
+
+    @classmethod
+    def worded(cls, *arguments: str) -> str:
+        """Return the domain in words, from the words for its arguments, which may be names of hyperparameters."""
+        return f"{cls.word}({', '.join(arguments)})"
 
     def __repr__(self) -> str:
         return f"<{self}>"
@@ -86,6 +98,7 @@ class Choice(Domain):
     """One of several options."""
 
     __slots__ = ("_options", "options")
+    word = "choice"
 
     def __init__(self, options: Iterable[Any]) -> None:
         self._options = Options(options, "choice")
@@ -113,9 +126,20 @@ class Choice(Domain):
         """Return the position of an option, or None for what is none."""
         return self._options.find(value)
 
+    def part(self, options: Sequence[Any]) -> Choice:
+        """Return the choice among some of the options."""
+        return Choice(options)
+
     def neighbours(self, value: Any) -> Iterator[Any]:
         here = self._options.find(value)
         return (option for i, option in enumerate(self.options) if i != here)
+
+    def neighbour(self, value: Any, rng: random.Random) -> Any:
+        here = self._options.find(value)
+        if len(self.options) == 1:
+            return value
+        place = int(rng.random() * (len(self.options) - 1))
+        return self.options[place + (here is not None and place >= here)]
 
     def encode(self, value: Any) -> Any:
         position = self._options.find(value)
@@ -125,8 +149,12 @@ class Choice(Domain):
         position = self._options.decode(written)
         return REJECTED if position is None else self.options[position]
 
+    @classmethod
+    def worded(cls, *arguments: str) -> str:
+        return f"one of {arguments[0]}"
+
     def __str__(self) -> str:
-        return f"one of {listed(self.options)}"
+        return self.worded(listed(self.options))
 
 
 class Numeric(Domain):
@@ -155,6 +183,7 @@ class Integer(Numeric):
     """The integers from `low` to `high`, both included, `step` apart; drawn on a log scale if asked."""
 
     __slots__ = ("high", "log", "low", "step")
+    word = "integer"
 
     def __init__(self, low: int, high: int, step: int = 1, log: bool = False) -> None:
         if any(type(n) is not int for n in (low, high, step)) or step < 1 or low > high:
@@ -162,10 +191,9 @@ class Integer(Numeric):
                 f"integer: low, high and step must be ints with low <= high and step >= 1.\n"
                 f"  Got low={low!r}, high={high!r}, step={step!r}.\n  For fractions use da.real."
             )
-        if log and (low < 1 or step != 1):
+        if log and low < 1:
             raise InvalidDomain(
-                f"integer: a log scale needs low >= 1 and step 1.\n  Got low={low!r}, step={step!r}.\n"
-                "  Raise low, or leave log out."
+                f"integer: a log scale needs low >= 1.\n  Got low={low!r}.\n  Raise low, or leave log out."
             )
         self.low, self.step, self.log = low, step, log
         self.high = high - (high - low) % step
@@ -177,6 +205,10 @@ class Integer(Numeric):
     def at(self, position: int) -> int:
         return self.low + self.step * position
 
+    def position(self, value: int) -> int:
+        """Return the position of a number."""
+        return (value - self.low) // self.step
+
     def draw(self, rng: random.Random) -> int:
         if not self.log and self.size >= _EXACT:
             return self.at(rng.randrange(self.size))
@@ -184,7 +216,7 @@ class Integer(Numeric):
 
     def unit(self, value: int) -> float:
         if not self.log:
-            return ((value - self.low) // self.step + 0.5) / self.size
+            return (self.position(value) + 0.5) / self.size
         low, high = self._logs()
         return (math.log(value) - low) / (high - low)
 
@@ -193,11 +225,15 @@ class Integer(Numeric):
         if not self.log:
             return self.at(min(int(unit * self.size), self.size - 1))
         low, high = self._logs()
-        return min(max(round(math.exp(low + unit * (high - low))), self.low), self.high)
+        position = round((math.exp(low + unit * (high - low)) - self.low) / self.step)
+        return self.at(min(max(position, 0), self.size - 1))
 
     def _logs(self) -> tuple[float, float]:
-        """Return the ends of the log scale, on which each integer k owns the interval [k - 1/2, k + 1/2]."""
-        return math.log(self.low - 0.5), math.log(self.high + 0.5)
+        """Return the ends of the log scale, on which each integer owns what is nearest to it.
+
+        That is half a step on either side; below the first one no more than half of it, which keeps the end above 0.
+        """
+        return math.log(self.low - min(self.step, self.low) / 2), math.log(self.high + self.step / 2)
 
     def accept(self, value: Any) -> Any:
         value = plain(value)
@@ -213,15 +249,25 @@ class Integer(Numeric):
     def neighbours(self, value: Any) -> Iterator[int]:
         return (n for n in (value - self.step, value + self.step) if self.low <= n <= self.high)
 
+    @classmethod
+    def worded(cls, *arguments: str) -> str:
+        low, high, step, log = arguments
+        return f"an integer from {low} to {high}{'' if step == '1' else f' in steps of {step}'}{scale(log)}"
+
     def __str__(self) -> str:
-        step = f" in steps of {self.step}" if self.step > 1 else ""
-        return f"an integer from {self.low} to {self.high}{step}{' on a log scale' if self.log else ''}"
+        return self.worded(*map(str, (self.low, self.high, self.step, self.log)))
+
+
+def scale(log: str) -> str:
+    """Return the words for a scale."""
+    return {"False": "", "True": " on a log scale"}.get(log, f" on a log scale if {log}")
 
 
 class Real(Numeric):
     """The real numbers from `low` to `high`, both included; drawn on a log scale if asked."""
 
     __slots__ = ("high", "log", "low")
+    word = "real"
 
     def __init__(self, low: float, high: float, log: bool = False) -> None:
         numbers = all(is_kind(n, int | float) and not is_kind(n, bool) for n in (low, high))
@@ -278,5 +324,10 @@ class Real(Numeric):
         here = self.unit(value)
         return (n for n in (self.at_unit(here - 0.1), self.at_unit(here + 0.1)) if n != value)
 
+    @classmethod
+    def worded(cls, *arguments: str) -> str:
+        low, high, log = arguments
+        return f"a real number from {low} to {high}{scale(log)}"
+
     def __str__(self) -> str:
-        return f"a real number from {self.low:g} to {self.high:g}{' on a log scale' if self.log else ''}"
+        return self.worded(f"{self.low:g}", f"{self.high:g}", str(self.log))

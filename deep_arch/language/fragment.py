@@ -56,6 +56,7 @@ class Fragment:
         blank, unset: room for what the calls give, and for the values of the own hyperparameters.
         plain: whether an unfolding that enters it has nothing else to look after.
         of_rule: whether it is what a rule unfolds to.
+        closed: whether it is declared to leave nothing to decide.
         suffixes: the name of each own hyperparameter, by slot.
         created: own slots and calls, as they were made.
         steps: what an unfolding does, in order.
@@ -89,6 +90,7 @@ class Fragment:
         self.unset: list[Unset] = []
         self.plain = False
         self.of_rule = False
+        self.closed = False
         self.finished = False
         self.n_slots = n_inputs
         self.live_calls: list[Call] = []
@@ -291,5 +293,5 @@ def _are_values(returned: Any) -> TypeGuard[Sequence[Value]]:
 def base_name(hyperparameter: Hyperparameter) -> str:
     """Return the name of a hyperparameter that no module of its own function uses."""
     if isinstance(hyperparameter, Independent):
-        return type(hyperparameter.domain).__name__.lower()
+        return hyperparameter.kind.word
     return "dependent"

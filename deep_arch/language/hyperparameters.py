@@ -8,14 +8,15 @@ function they were made.
 from __future__ import annotations
 
 import operator
+import random
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn, cast
 
-from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, InvalidDomain, is_kind
+from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, is_kind
 from deep_arch.language import scope
-from deep_arch.language.domains import Choice, Domain, Integer, Real
-from deep_arch.language.subsets import Permutation, Subset
+from deep_arch.language.depending import Depending, text
+from deep_arch.language.domains import Choice, Domain
 
 _operator: Any = operator  # some of its functions have no types
 
@@ -50,6 +51,14 @@ class Hyperparameter:
         self.name, self.tag = name, tag
         self.owner = scope.current()
         self.slot = -1 if self.owner is None else self.owner.add_hyperparameter(self)
+
+    @property
+    def text(self) -> str:
+        """What it is called in words: by its name, by the module that uses it, or else by its kind."""
+        if self.name is not None:
+            return self.name
+        suffixes: Sequence[str] = getattr(self.owner, "suffixes", ())
+        return (suffixes[self.slot].lstrip("/") if 0 <= self.slot < len(suffixes) else "") or "hyperparameter"
 
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = __float__ = __iter__ = __len__ = _has_no_value
 
@@ -106,18 +115,79 @@ class Hyperparameter:
         return Dependent(_operator.neg, (self,))
 
 
+def _undrawn(_: random.Random) -> NoReturn:
+    raise AssertionError("what an unfolding asks for has a domain")
+
+
 class Independent(Hyperparameter):
-    """A hyperparameter whose value a searcher picks from `domain`."""
+    """A hyperparameter whose value a searcher picks from `domain`.
+
+    Where the domain depends on other hyperparameters, the one that a function made holds what it will be, a
+    `Depending`; whoever is asked for a value, by an unfolding, is given one with the domain at their values.
+    """
 
     __slots__ = ("domain", "draw")
+    domain: Domain
 
-    def __init__(self, domain: Domain, name: str | None = None, tag: str | None = None) -> None:
-        self.domain = domain
-        self.draw = domain.draw  # at hand for the inner loop of sampling
+    def __init__(self, domain: Domain | Depending, name: str | None = None, tag: str | None = None) -> None:
+        self.domain = cast("Domain", domain)
+        # At hand for the inner loop of sampling.
+        self.draw: Callable[[random.Random], Any] = getattr(domain, "draw", _undrawn)
         super().__init__(name, tag)
+
+    @property
+    def depending(self) -> Depending | None:
+        """What stands for the domain where it depends on other hyperparameters."""
+        domain: object = self.domain
+        return domain if isinstance(domain, Depending) else None
+
+    @property
+    def kind(self) -> type[Domain]:
+        """The class of the domain, also where it depends on others."""
+        depending = self.depending
+        return type(self.domain) if depending is None else depending.kind
+
+    @property
+    def parents(self) -> tuple[Any, ...]:
+        """What the domain depends on: hyperparameters and plain values."""
+        depending = self.depending
+        return () if depending is None else depending.parents
+
+    @property
+    def made(self) -> Independent:
+        """The hyperparameter that a function made, if this is that one with another domain; else itself."""
+        return self
+
+    def at(self, arguments: Sequence[Any], where: str) -> Independent:
+        """Return the hyperparameter with its domain at the parents' values.
+
+        Raises:
+            InvalidDomain: there is none at these values.
+        """
+        depending = self.depending
+        assert depending is not None, "the domain depends on others"
+        return depending.narrowed(self, depending.at(arguments, where))
+
+    def narrowed(self, domain: Domain) -> Independent:
+        """Return the hyperparameter with another domain."""
+        return _Narrowed(self.made, domain)
 
     def __repr__(self) -> str:
         return f"<{self.name or 'hyperparameter'}: {self.domain}>"
+
+
+class _Narrowed(Independent):
+    """An independent hyperparameter with another domain than it was made with; no fragment records it."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, made: Independent, domain: Domain) -> None:
+        self.name, self.tag, self.owner, self.slot = made.name, made.tag, made.owner, made.slot
+        self.domain, self.draw, self._made = domain, domain.draw, made
+
+    @property
+    def made(self) -> Independent:
+        return self._made
 
 
 class Dependent(Hyperparameter):
@@ -152,8 +222,27 @@ class Dependent(Hyperparameter):
         """The function as drawings and messages show it."""
         return getattr(self.fn, "__name__", type(self.fn).__name__)
 
+    @property
+    def text(self) -> str:
+        if self.name is not None:
+            return self.name
+        operands = [_enclosed(p) for p in self.parents]
+        if self.symbol in _INFIX and len(operands) == 2:
+            return f" {_INFIX[self.symbol]} ".join(operands)
+        name = self.symbol if self.symbol.isidentifier() or not self.symbol else "f"
+        return f"{name}({', '.join(map(text, self.parents))})"
+
     def __repr__(self) -> str:
         return f"<{self.name or 'dependent'}: {self.symbol} of {', '.join(map(repr, self.parents))}>"
+
+
+_INFIX: Final = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**"}
+
+
+def _enclosed(parent: Any) -> str:
+    """Return an operand in words, in parentheses where it is a formula itself."""
+    shown = text(parent)
+    return f"({shown})" if " " in shown and isinstance(parent, Dependent) else shown
 
 
 def _as_tuple(*items: Any) -> tuple[Any, ...]:
@@ -199,103 +288,3 @@ def length_of(value: Any) -> int | None:
         lengths = {length_of(option) for option in value.domain.options}
         return lengths.pop() if len(lengths) == 1 else None
     return None
-
-
-def _holds_hyperparameter(value: Any) -> bool:
-    if value.__class__ in (tuple, list):
-        return any(map(_holds_hyperparameter, value))
-    return isinstance(value, Hyperparameter)
-
-
-def _listed(options: Any, kind: str) -> tuple[Any, ...]:
-    if isinstance(options, Hyperparameter) or not hasattr(options, "__iter__"):
-        raise InvalidDomain(
-            f"{kind}: expected the options, as a list or another iterable.\n"
-            f"  Got {options!r} ({type(options).__name__}).\n  Write da.{kind}([1, 2, 3]), or da.{kind}(range(3))."
-        )
-    return tuple(options)
-
-
-def choice(options: Iterable[Any], *, name: str | None = None, tag: str | None = None) -> Any:
-    """Return a hyperparameter that is one of `options`, which may be anything, also unhashable.
-
-    Raises:
-        InvalidDomain: no options, two equal ones of one type, or a hyperparameter among them.
-    """
-    options = _listed(options, "choice")
-    if any(_holds_hyperparameter(option) for option in options):
-        raise InvalidDomain(
-            f"choice: options must be plain values.\n  Got a hyperparameter among {options!r}.\n"
-            "  Choose between parts of a space with da.or_, or combine two choices with da.dependent."
-        )
-    return Independent(Choice(options), name, tag)
-
-
-def boolean(*, name: str | None = None, tag: str | None = None) -> Any:
-    """Return a hyperparameter that is False or True."""
-    return Independent(Choice((False, True)), name, tag)
-
-
-def integer(
-    low: int, high: int, step: int = 1, log: bool = False, *, name: str | None = None, tag: str | None = None
-) -> Any:
-    """Return a hyperparameter that is an integer from `low` to `high`, both included.
-
-    Raises:
-        InvalidDomain: low > high, step < 1, or a log scale with low < 1 or a step.
-    """
-    return Independent(Integer(low, high, step, log), name, tag)
-
-
-def real(low: float, high: float, log: bool = False, *, name: str | None = None, tag: str | None = None) -> Any:
-    """Return a hyperparameter that is a real number from `low` to `high`, both included.
-
-    Raises:
-        InvalidDomain: low >= high, a bound that is not finite, or a log scale with low <= 0.
-    """
-    return Independent(Real(low, high, log), name, tag)
-
-
-def subset(
-    options: Iterable[Any],
-    size: int,
-    distinct: bool = True,
-    ordered: bool = False,
-    *,
-    name: str | None = None,
-    tag: str | None = None,
-) -> Any:
-    """Return a hyperparameter that is a tuple of `size` of the options.
-
-    Unordered tuples stand in the order of the options. Of three options two can be taken in 3 ways,
-    6 if `ordered`, 6 if not `distinct`, 9 if ordered and not distinct.
-
-    Raises:
-        InvalidDomain: no options, two equal ones, or a size that cannot be taken.
-    """
-    return Independent(Subset(_listed(options, "subset"), size, distinct, ordered), name, tag)
-
-
-def permutation(options: Iterable[Any], *, name: str | None = None, tag: str | None = None) -> Any:
-    """Return a hyperparameter that is an order of all the options, as a tuple.
-
-    Raises:
-        InvalidDomain: no options, or two equal ones.
-    """
-    return Independent(Permutation(_listed(options, "permutation")), name, tag)
-
-
-def dependent(fn: Callable[..., Any], *parents: Any, name: str | None = None, tag: str | None = None) -> Any:
-    """Return a hyperparameter that is `fn` of the parents' values, computed once they all have values.
-
-    Parents may be independent, dependent, or plain values; one may appear twice.
-
-    Raises:
-        BadArgument: `fn` is not callable.
-    """
-    if not callable(fn):
-        raise BadArgument(
-            f"dependent: the first argument is the function, the others its parents.\n  Got {fn!r}.\n"
-            "  Write da.dependent(lambda a, b: a + b, first, second)."
-        )
-    return Dependent(fn, parents, name, tag)

@@ -10,7 +10,7 @@ import copy
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError, is_kind
 from deep_arch.language import scope
@@ -45,6 +45,10 @@ class Module:
     """Whether an unfolding counts as one application of a rule."""
     order_immaterial: ClassVar[bool] = False
     """Whether every value of the arguments gives the same parts in another order."""
+    nested: ClassVar[bool] = False
+    """Whether what it unfolds to at fewer `times` is the beginning of what it unfolds to at more."""
+    closed: bool = False
+    """Whether it is declared that nothing in what it unfolds to is left to decide, whatever the arguments are."""
     in_copies: ClassVar[bool] = False
     """Whether what it unfolds to is numbered copies of functions."""
 
@@ -69,7 +73,7 @@ class Module:
         if self.owner is not None:
             self.owner.add_module(self)
 
-    def __call__(self, *values: Value) -> Value:
+    def __call__(self, *values: Value, **named: NoReturn) -> Value:
         """Record one call of this module and return its result, to be indexed or unpacked if it gives several."""
         recorder = scope.current()
         if recorder is None:
@@ -77,6 +81,14 @@ class Module:
                 f"{self.base_name}: a module is called on values inside a search-space function.\n"
                 f"  Got a call with no such function running.\n"
                 "  Write the calls in a function and give it to da.space."
+            )
+        if named:
+            given: Mapping[str, object] = named
+            known = [f"{name}=..." for name in given if name in self.arguments]
+            raise BadArgument(
+                f"{recorder.where(self)}: a module is called on values in their order, without names.\n"
+                f"  Got {', '.join([f'{name}={value!r}' for name, value in given.items()])}.\n"
+                f"  Give {', '.join(known) or 'what is no value'} where the module is made, and values as module(a, b)."
             )
         for value in values:
             if not is_kind(value, Value):

@@ -86,6 +86,21 @@ def plain(value: Any) -> Any:
     return value.item() if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0 else value
 
 
+def distinct(items: Iterable[Any]) -> tuple[Any, ...]:
+    """Return the items without those that repeat an earlier one."""
+    kept: list[Any] = []
+    seen: set[Any] = set()
+    for item in items:
+        try:
+            repeats = (type(item), item) in seen
+            seen.add((type(item), item))
+        except TypeError:  # what cannot be hashed
+            repeats = any(same(item, other) for other in kept)
+        if not repeats:
+            kept.append(item)
+    return tuple(kept)
+
+
 def _is_json(value: Any) -> bool:
     if isinstance(value, dict):
         return all(type(k) is str and _is_json(v) for k, v in value.items()) and list(value) != ["option"]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

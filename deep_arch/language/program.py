@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import BadArgument, ScopeError, wrong_kind
 from deep_arch.language import scope
+from deep_arch.language.closing import check_closed
 from deep_arch.language.domains import Domain
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter
@@ -35,7 +36,7 @@ class Program:
         self.input_names = _input_names(fn)
         self.rules: dict[Any, dict[Any, Fragment]] = {}
         self.endings: dict[tuple[Fragment, int], bool] = {}
-        self.offers: dict[tuple[Hyperparameter, int], Domain] = {}
+        self.offers: dict[tuple[Hyperparameter, Domain, int], Domain] = {}
         self.kinds: dict[Any, Any] = {}
         self._lock = threading.RLock()
         self._root: Fragment | None = None
@@ -82,9 +83,12 @@ class Program:
                 label = module.label(arguments, address)
                 fragment = Fragment(self, module.enclosing(self), n_inputs, label, address + label, module.in_copies)
                 fragment.of_rule = module.deepens
+                fragment.closed = module.closed or (fragment.parent is not None and fragment.parent.closed)
                 try:
                     with scope.recording(fragment):
                         fragment.finish(module.unfold([Value(fragment, i) for i in range(n_inputs)], **arguments))
+                    if fragment.closed:
+                        check_closed(fragment)
                 except Exception as error:
                     _note(error, address, arguments)
                     raise

@@ -26,6 +26,7 @@ FAR_SUBSTITUTE: Final = 4
 REACH: Final = 5
 COMPUTE: Final = 6
 CONFIGURE: Final = 7
+ASK: Final = 8
 
 CALLS: Final = (LEAF, SUBSTITUTE, FAR_LEAF, FAR_SUBSTITUTE)
 """The kinds whose first field is a call."""
@@ -83,6 +84,15 @@ class Reach(NamedTuple):
     hyperparameter: Independent
 
 
+class Ask(NamedTuple):
+    """Have a hyperparameter assigned, `levels` up, whose domain depends on what stands in slots or for itself."""
+
+    levels: int
+    slot: int
+    hyperparameter: Independent
+    parents: list[Any]
+
+
 class Compute(NamedTuple):
     """Compute a dependent hyperparameter, `levels` up, from what stands in slots or for itself."""
 
@@ -120,6 +130,7 @@ class _Compiler:
         arguments = [h for call in live for _, h in call.module.open_arguments]
         decisive = roots([*arguments, *config.values()])
         self._own = {h.slot for h in decisive if h.owner is fragment}
+        self._depending = {h.slot for h in decisive if h.owner is fragment and h.depending is not None}
         self._reached: set[Slot] = set()
 
     def steps(self) -> Iterator[Step]:
@@ -128,7 +139,10 @@ class _Compiler:
             if isinstance(made, int):
                 hyperparameter = fragment.hyperparameters[made]
                 if made in self._own and isinstance(hyperparameter, Independent):
-                    yield CHOOSE, Choose(hyperparameter, made, fragment.suffixes[made])
+                    if hyperparameter.depending is None:
+                        yield CHOOSE, Choose(hyperparameter, made, fragment.suffixes[made])
+                    else:
+                        yield from self._reach(Slot(0, made))
             elif made.index in self._used:
                 for slot in made.arguments:
                     yield from self._reach(slot)
@@ -149,21 +163,26 @@ class _Compiler:
             hyperparameter = fragment.owner_at(slot.levels).hyperparameters[slot.place]
             if self._is_known(slot):
                 todo.pop()
-            elif isinstance(hyperparameter, Independent):
+            elif isinstance(hyperparameter, Independent) and hyperparameter.depending is None:
                 yield REACH, Reach(slot.levels, slot.place, hyperparameter)
                 self._reached.add(slot)
             else:
-                assert isinstance(hyperparameter, Dependent), "a hyperparameter is independent or dependent"
+                assert isinstance(hyperparameter, Independent | Dependent), "there are no other hyperparameters"
                 parents = [fragment.slot_of(p) if isinstance(p, Hyperparameter) else p for p in hyperparameter.parents]
                 missing = [p for p in parents if isinstance(p, Slot) and not self._is_known(p)]
                 if missing:
                     todo += missing
+                    continue
+                if isinstance(hyperparameter, Independent):
+                    yield ASK, Ask(slot.levels, slot.place, hyperparameter, parents)
                 else:
                     yield COMPUTE, Compute(slot.levels, slot.place, hyperparameter, parents)
-                    self._reached.add(slot)
+                self._reached.add(slot)
 
     def _is_known(self, slot: Slot) -> bool:
-        return slot in self._reached or (slot.levels == 0 and slot.place in self._own)
+        """Return whether a slot is reached, or holds an own hyperparameter that was asked for when it was made."""
+        is_own = slot.levels == 0 and slot.place in self._own and slot.place not in self._depending
+        return is_own or slot in self._reached
 
 
 def _call_step(call: Call) -> Step:

@@ -6,17 +6,21 @@ import itertools
 import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from deep_arch.errors import InvalidDomain
 from deep_arch.language.domains import REJECTED, Domain
 from deep_arch.language.options import Options, listed
+
+_FEW: Final = 1000
+"""Exchanges of one member that are still listed to draw one of them."""
 
 
 class Subset(Domain):
     """Tuples of `length` of the options: distinct or not, in the drawn order or in the options' own."""
 
     __slots__ = ("_options", "distinct", "length", "options", "ordered")
+    word = "subset"
 
     def __init__(self, options: Iterable[Any], length: int, distinct: bool = True, ordered: bool = False) -> None:
         self._options = Options(options, "subset")
@@ -99,6 +103,20 @@ class Subset(Domain):
         if self.ordered and self.distinct:
             yield from _exchanges(value)
 
+    def neighbour(self, value: Any, rng: random.Random) -> Any:
+        n, k = len(self.options), self.length
+        n_exchanges = k - 1 if self.ordered and self.distinct else 0
+        n_others = k * (n - (k if self.distinct else 1))
+        if n_others <= _FEW:
+            return super().neighbour(value, rng)
+        if rng.random() * (n_others + n_exchanges) < n_exchanges:
+            return rng.choice(list(_exchanges(value)))
+        positions = [p for p in self.positions(value) if p is not None]
+        i, p = rng.randrange(k), rng.randrange(n)
+        while p in positions if self.distinct else p == positions[i]:
+            p = rng.randrange(n)
+        return self.at_positions([*positions[:i], p, *positions[i + 1 :]])
+
     def positions(self, value: Sequence[Any]) -> tuple[int | None, ...]:
         """Return the positions of a value's members among the options."""
         return tuple([self._options.find(v) for v in value])
@@ -111,9 +129,18 @@ class Subset(Domain):
             return REJECTED
         return self._from([self._options.decode(w) for w in written])  # pyright: ignore[reportUnknownVariableType]
 
+    @classmethod
+    def worded(cls, *arguments: str) -> str:
+        options, size, distinct, ordered = arguments
+        how = _if(distinct, "", ", repeats allowed") + _if(ordered, ", in order", "")
+        return f"{size} of {options}{how}"
+
     def __str__(self) -> str:
-        how = ("" if self.distinct else ", repeats allowed") + (", in order" if self.ordered else "")
-        return f"{self.length} of {listed(self.options)}{how}"
+        return self.worded(listed(self.options), *map(str, (self.length, self.distinct, self.ordered)))
+
+
+def _if(flag: str, yes: str, no: str) -> str:
+    return {"True": yes, "False": no}.get(flag, f"{yes or no} {'if' if yes else 'unless'} {flag}")
 
 
 def _exchanges(value: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -131,6 +158,7 @@ class Permutation(Subset):
     """The orders of all the options, as tuples."""
 
     __slots__ = ()
+    word = "permutation"
 
     def __init__(self, options: Iterable[Any]) -> None:
         options = tuple(options)
@@ -140,5 +168,9 @@ class Permutation(Subset):
         """Yield the orders with two neighbouring members exchanged."""
         return _exchanges(value)
 
+    @classmethod
+    def worded(cls, *arguments: str) -> str:
+        return f"an order of {arguments[0]}"
+
     def __str__(self) -> str:
-        return f"an order of {listed(self.options)}"
+        return self.worded(listed(self.options))

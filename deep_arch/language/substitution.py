@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from deep_arch.errors import ArityMismatch
-from deep_arch.language.dependence import evaluate, roots
+from deep_arch.language.dependence import domain_at, evaluate, roots
 from deep_arch.language.domains import Domain
 from deep_arch.language.fragment import Fragment, current_fragment
+from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
@@ -59,7 +60,9 @@ class Substitution(Module):
         self._probing = True
         try:
             arguments = [h for _, h in self.open_arguments]
-            first = {h: _first_value(h.domain) for h in roots(arguments)}
+            first: dict[Independent, Any] = {}
+            for hyperparameter in roots(arguments):
+                first[hyperparameter] = _first_value(domain_at(hyperparameter, first))
             values = tuple([evaluate(h, first) for h in arguments])
             fragment = made_in.program.expand(self, values, n_inputs, made_in.where(self))
             only = fragment.outputs[0]

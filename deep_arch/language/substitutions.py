@@ -20,6 +20,8 @@ from deep_arch.language.values import Value
 class Repeat(Copies):
     """`fn` applied `times` times in a row; see `repeat`."""
 
+    nested = True
+
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         values = list(inputs)
         for i in range(arguments["times"]):
@@ -54,7 +56,7 @@ class Or(Substitution):
         which = self.arguments["which"]
         if not isinstance(which, Hyperparameter):
             self.label({"which": which}, where_is(self))
-        elif isinstance(which, Independent) and which.domain.size < float("inf"):
+        elif isinstance(which, Independent) and which.depending is None and which.domain.size < float("inf"):
             for value in which.domain.values():
                 self.label({"which": value}, where_is(self))
 
@@ -135,8 +137,10 @@ class Sequential(Substitution):
 class Substitute(Substitution):
     """What a function of hyperparameter values makes; see `substitute`."""
 
-    def __init__(self, fn: Callable[..., Any], arguments: Mapping[str, Any], name: str | None = None) -> None:
-        self._fn = fn
+    def __init__(
+        self, fn: Callable[..., Any], arguments: Mapping[str, Any], name: str | None = None, closed: bool = False
+    ) -> None:
+        self._fn, self.closed = fn, closed
         super().__init__(arguments, name)
         if isinstance(fn, Module) or not callable(fn):
             raise BadArgument(
@@ -200,12 +204,37 @@ def sequential(*fns: Fn, name: str | None = None) -> Sequential:
     return Sequential(fns, name)
 
 
-def substitute(fn: Callable[..., Any], /, *, name: str | None = None, **hyperparameters: Any) -> Substitute:
+def substitute(
+    fn: Callable[..., Any], /, *, name: str | None = None, closed: bool = False, **hyperparameters: Any
+) -> Substitute:
     """Return a module that is what `fn` makes of the hyperparameters' values, given to it by name.
 
     `fn` returns a function of values, a function that makes a module, or a module.
+
+    Args:
+        fn: the function.
+        name: of the module.
+        closed: whether `fn` decides nothing more than it is given, whatever that is: it makes and uses no other
+            hyperparameter, and its result depends on all inputs. Then the space is counted without running it, for
+            any number of values. This is checked whenever it runs.
+        hyperparameters: what is given to `fn`, by name.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> @da.space
+        ... def cell(x):
+        ...     edges = {f"edge_{i}": da.boolean(name=f"edge_{i}") for i in range(21)}
+        ...     def build(**edges):
+        ...         return lambda x: ops.Dense(1 + sum(edges.values()))(x)
+        ...     return da.substitute(build, closed=True, **edges)(x)
+        >>> cell.size() == 2**21
+        True
+
+    Raises:
+        BadArgument: when it runs, `fn` does not take the values by name, or `closed` does not hold.
     """
-    return Substitute(fn, hyperparameters, name)
+    return Substitute(fn, hyperparameters, name, closed)
 
 
 def _hashes(value: object) -> bool:

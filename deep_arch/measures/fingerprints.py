@@ -216,7 +216,7 @@ def _kind(call: GraphCall) -> Kind:
 
 
 def _is_choice(hyperparameter: Hyperparameter) -> bool:
-    return isinstance(hyperparameter, Independent) and isinstance(hyperparameter.domain, Choice)
+    return isinstance(hyperparameter, Independent) and issubclass(hyperparameter.kind, Choice)
 
 
 def _label(module: Module, without: Collection[str] = ()) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from deep_arch.errors import DeepArchError, NotCountable, ShapeMismatch
 from deep_arch.extras import require
+from deep_arch.language.depending import Depending
 from deep_arch.language.specs import Spec
 from deep_arch.measures.costs import Cost, cost_of
 from deep_arch.measures.shapes import call_specs
@@ -42,6 +43,7 @@ def summarize(
     specs: Sequence[Spec] | None,
     config: Mapping[str, Any],
     unassigned: Iterable[ChoicePoint],
+    waiting: Mapping[str, Depending],
 ) -> str:
     """Return the table of `Architecture.summary`.
 
@@ -51,6 +53,7 @@ def summarize(
         specs: of the graph's inputs; None leaves shapes and costs out.
         config: the values that `da.config` attached.
         unassigned: what waits for a value.
+        waiting: what waits for the values on which its domain depends.
     """
     columns = [("call", "left"), ("operation", "left")]
     if specs is None:
@@ -59,8 +62,8 @@ def summarize(
         columns += [("output shape", "left"), ("parameters", "right"), ("MACs", "right")]
         rows, caption = _costed(graph, specs)
     attached = ", ".join(f"{key}={value!r}" for key, value in config.items())
-    waiting = [f"{point.address}: {point.domain}" for point in unassigned]
-    notes = [caption, f"config: {attached}" if attached else "", *(["unassigned:", *waiting] if waiting else [])]
+    left = [f"{point.address}: {point.domain}" for point in unassigned] + [f"{a}: {d}" for a, d in waiting.items()]
+    notes = [caption, f"config: {attached}" if attached else "", *(["unassigned:", *left] if left else [])]
     return _table(name, columns, rows, "\n".join(filter(None, notes)))
 
 
@@ -110,7 +113,11 @@ def _shown(argument: Argument) -> str:
 
 
 def summarize_space(
-    name: str, inputs: Sequence[str], unassigned: Iterable[ChoicePoint], size: Callable[[], int | float]
+    name: str,
+    inputs: Sequence[str],
+    unassigned: Iterable[ChoicePoint],
+    waiting: Mapping[str, Depending],
+    size: Callable[[], int | float],
 ) -> str:
     """Return the table of `SearchSpace.summary`.
 
@@ -118,9 +125,11 @@ def summarize_space(
         name: of the space.
         inputs: the names of its inputs.
         unassigned: what waits for a value with nothing assigned.
+        waiting: what waits for the values on which its domain depends.
         size: returns the number of architectures, or raises NotCountable.
     """
     rows = [[p.address, str(p.domain), str(p.domain.size), p.tag or ""] for p in unassigned]
+    rows += [[address, str(depending), "", ""] for address, depending in waiting.items()]
     columns = [("hyperparameter", "left"), ("domain", "left"), ("values", "right"), ("tag", "left")]
     caption = f"{_counted(size)} architectures; choices can lead to hyperparameters that are not reached yet"
     return _table(f"space {name}({', '.join(inputs)})", columns, rows, caption)

@@ -139,6 +139,13 @@ def number(op: Operation, argument: str, low: float = -math.inf, high: float = m
     raise bad(op, argument, f"a number{limits}", f"Give {argument} a plain int or float within these limits.")
 
 
+def above_zero(op: Operation, argument: str) -> None:
+    """Check an argument that must be a finite number above 0."""
+    value = getattr(op, argument)
+    if not (type(value) in (int, float) and math.isfinite(value) and value > 0):
+        raise bad(op, argument, "a number above 0", f"Give {argument} a plain int or float above 0.")
+
+
 def one_of(op: Operation, argument: str, options: tuple[str, ...]) -> None:
     """Check an argument that must be one of some names."""
     if getattr(op, argument) not in options:

@@ -1,45 +1,50 @@
 """Alternatives: what a call can unfold to at a place, over the values of the hyperparameters that decide it.
 
-Whoever walks a space with all alternatives kept, to count it, to find an address, to see what ends in time, takes them
-from here: what `fix` decided, what `where` leaves open, the grid of `discretize`, the depth of `limit`, and which calls
-unfold to the same parts in any order, stand in one place.
+Whoever walks a space with all alternatives kept, to count it, to see what ends in time, takes them from here: what
+`fix` decided, what `where` leaves open, the grid of `discretize`, the depth of `limit`, and which calls unfold to the
+same parts in any order, stand in one place.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from deep_arch.errors import DeepArchError, NotCountable
-from deep_arch.language.dependence import evaluate, roots
-from deep_arch.language.domains import Choice, Domain, Integer, Numeric, Real
-from deep_arch.language.fragment import Call, Fragment
+from deep_arch.errors import NotCountable
+from deep_arch.language.dependence import domain_at, evaluate, roots
+from deep_arch.language.domains import REJECTED, Choice, Domain, Numeric
+from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Independent
-from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
+from deep_arch.spaces.finding import expanded, find
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Restrictions
 
 Binding = Mapping[Independent, Any]
 """The values of the independent hyperparameters that decide a call."""
 
-MANY: Final = 1_000_000
+MANY: Final = 50_000
 """Combinations of values that are still listed."""
 
-_ENDS: Final = 100
-"""Of longer domains only so many values, and the last if it is not far, are tried to find an address."""
+ANY: Final = -1
+"""In place of a position in the domain: a value that was given, or one that stands for all."""
 
 _NOTHING: Final[Binding] = MappingProxyType({})
 
 
 class Alternative(NamedTuple):
-    """One thing that a call can become: the values that decide it, and the place of what it unfolds to."""
+    """One thing that a call can become.
+
+    Attributes:
+        binding: the values that decide it.
+        positions: where they stand in their domains, in the order of `call_roots`.
+        place: that of what it unfolds to.
+    """
 
     binding: Binding
+    positions: tuple[int, ...]
     place: Place
 
 
@@ -71,21 +76,26 @@ class Alternatives:
         return hyperparameter in self._somewhere
 
     def left_open(self, place: Place, hyperparameter: Independent) -> bool:
-        """Return whether `where` leaves a hyperparameter out at a place."""
+        """Return whether `where` leaves a hyperparameter out at a place, or one that its domain depends on."""
         if self.restrictions.predicate is None:
             return False
-        address = place.address_of(hyperparameter)
-        if address is None or address in self.restrictions.fixed:
-            return False
-        return not self.restrictions.keeps(address, hyperparameter)
+        addresses = [(place.address_of(h), h) for h in roots([hyperparameter])]
+        fixed = self.restrictions.fixed
+        return any(a is not None and a not in fixed and not self.restrictions.keeps(a, h) for a, h in addresses)
 
     def decided(self, place: Place, call: Call) -> list[Independent]:
         """Return the hyperparameters that decide a call, without those that stay open here."""
         return [h for h in call_roots(call) if not self.left_open(place, h)]
 
     def unfolds(self, place: Place, call: Call) -> bool:
-        """Return whether a call is replaced here: it is a substitution, and nothing that decides it stays open."""
-        return call.module.substitution and not any(self.left_open(place, h) for h in call_roots(call))
+        """Return whether a call is replaced here by what there is something to decide in.
+
+        It is a substitution, not declared to be closed, and nothing that decides it stays open.
+        """
+        module = call.module
+        if not module.substitution or module.closed:
+            return False
+        return self.restrictions.predicate is None or not any(self.left_open(place, h) for h in call_roots(call))
 
     def fixed(self, place: Place, hyperparameters: Iterable[Independent]) -> dict[Independent, Any]:
         """Return what `fix` decided of some hyperparameters here."""
@@ -93,15 +103,24 @@ class Alternatives:
         addresses = {h: place.address_of(h) for h in hyperparameters} if given else {}
         return {h: given[address] for h, address in addresses.items() if address is not None and address in given}
 
-    def domain(self, hyperparameter: Independent) -> Domain:
-        """Return the domain as `discretize` leaves it."""
-        return self.restrictions.narrowed(hyperparameter.domain)
+    def domain(self, hyperparameter: Independent, binding: Binding = _NOTHING) -> Domain:
+        """Return the domain where others have these values, as `discretize` leaves it."""
+        return self.restrictions.narrowed(domain_at(hyperparameter, binding))
 
     def endless(self, place: Place, call: Call) -> bool:
         """Return whether infinitely many values decide what a call unfolds to."""
-        decisive = self.decided(place, call)
-        fixed = self.fixed(place, decisive)
-        return any(self._possible(place, h).size == math.inf for h in decisive if h not in fixed)
+        return self.any_endless(place, call_roots(call))
+
+    def any_endless(self, place: Place, hyperparameters: Sequence[Independent]) -> bool:
+        """Return whether one of some hyperparameters can have infinitely many values, and is not left open."""
+        first = self.fixed(place, hyperparameters)
+        for hyperparameter in hyperparameters:
+            if hyperparameter not in first:
+                domain = self._possible(place, hyperparameter, first)
+                if domain.size == math.inf:
+                    return not self.left_open(place, hyperparameter)
+                first[hyperparameter] = domain.at(0)
+        return False
 
     def of(
         self, place: Place, call: Call, given: Binding = _NOTHING, every_order: bool = False
@@ -117,31 +136,78 @@ class Alternatives:
         Raises:
             NotCountable: too many values decide it, or infinitely many.
         """
+        if self.lies_within(place, call):
+            for binding, positions in self.bindings(place, call, given, every_order):
+                yield self.at(place, call, binding, positions)
+
+    def lies_within(self, place: Place, call: Call) -> bool:
+        """Return whether a call unfolds at a place, and not too deep."""
         most = self.restrictions.max_depth
-        if not self.unfolds(place, call) or (most is not None and place.depth + call.module.deepens > most):
-            return
+        return self.unfolds(place, call) and (most is None or place.depth + call.module.deepens <= most)
+
+    def at(self, place: Place, call: Call, binding: Binding, positions: tuple[int, ...]) -> Alternative:
+        """Return what a call becomes at a place and these values."""
+        inner = place.inside(call, expanded(place.fragment, call.module, len(call.inputs), binding))
+        return Alternative(binding, positions, inner)
+
+    def bindings(
+        self, place: Place, call: Call, given: Binding = _NOTHING, every_order: bool = False
+    ) -> Iterator[tuple[Binding, tuple[int, ...]]]:
+        """Yield the values that can decide a call at a place, with their positions; see `of`."""
         decisive = call_roots(call)
         settled = {**self.fixed(place, decisive), **{h: given[h] for h in decisive if h in given}}
         if call.module.order_immaterial and not every_order:
-            yield self._at(place, call, {h: settled.get(h) or next(self.domain(h).values()) for h in decisive})
+            first: dict[Independent, Any] = {}
+            for h in decisive:
+                first[h] = settled[h] if h in settled else self.domain(h, first).at(0)
+            yield first, (ANY,) * len(decisive)
             return
-        domains = {h: self._possible(place, h) for h in decisive if h not in settled}
-        if math.prod([domain.size for domain in domains.values()]) > MANY:
-            raise NotCountable(
-                f"{place.fragment.where(call.module)}: too many values decide what this unfolds to.\n"
-                f"  Got {decisive!r}.\n"
-                "  Use a smaller domain for what decides structure, or fix it with space.fix."
-            )
-        choices = [(settled[h],) if h in settled else tuple(domains[h].values()) for h in decisive]
-        for binding in _bindings(decisive, choices):
-            yield self._at(place, call, binding)
+        yield from self.combinations(place, decisive, settled, place.fragment.where(call.module))
 
-    def _at(self, place: Place, call: Call, binding: Binding) -> Alternative:
-        return Alternative(binding, place.inside(call, _expanded(place, call.module, len(call.inputs), binding)))
+    def longest(
+        self, place: Place, call: Call
+    ) -> tuple[Alternative, list[tuple[tuple[Binding, tuple[int, ...]], int]]]:
+        """Return what a call of nested copies becomes with the most of them, and how many there are at which values."""
+        times = call.module.arguments["times"]
+        counts = [(each, evaluate(times, each[0])) for each in self.bindings(place, call)]
+        for n in dict.fromkeys([n for _, n in counts]):
+            call.module.label({"times": n}, place.fragment.where(call.module))
+        (binding, positions), _ = max(counts, key=lambda each: each[1])
+        return self.at(place, call, binding, positions), counts
 
-    def _possible(self, place: Place, hyperparameter: Independent) -> Domain:
-        domain, fixed = self.domain(hyperparameter), self._somewhere.get(hyperparameter)
-        if not self._anywhere or not fixed or not isinstance(hyperparameter.domain, Numeric):
+    def combinations(
+        self, place: Place, hyperparameters: Sequence[Independent], settled: Binding, where: str
+    ) -> Iterator[tuple[Binding, tuple[int, ...]]]:
+        """Yield all values of some hyperparameters, of which those that others' domains depend on come first.
+
+        Raises:
+            NotCountable: too many.
+        """
+        plain = [h for h in hyperparameters if h not in settled and not h.parents]
+        if math.prod([self._possible(place, h, _NOTHING).size for h in plain]) > MANY:
+            raise _too_many(hyperparameters, where)
+        n_listed = 0
+        todo: list[tuple[Binding, tuple[int, ...]]] = [({}, ())]
+        while todo:
+            binding, positions = todo.pop()
+            if len(positions) == len(hyperparameters):
+                yield binding, positions
+                continue
+            hyperparameter = hyperparameters[len(positions)]
+            if hyperparameter in settled:
+                todo.append(({**binding, hyperparameter: settled[hyperparameter]}, (*positions, ANY)))
+                continue
+            domain = self._possible(place, hyperparameter, binding)
+            n_listed += int(min(domain.size, MANY + 1))
+            if n_listed > MANY:
+                raise _too_many(hyperparameters, where)
+            values = list(enumerate(domain.values()))
+            todo += [({**binding, hyperparameter: value}, (*positions, i)) for i, value in reversed(values)]
+
+    def _possible(self, place: Place, hyperparameter: Independent, binding: Binding) -> Domain:
+        domain, whole = self.domain(hyperparameter, binding), domain_at(hyperparameter, binding)
+        fixed = [v for v in self._somewhere.get(hyperparameter, ()) if whole.accept(v) is not REJECTED]
+        if not self._anywhere or not fixed or not isinstance(whole, Numeric):
             return domain
         if place.address_of(hyperparameter) is not None:
             return domain
@@ -149,66 +215,16 @@ class Alternatives:
         return Choice(dict.fromkeys([*fixed, *(domain.values() if domain.size <= MANY else ())]))
 
 
-def _bindings(decisive: Sequence[Independent], choices: Sequence[Sequence[Any]]) -> Iterator[Binding]:
-    for values in itertools.product(*choices):
-        yield dict(zip(decisive, values, strict=True))
+def _too_many(hyperparameters: Sequence[Independent], where: str) -> NotCountable:
+    return NotCountable(
+        f"{where}: too many values decide what this unfolds to.\n"
+        f"  Got more than {MANY:,} combinations of {listed_names(hyperparameters)}.\n"
+        "  Use smaller domains for what decides structure, or fix some with space.fix. If the function decides nothing "
+        "more than these, whatever they are, say so: da.substitute(fn, closed=True, ...)."
+    )
 
 
-def _expanded(place: Place, module: Any, n_inputs: int, binding: Binding) -> Fragment:
-    values = tuple([evaluate(h, binding) for _, h in module.open_arguments])
-    fragment = place.fragment
-    return fragment.program.expand(module, values, n_inputs, fragment.where(module))
-
-
-# --- towards an address ---------------------------------------------------------------------------------------------
-
-
-def find(program: Program, address: Any) -> list[Independent]:
-    """Return the independent hyperparameters that have an address, one for each way in which it is reached."""
-    found: dict[Independent, None] = {}
-    todo = [(program.root, address)] if isinstance(address, str) else []
-    seen: set[tuple[int, str]] = set()
-    while todo:
-        fragment, rest = todo.pop()
-        if (id(fragment), rest) in seen:
-            continue
-        seen.add((id(fragment), rest))
-        for suffix, hyperparameter in zip(fragment.suffixes, fragment.hyperparameters, strict=True):
-            if suffix == rest and isinstance(hyperparameter, Independent):
-                found[hyperparameter] = None
-        for lead, inner in _towards(fragment, rest):
-            todo.append((inner, rest[len(lead) :]))
-    return list(found)
-
-
-def _towards(fragment: Fragment, rest: str) -> Iterator[tuple[str, Fragment]]:
-    """Yield what the modules made in a fragment unfold to, with what addresses inside begin with here.
-
-    A module is called here or further in, and its address begins here, so this goes by modules and not by calls.
-    """
-    n_inputs = {id(call.module): len(call.inputs) for call in fragment.calls}
-    for module, name in fragment.named_modules():
-        if module.substitution and rest.startswith(name):
-            for inner in _some(Place(fragment, None, None), module, n_inputs.get(id(module), 1)):
-                if rest.startswith(name + inner.ending):
-                    yield name + inner.ending, inner
-
-
-def _some(place: Place, module: Module, n_inputs: int) -> Iterator[Fragment]:
-    """Yield what a module unfolds to, as far as that can be listed: long domains at their ends."""
-    decisive = roots(h for _, h in module.open_arguments)
-    for binding in itertools.islice(_bindings(decisive, [_ends(h.domain) for h in decisive]), 1000):
-        with contextlib.suppress(DeepArchError):  # values that do not fit lead nowhere
-            yield _expanded(place, module, n_inputs, binding)
-
-
-def _ends(domain: Domain) -> list[Any]:
-    if isinstance(domain, Real):
-        return [domain.low, domain.high]
-    first = list(itertools.islice(domain.values(), _ENDS))
-    return [*first, domain.high] if isinstance(domain, Integer) and _ENDS < domain.size <= MANY // 100 else first
-
-
-def has_address(program: Program, address: str) -> bool:
-    """Return whether some architecture reaches an address."""
-    return bool(find(program, address))
+def listed_names(hyperparameters: Iterable[Independent]) -> str:
+    """Return the first of some hyperparameters as text, for messages."""
+    shown = [repr(h) for h in hyperparameters]
+    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")

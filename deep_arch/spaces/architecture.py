@@ -8,6 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, is_kind, wrong_kind
+from deep_arch.language.depending import Depending
 from deep_arch.language.hyperparameters import Dependent
 from deep_arch.language.options import same
 from deep_arch.language.specs import Inputs, Spec
@@ -46,6 +47,12 @@ class Architecture:
         return self.space.choice_points(self._unfolding)
 
     @property
+    def waiting(self) -> Mapping[str, Depending]:
+        """Address to what the domain will be, for hyperparameters whose domain depends on unassigned ones."""
+        waiting = self._unfolding.waiting.items()
+        return {address: h.depending for address, (h, _) in waiting if h.depending is not None}
+
+    @property
     def is_specified(self) -> bool:
         """Whether every hyperparameter has a value, so that a backend can build the architecture."""
         return not self._unfolding.open
@@ -80,6 +87,7 @@ class Architecture:
         Raises:
             ValueOutsideDomain: the hyperparameter cannot take the value.
             AlreadyAssigned: it has a value.
+            MissingValues: its domain depends on a hyperparameter that has none.
             NotAssignable: it is a dependent one.
             UnknownAddress: it is not in the space.
             UnreachedAddress: it is in the space, but not reached with these values.
@@ -96,7 +104,7 @@ class Architecture:
                 f"{address}: has the value {self.values[address]!r} and gets no second one.\n  Got {value!r}.\n"
                 "  An architecture never changes: assign to the state before, or use space.at with other values."
             )
-        if address not in self._unfolding.open:
+        if address not in self._unfolding.open and address not in self._unfolding.waiting:
             raise self._not_open(address, value)
         # What was assigned before may be needed no more, if the value decides that nothing depends on it.
         return Architecture(self.space, self.space.replay({**self.values, address: value}, required=[address]))
@@ -168,7 +176,7 @@ class Architecture:
         from deep_arch.measures.summaries import summarize
 
         specs = None if inputs is None else self._input_specs(inputs)
-        return summarize(self.space.name, self.graph, specs, self.config, self.unassigned)
+        return summarize(self.space.name, self.graph, specs, self.config, self.unassigned, self.waiting)
 
     def to_networkx(self) -> networkx.MultiDiGraph[str]:
         """Return the graph for networkx: nodes by address, edges with the positions of inputs as `position`."""

@@ -49,10 +49,10 @@ def _call_can_end(fragment: Fragment, call: Call, fixed: dict[Independent, objec
 
 def offered(max_depth: int, hyperparameter: Independent, place: Place | Frame) -> Domain:
     """Return the domain without the values with which a call of the same function cannot end in time."""
-    domain, fragment = hyperparameter.domain, place.fragment
+    domain, hyperparameter, fragment = hyperparameter.domain, hyperparameter.made, place.fragment
     remaining = max_depth - place.depth
     memory = fragment.program.offers
-    key = (hyperparameter, remaining)
+    key = (hyperparameter, domain, remaining)
     if key not in memory:
         calls = [c for c in fragment.live_calls if c.module.substitution and hyperparameter in call_roots(c)]
         narrowed = domain  # stored only when it is settled: other threads read it
@@ -60,7 +60,7 @@ def offered(max_depth: int, hyperparameter: Independent, place: Place | Frame) -
             values = list(domain.values())
             ending = [v for v in values if all(_ends(fragment, c, hyperparameter, v, remaining) for c in calls)]
             if ending and len(ending) < len(values):
-                narrowed = Choice(ending)
+                narrowed = domain.part(ending) if isinstance(domain, Choice) else Choice(ending)
         memory[key] = narrowed
     return memory[key]
 

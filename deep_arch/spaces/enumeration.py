@@ -46,7 +46,7 @@ def _found(space: SearchSpace) -> Iterator[Architecture]:
         points = _to_decide(architecture)
         if not points:
             yield architecture
-        elif architecture.structure:
+        elif architecture.structure or architecture.waiting:
             stack.append(_extended(architecture.values, points))
         else:  # the graph is settled, so what is open are independent arguments of its nodes
             for settled in _extended(architecture.values, points):

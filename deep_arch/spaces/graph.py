@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from deep_arch.language.depending import Depending
 from deep_arch.language.domains import Domain
 from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
@@ -26,15 +27,15 @@ class Argument:
         name: the argument's name.
         address: the hyperparameter's address.
         value: its value, or UNSET.
-        domain: where its value comes from; None for a dependent one.
-        parents: what a dependent one is computed from: arguments and plain values.
+        domain: where its value comes from; None for a dependent one. A `Depending` where it depends on open ones.
+        parents: what a dependent one is computed from, or a domain depends on: arguments and plain values.
         symbol: the function of a dependent one.
     """
 
     name: str
     address: str
     value: Any
-    domain: Domain | None
+    domain: Domain | Depending | None
     parents: tuple[Any, ...] = ()
     symbol: str = ""
 
@@ -139,11 +140,19 @@ def describe(name: str, slot: Slot, frame: Frame) -> Argument:
     hyperparameter: Hyperparameter = owner.fragment.hyperparameters[slot.place]
     address = slot_address(owner, slot.place)
     value = owner.values[slot.place] if slot.place < len(owner.values) else UNSET
-    if isinstance(hyperparameter, Independent):
-        return Argument(name, address, value, hyperparameter.domain)
-    assert isinstance(hyperparameter, Dependent), "a hyperparameter is independent or dependent"
+    assert isinstance(hyperparameter, Independent | Dependent), "there are no other hyperparameters"
     parents = tuple([_parent(p, frame) for p in hyperparameter.parents])
+    if isinstance(hyperparameter, Independent):
+        return Argument(name, address, value, _domain(hyperparameter, parents, address), parents)
     return Argument(name, address, value, None, parents, hyperparameter.symbol)
+
+
+def _domain(hyperparameter: Independent, parents: Sequence[Any], address: str) -> Domain | Depending:
+    depending = hyperparameter.depending
+    if depending is None:
+        return hyperparameter.domain
+    given = [p.value if isinstance(p, Argument) else p for p in parents]
+    return depending if any(value is UNSET for value in given) else depending.at(given, address)
 
 
 def _parent(parent: Any, frame: Frame) -> Any:

@@ -117,6 +117,7 @@ def prune(unfolding: Unfolding) -> None:
     _renumber(unfolding, walk.live_nodes)
     unfolding.values = {k: v for k, v in unfolding.values.items() if k in walk.addresses}
     unfolding.open = {k: v for k, v in unfolding.open.items() if k in walk.addresses}
+    unfolding.waiting = {k: v for k, v in unfolding.waiting.items() if k in walk.addresses}
     unfolding.config = {
         prefix + key: unfolding.config[prefix + key]
         for prefix in unfolding.frames

@@ -73,6 +73,9 @@ def _described(hyperparameter: Hyperparameter) -> str:
     if isinstance(hyperparameter, Dependent):
         return f"{hyperparameter.symbol} of {len(hyperparameter.parents)}"
     assert isinstance(hyperparameter, Independent), "a hyperparameter is independent or dependent"
+    if (depending := hyperparameter.depending) is not None:
+        constants = [p for p in depending.parents if not isinstance(p, Hyperparameter)]
+        return f"{depending.kind.__name__} of {len(depending.parents)} {canonical(constants)}"
     domain = hyperparameter.domain
     public = [name for kind in type(domain).__mro__ for name in getattr(kind, "__slots__", ()) if name[0] != "_"]
     return f"{type(domain).__name__} {canonical([getattr(domain, name) for name in sorted(public)])}"

@@ -6,7 +6,8 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from deep_arch.errors import UnknownAddress, UnreachedAddress, ValueOutsideDomain, nearest, wrong_kind
+from deep_arch.errors import MissingValues, UnknownAddress, UnreachedAddress, ValueOutsideDomain, nearest, wrong_kind
+from deep_arch.language.dependence import roots
 from deep_arch.language.domains import REJECTED, Choice, Domain
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.program import Program
@@ -15,6 +16,7 @@ from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.frames import Choose, Frame, Unfolding
 from deep_arch.spaces.liveness import prune
+from deep_arch.spaces.place import slot_address, up
 from deep_arch.spaces.restrictions import Restrictions
 from deep_arch.spaces.unfolding import unfold
 
@@ -60,6 +62,7 @@ class Replaying:
 
         Raises:
             ValueOutsideDomain, UnreachedAddress, UnknownAddress: see `at`.
+            MissingValues: a value is given whose domain depends on a hyperparameter that has none.
         """
         self._check_mapping(values)
 
@@ -68,15 +71,17 @@ class Replaying:
                 return UNSET
             value = hyperparameter.domain.accept(values[address])
             if value is REJECTED:
-                raise self._outside(hyperparameter.domain, address, values[address])
+                raise self.outside(hyperparameter.domain, address, values[address])
             return value
 
         unfolding = self.unfold(choose)
         fixed = self.restrictions.fixed
         for address, value in values.items():
             if address in fixed and Choice([fixed[address]]).accept(value) is REJECTED:
-                raise self._outside(Choice([fixed[address]]), address, value)
+                raise self.outside(Choice([fixed[address]]), address, value)
         for address in values if required is None else required:
+            if address in unfolding.waiting:
+                raise _waits(address, values[address], unfolding)
             if address not in unfolding.values:
                 raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
         return unfolding
@@ -103,7 +108,8 @@ class Replaying:
                 self.name, "a mapping from address to value", values, "Pass architecture.values, or {'n': 2}."
             )
 
-    def _outside(self, domain: Domain, address: str, value: Any) -> ValueOutsideDomain:
+    def outside(self, domain: Domain, address: str, value: Any) -> ValueOutsideDomain:
+        """Return the error for a value that a domain does not have."""
         return ValueOutsideDomain(
             f"{address}: {value!r} is not {domain}.\n"
             f"  Got {value!r} ({type(value).__name__}) while replaying values onto space `{self.name}`.\n"
@@ -112,7 +118,7 @@ class Replaying:
 
     def no_such_address(self, address: Any, reached: Iterable[str], values: Iterable[str] = ()) -> Exception:
         """Return the error for an address that is not reached: of this space at other values, or not at all."""
-        from deep_arch.spaces.alternatives import has_address
+        from deep_arch.spaces.finding import has_address
 
         values = [name for name in values if name != address]
         reached = [name for name in reached if name not in values and name != address]
@@ -167,3 +173,15 @@ class Replaying:
             return hyperparameter.domain.draw(rng)
 
         return Architecture(cast("SearchSpace", self), self.unfold(choose))
+
+
+def _waits(address: str, value: Any, unfolding: Unfolding) -> MissingValues:
+    hyperparameter, frame = unfolding.waiting[address]
+    place = frame.fragment
+    slots = [place.slot_of(root) for root in roots(hyperparameter.parents)]
+    addresses = [slot_address(up(frame, slot.levels), slot.place) for slot in slots]
+    missing = ", ".join([a for a in addresses if a not in unfolding.values])
+    return MissingValues(
+        f"{address}: is to be {hyperparameter.depending}, which depends on what has no value yet: {missing}.\n"
+        f"  Got {value!r} ({type(value).__name__}).\n  Give that a value as well, or before."
+    )

@@ -69,7 +69,7 @@ class Restrictions:
                 return UNSET
             narrowed = self.offered(hyperparameter, frame)
             if narrowed is not hyperparameter.domain:
-                hyperparameter = _with_domain(hyperparameter, narrowed)
+                hyperparameter = hyperparameter.narrowed(narrowed)
             return choose(hyperparameter, address, frame)
 
         return restricted
@@ -78,10 +78,3 @@ class Restrictions:
 @functools.lru_cache(maxsize=10_000)
 def _grid(domain: Real, levels: int) -> Domain:
     return domain.grid(levels)
-
-
-def _with_domain(hyperparameter: Independent, domain: Domain) -> Independent:
-    narrowed: Independent = object.__new__(Independent)
-    narrowed.name, narrowed.tag, narrowed.owner = hyperparameter.name, hyperparameter.tag, hyperparameter.owner
-    narrowed.slot, narrowed.domain, narrowed.draw = hyperparameter.slot, domain, domain.draw
-    return narrowed

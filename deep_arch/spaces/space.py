@@ -12,13 +12,13 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import BadArgument, MissingValues, NotCountable, TooDeep, is_kind, wrong_kind
-from deep_arch.language.domains import REJECTED, Choice
 from deep_arch.language.options import same
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.deciding import Pick, asking
+from deep_arch.spaces.fixing import with_fixed
 from deep_arch.spaces.pickling import reduced
 from deep_arch.spaces.replaying import Replaying
 from deep_arch.spaces.restrictions import Restrictions
@@ -224,22 +224,11 @@ class SearchSpace(Replaying):
         Raises:
             UnknownAddress: the space has no such hyperparameter.
             ValueOutsideDomain: a hyperparameter cannot take its value.
+            MissingValues: a domain depends on a hyperparameter that is not fixed as well, so that the value would
+                not be valid in every architecture.
         """
-        from deep_arch.spaces.alternatives import find
-
-        before = self.restrictions.fixed
-        fixed = dict(before)
         self._check_mapping(values)
-        for address, value in values.items():
-            hyperparameters = find(self.program, address)
-            if not hyperparameters:
-                raise self.no_such_address(address, [p.address for p in self.start().unassigned])
-            accepted = [v for v in (h.domain.accept(value) for h in hyperparameters) if v is not REJECTED]
-            if not accepted or (address in before and not same(accepted[0], before[address])):
-                domain = Choice([before[address]]) if address in before else hyperparameters[0].domain
-                raise self._outside(domain, address, value)
-            fixed[address] = accepted[0]
-        return self._sub_space(fixed=fixed)
+        return self._sub_space(fixed=with_fixed(self, values))
 
     def where(self, predicate: Callable[[ChoicePoint], bool]) -> SearchSpace:
         """Return the sub-space of those hyperparameters for which `predicate(choice_point)` holds.
@@ -294,7 +283,8 @@ class SearchSpace(Replaying):
         """Return a table of the hyperparameters that are reached with nothing assigned, and the size."""
         from deep_arch.measures.summaries import summarize_space
 
-        return summarize_space(self.name, self.inputs, self.start().unassigned, self.size)
+        start = self.start()
+        return summarize_space(self.name, self.inputs, start.unassigned, start.waiting, self.size)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from deep_arch.visualization.dot import mimebundle

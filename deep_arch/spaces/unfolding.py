@@ -15,6 +15,7 @@ from deep_arch.errors import ArityMismatch, BadArgument, ScopeError, TooDeep
 from deep_arch.language.fragment import Call
 from deep_arch.language.program import Program, expansion_key
 from deep_arch.language.steps import (
+    ASK,
     CALLS,
     CHOOSE,
     COMPUTE,
@@ -23,6 +24,7 @@ from deep_arch.language.steps import (
     LEAF,
     REACH,
     SUBSTITUTE,
+    Ask,
     Compute,
     Configure,
     Reach,
@@ -93,6 +95,9 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
                 continue
             elif kind == COMPUTE:
                 _compute(Compute(*step), frame)
+                continue
+            elif kind == ASK:
+                _ask(Ask(*step), frame, choose, result)
                 continue
             elif kind == CONFIGURE:
                 _configure(Configure(*step), frame, result)
@@ -242,6 +247,25 @@ def _reach(step: Reach, frame: Frame, choose: Choose, result: Unfolding) -> None
             result.open[address] = (step.hyperparameter, owner)
         else:
             values[slot] = result.values[address] = value
+
+
+def _ask(step: Ask, frame: Frame, choose: Choose, result: Unfolding) -> None:
+    """Have a hyperparameter assigned whose domain depends on others, if these have values; else it waits."""
+    owner = up(frame, step.levels)
+    values, slot = _with_room(owner.values, step.slot), step.slot
+    if values[slot] is not UNSET:
+        return
+    address = slot_address(owner, slot)
+    arguments = [_value(frame, p) if isinstance(p, Slot) else p for p in step.parents]
+    if any(argument is UNSET for argument in arguments):
+        result.waiting[address] = (step.hyperparameter, owner)
+        return
+    hyperparameter = step.hyperparameter.at(arguments, address)
+    value = choose(hyperparameter, address, owner)
+    if value is UNSET:
+        result.open[address] = (hyperparameter, owner)
+    else:
+        values[slot] = result.values[address] = value
 
 
 def _compute(step: Compute, frame: Frame) -> None:

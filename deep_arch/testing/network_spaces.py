@@ -116,6 +116,11 @@ def _sliding(n: int) -> dict[str, Part]:
     return parts
 
 
+def _grouped_attention() -> da.Module:
+    wavelength, causal = da.choice([None, 10.0]), da.boolean()
+    return ops.GroupQueryAttention(2, 2, da.choice([1, 2]), use_causal_mask=causal, rope_max_wavelength=wavelength)
+
+
 def keeping(n: int) -> dict[str, Part]:
     """Return parts by name that keep the shape of what has `WIDTH` channels and `n` axes beside."""
     parts: dict[str, Part] = {
@@ -131,6 +136,7 @@ def keeping(n: int) -> dict[str, Part]:
     }
     if n == 1:
         parts["attention"] = lambda: ops.MultiHeadAttention(da.choice([1, 2]), 3, value_dim=da.choice([None, 2]))
+        parts["grouped"] = _grouped_attention
         parts["lstm"] = lambda: ops.LSTM(WIDTH, return_sequences=True, go_backwards=da.boolean())
         parts["gru"] = lambda: ops.GRU(WIDTH, return_sequences=True, reset_after=da.boolean())
         parts["positions"] = ops.PositionEmbedding

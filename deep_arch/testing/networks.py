@@ -16,6 +16,7 @@ from deep_arch.language.values import Value
 from deep_arch.ops.windows import Padding
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
+from deep_arch.testing.language_networks import gpt_2
 from deep_arch.testing.vision_networks import inception_cell, shufflenet_v2, vit_b_16
 
 
@@ -249,5 +250,15 @@ NETWORKS: tuple[Network, ...] = (
         source="Keras examples, text_classification_with_transformer.py: 20,200 x 32 of embeddings, "
         "3 x (32 x 64 + 64) + 64 x 32 + 32 of attention, 2 x (32 x 32 + 32) of dense layers, 2 x 64 of normalisation, "
         "and 660 + 42 of the classifier",
+    ),
+    Network(
+        "GPT-2 small",
+        gpt_2(n_blocks=12, num_heads=12, features=768, vocabulary=50_257, n_context=1_024),
+        {"tokens": da.tokens(1_024, vocabulary=50_257)},
+        trained=124_439_808,
+        non_trainable=0,
+        source="Radford et al. (2019), Language Models are Unsupervised Multitask Learners, table 2, which says 117M; "
+        "their code says 124M; to the digit 50,257 x 768 for the embedding, which is the head too, 1,024 x 768 for "
+        "positions, 12 x (4 x (768 x 768 + 768) + 2 x 768 x 3,072 + 3,072 + 768 + 4 x 768) for blocks, and 2 x 768",
     ),
 )

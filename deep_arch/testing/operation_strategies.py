@@ -185,10 +185,17 @@ def _group_normalization(draw: Callable[[Any], Any]) -> Case:
 
 
 @st.composite
-def _embedding(draw: Callable[[Any], Any]) -> Case:
+def _embedding(draw: Callable[[Any], Any], cls: Any = ops.Embedding) -> Case:
     rows = draw(st.integers(1, 9))
     tokens = Spec(tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=2))), "int64", rows)
-    return ops.Embedding(rows, draw(_channels)), (tokens,)
+    return cls(rows, draw(_channels)), (tokens,)
+
+
+def _reversible_embedding() -> Cases:
+    back = st.tuples(st.integers(1, 9), _any_rank)
+    return _embedding(ops.ReversibleEmbedding) | back.map(
+        lambda drawn: (ops.ReversibleEmbedding(drawn[0], drawn[1].channels), (drawn[1],))
+    )
 
 
 @st.composite
@@ -198,12 +205,21 @@ def _matmul(draw: Callable[[Any], Any]) -> Case:
 
 
 @st.composite
-def _attention(draw: Callable[[Any], Any]) -> Case:
+def _attention(draw: Callable[[Any], Any], grouped: bool = False) -> Case:
     query, value = draw(_sequence), draw(_sequence)
     key = value.with_shape(draw(_channels), *value.spatial)
-    heads, size, value_size = draw(st.integers(1, 3)), draw(_channels), draw(st.none() | _channels)
-    op = ops.MultiHeadAttention(heads, size, value_size, draw(_rates), draw(_flags))
-    return op, (query, value, key)[: draw(st.integers(1, 3))]
+    heads, size, wavelength = draw(st.integers(1, 3)), draw(_channels), draw(st.none() | st.sampled_from([10, 1e4]))
+    size *= 1 if wavelength is None else 2
+    rest = (draw(_rates), draw(_flags), draw(_flags), wavelength)
+    op: Any
+    if grouped:
+        op = ops.GroupQueryAttention(size, heads * draw(st.integers(1, 3)), heads, *rest)
+    else:
+        op = ops.MultiHeadAttention(heads, size, draw(st.none() | _channels), *rest)
+    inputs = (query, value, key)[: draw(st.integers(1, 3))]
+    full = (op.heads.queries, query.shape[1], inputs[min(len(inputs) - 1, 1)].shape[1])
+    mask = [draw(st.sampled_from([1, size, size])) for size in full[draw(st.integers(0, 3)) :]]
+    return op, (*inputs, Spec(tuple(mask), "bool")) if mask else inputs
 
 
 _recurrent: dict[str, st.SearchStrategy[Any]] = {
@@ -229,6 +245,7 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.GELU: _unary(ops.GELU, approximate=_flags),
     ops.Dense: _unary(ops.Dense, units=_channels, use_bias=_flags),
     ops.Embedding: _embedding(),
+    ops.ReversibleEmbedding: _reversible_embedding(),
     ops.PositionEmbedding: _unary(ops.PositionEmbedding, _sequence, sequence_length=st.none() | st.integers(7, 10)),
     ops.Parameter: _parameter(),
     ops.MatMul: _matmul(),
@@ -287,6 +304,13 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.LSTM: _unary(ops.LSTM, **_recurrent),
     ops.GRU: _unary(ops.GRU, reset_after=_flags, **_recurrent),
     ops.MultiHeadAttention: _attention(),
+    ops.GroupQueryAttention: _attention(grouped=True),
+    ops.RotaryEmbedding: _unary(
+        ops.RotaryEmbedding,
+        _image(1, st.integers(1, 3).map(lambda pairs: 2 * pairs)),
+        max_wavelength=st.sampled_from([10, 1e4]),
+        scaling_factor=st.sampled_from([1, 2.0]),
+    ),
     ops.Zero: st.integers(1, 3).flatmap(lambda n: _unary(ops.Zero, _image(n), strides=_sizes(n, 3))),
     ops.Scale: _unary(ops.Scale, initial=st.sampled_from([1e-6, 1.0])),
 }
@@ -309,6 +333,16 @@ CORNERS: Mapping[str, Case] = {
     "a mean at an uneven edge": (ops.AveragePooling2D(2, strides=1), (Spec((2, 5, 4)),)),
     "a window larger than its volume": (ops.AveragePooling3D(4, strides=2), (Spec((2, 3, 2, 5)),)),
     "steps from the end": (ops.GRU(3, return_sequences=True, go_backwards=True), (Spec((2, 5)),)),
+    "a mask that lets nothing through": (
+        ops.MultiHeadAttention(2, 3, use_causal_mask=True),
+        (Spec((4, 7)), Spec((1, 7, 7), "bool")),
+    ),
+    "causal attention to fewer": (ops.MultiHeadAttention(2, 3, use_causal_mask=True), (Spec((5, 6)), Spec((5, 4)))),
+    "causal attention to more": (ops.GroupQueryAttention(3, 4, 2, use_causal_mask=True), (Spec((5, 4)), Spec((5, 6)))),
+    "groups that attend to other features": (
+        ops.GroupQueryAttention(3, 4, 2, rope_max_wavelength=None),
+        (Spec((5, 4)), Spec((3, 6)), Spec((6,), "bool")),
+    ),
     "heads of another size": (ops.MultiHeadAttention(2, 3, value_dim=4), (Spec((5, 4)), Spec((3, 6)), Spec((2, 6)))),
 }
 """Uses of operations that frameworks do not agree on, or get wrong."""

@@ -60,6 +60,65 @@ def recursive(x: Any) -> Any:
     return expression()(x)
 
 
+@da.space
+def rising(x: Any) -> Any:
+    """Bound numbers by others, on every kind of scale."""
+    a = da.integer(0, 7, name="a")
+    b = da.integer(a + 1, 8, name="b")
+    c = da.integer(b + 1, 24, step=a + 1, name="c")
+    d = da.integer(c, 64, log=True, name="d")
+    rate = da.real(0.0, 0.1 * b, name="rate")
+    da.config(rate=rate, share=da.real(0.1, 0.1 * (a + 2), step=0.1), scale=da.real(1e-4, 1e-3 * b, log=True))
+    return ops.Dense(units=c + d)(x)
+
+
+def _divisors(width: int) -> list[int]:
+    return [n for n in range(1, 7) if width % n == 0]
+
+
+_KINDS: Final = {"number": [1, 2.5], "word": ["a", "b", "c"], "class": [ops.ReLU, ops.Tanh], "truth": (True, 1, 1.0)}
+
+
+@da.space
+def dividing(x: Any) -> Any:
+    """Let options depend on others: divisors, options of other types, equal ones, and how many are taken of them."""
+    width = da.choice([8, 12, 30], name="width")
+    heads = da.choice(da.dependent(_divisors, width), name="heads")
+    kind = da.choice(list(_KINDS), name="kind")
+    of_kind = da.choice(da.dependent(_KINDS.__getitem__, kind), name="of_kind")
+    some = da.subset(da.dependent(_divisors, width), da.integer(0, 2), name="some")
+    several = da.choice([1, heads, 2 * heads], weights=[1, 2, 3], name="several")
+    da.config(of_kind=of_kind, some=some, order=da.permutation(da.choice([["a", "b"], [1, 2, 3]], name="ordered")))
+    return ops.Dense(units=width * several)(x)
+
+
+_most: Final = da.integer(1, 3, name="most")
+_width: Final = da.integer(1, _most, name="width")
+
+
+@da.space
+def narrowing(x: Any) -> Any:
+    """Bound what is inside by what is around it, how often a part is repeated, and what was made outside."""
+    n = da.integer(1, _most, name="n")
+
+    def block() -> Any:
+        width = da.integer(1, n + _width)
+        narrow = da.optional(lambda: ops.Dense(units=da.integer(1, width)), da.choice([False, True]))
+        return da.sequential(lambda: ops.Dense(units=width), narrow)
+
+    x = da.repeat(block, da.integer(0, n))(x)
+    return da.or_([ops.ReLU, ops.Tanh, block], da.integer(0, n - 1))(x)
+
+
+DEPENDING: Final[Mapping[str, da.SearchSpace]] = {
+    "rising": rising,
+    "dividing": dividing,
+    "narrowing": narrowing,
+    "gridded": rising.discretize(levels=3),
+    "left_open": dividing.where(lambda point: point.name != "kind"),
+}
+"""Spaces with domains that depend on other hyperparameters."""
+
 SPACES: Final[Mapping[str, da.SearchSpace]] = {
     "constant": constant,
     "flat": flat,

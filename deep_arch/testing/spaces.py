@@ -23,34 +23,43 @@ _OPTIONS = st.integers(1, 3)
 _OF_ONE = ["optional", "shared optional", "residual", "capture", "tied part"]
 _OF_ONE_AND_OPTIONS = ["repeat", "shared repeat", "split", "dense block", "config"]
 _OF_SEVERAL = ["or", "sequence", "permute", "pick"]
-SUBSTITUTIONS = frozenset([*_OF_ONE, *_OF_ONE_AND_OPTIONS, *_OF_SEVERAL])
+_STACKED = ["stack", "stack of cells", "two deciders"]
+_DEPENDING = ["bounded repeat", "ordered", "divided"]
+SUBSTITUTIONS = frozenset([*_OF_ONE, *_OF_ONE_AND_OPTIONS, *_OF_SEVERAL, *_STACKED, *_DEPENDING])
 """The kinds of plans that are no leaves."""
 
 
-def plans(max_leaves: int = 6, leaves: st.SearchStrategy[Plan] | None = None) -> st.SearchStrategy[Plan]:
+def plans(
+    max_leaves: int = 6, leaves: st.SearchStrategy[Plan] | None = None, stacked: bool = False
+) -> st.SearchStrategy[Plan]:
     """Return a strategy of plans: nested, shared and dependent hyperparameters, captured values, tied modules.
 
     Args:
         max_leaves: about how many leaves a plan has at most.
         leaves: draws them; None for modules that scale vectors.
+        stacked: whether there are copies of cells that share their decisions, and domains that depend on others, too.
     """
     if leaves is None:
         leaves = st.tuples(st.sampled_from(["own", "shared", "dependent", "tie"]), _OPTIONS)
 
     def extend(inner: st.SearchStrategy[Plan]) -> st.SearchStrategy[Plan]:
         several = st.lists(inner, min_size=1, max_size=2)
-        return st.one_of(
+        kinds: list[st.SearchStrategy[Plan]] = [
             st.tuples(st.sampled_from(_OF_ONE), inner),
             st.tuples(st.sampled_from(_OF_ONE_AND_OPTIONS), inner, _OPTIONS),
             st.tuples(st.sampled_from(_OF_SEVERAL), several),
-        )
+        ]
+        if stacked:
+            kinds.append(st.tuples(st.sampled_from(_STACKED), several, _OPTIONS))
+            kinds.append(st.tuples(st.sampled_from(_DEPENDING), inner))
+        return st.one_of(kinds)
 
     return st.recursive(leaves, extend, max_leaves=max_leaves)
 
 
 def spaces(max_leaves: int = 6) -> st.SearchStrategy[da.SearchSpace]:
     """Return a strategy of spaces with one input, `x`."""
-    return plans(max_leaves).map(space_of)
+    return plans(max_leaves, stacked=True).map(space_of)
 
 
 def space_of(plan: Plan) -> da.SearchSpace:
@@ -124,7 +133,11 @@ def _substitution(kind: str, rest: list[Any], scope: Scope, x: Value) -> Value:
         return (da.sequential(*parts) if kind == "sequence" else da.or_(parts) if kind == "or" else da.permute(parts))(
             x
         )
+    if kind in _STACKED:
+        return _stack(kind, [compose(plan, scope) for plan in rest[0]], rest[1], scope)(x)
     inner = compose(rest[0], scope)
+    if kind in _DEPENDING:
+        return _depending(kind, rest[0], inner, scope)(x)
     if kind == "optional":
         return da.optional(inner)(x)
     if kind == "shared optional":
@@ -161,3 +174,44 @@ def _substitution(kind: str, rest: list[Any], scope: Scope, x: Value) -> Value:
         return inner(y)
 
     return da.sequential(configured)(x)
+
+
+def _stack(kind: str, parts: list[Callable[[Value], Value]], copies: int, scope: Scope) -> Callable[[Value], Value]:
+    """Return copies in a row of what the same hyperparameters decide."""
+
+    def two(a: int, b: int) -> Callable[[Value], Value]:
+        return parts[(a * b) % len(parts)] if a + b else ops.ReLU()
+
+    def stack(x: Value) -> Value:
+        which, join = da.choice(range(len(parts))), da.choice(range(3))
+        for _ in range(copies):
+            if kind == "two deciders":
+                x = da.substitute(two, a=scope.shared[-1], b=join)(x)
+                continue
+            y = da.or_(parts, which=which)(x)
+            joined = da.or_([_pick(0), _pick(1), lambda a, b: ops.Add()(a, b)], which=join)
+            x = y if kind == "stack" else joined(y, x)
+        return x
+
+    return stack
+
+
+def _halves(n: int) -> list[float]:
+    return [i / 2 for i in range(n + 1)]
+
+
+def _depending(kind: str, plan: Plan, inner: Callable[[Value], Value], scope: Scope) -> Callable[[Value], Value]:
+    """Return what hyperparameters decide whose domains depend on one another."""
+
+    def part(x: Value) -> Value:
+        low = da.integer(0, scope.shared[-1])
+        if kind == "divided":
+            return inner(ops.Scale(initial=da.choice(da.dependent(_halves, low)))(x))
+        if kind == "ordered":
+            high = da.integer(low, low + 1)
+            x = ops.Scale(initial=high)(x)
+            return da.or_([inner, ops.ReLU], which=high - low)(x)
+        nested = replace(scope, values=[*scope.values, x], shared=[*scope.shared, low])
+        return da.repeat(compose(plan, nested), low)(x)
+
+    return part

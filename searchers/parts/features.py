@@ -26,6 +26,9 @@ NUMBERS: Final = "numbers"
 PATHS: Final = "paths"
 SUBTREES: Final = "subtrees"
 
+_MOST_LABELS: Final = 64
+"""Labels that the options of one hyperparameter have, so that features stay few."""
+
 _MOST_PATHS: Final = 64
 """Paths that are followed to one call. Their number doubles with each branch of a graph; these tell cells apart."""
 
@@ -58,11 +61,22 @@ def hyperparameter_features(architecture: Architecture) -> Features:
     for own, own_domain in architecture.space.decidable(values).items():
         for address, domain, value in decisions(own_domain, own, values[own]):
             if (unit := _unit(domain, value)) is None:
-                found[OPTIONS, f"{address}={domain.position(value) if isinstance(domain, Choice) else value}"] = 1.0
+                found[OPTIONS, f"{address}={_label(domain, value)}"] = 1.0
             else:
                 found[NUMBERS if "/" in address else f"{NUMBERS} {address}", address] = unit
                 found[OPTIONS, address] = 1.0
     return found
+
+
+def _label(domain: Domain, value: Any) -> Any:
+    """Return what tells an option from the others, in every process; of many options, some share one."""
+    if not isinstance(domain, Choice):
+        return value
+    place = domain.position(value) or 0
+    if domain.size > _MOST_LABELS:
+        return f"{place % _MOST_LABELS} of many"
+    # Options that depend on other hyperparameters stand at other positions for other values.
+    return repr(value) if type(value) in (bool, int, float, str) else place
 
 
 def _unit(domain: Domain, value: Any) -> float | None:

@@ -7,12 +7,14 @@ another, which returns all values of an architecture as `space.complete` makes t
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from deep_arch.errors import TooDeep, is_kind, wrong_kind
-from deep_arch.language.domains import Choice, Domain, Numeric
+from deep_arch.language.domains import Domain, Numeric
+from deep_arch.searchers.parts.decisions import identity
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import Values
 
@@ -52,15 +54,24 @@ def complete(space: SearchSpace, values: Mapping[str, Any], rng: random.Random) 
 
 def another(domain: Domain, value: Any, rng: random.Random) -> Any:
     """Return a value of the domain other than `value`: any other option, or a number near it on the domain's scale."""
-    if isinstance(domain, Choice):
-        here = domain.position(value)
-        place = int(rng.random() * (len(domain.options) - 1))
-        return domain.options[place + (here is not None and place >= here)]
     if isinstance(domain, Numeric):
         near = domain.at_unit(_reflected(domain.unit(value) + rng.gauss(0, _STEP)))
         if near != value:
             return near
-    return rng.choice(list(domain.neighbours(value)))
+    return domain.neighbour(value, rng)
+
+
+MOST_STEPS: Final = 500
+"""Neighbours of one value that are listed; of more, so many are drawn."""
+
+
+def steps(domain: Domain, value: Any, rng: random.Random) -> list[Any]:
+    """Return the neighbours of a value, or some drawn ones where there are many."""
+    found = list(itertools.islice(domain.neighbours(value), MOST_STEPS + 1))
+    if len(found) <= MOST_STEPS:
+        return found
+    drawn = [domain.neighbour(value, rng) for _ in range(MOST_STEPS)]
+    return list({identity({"": step}): step for step in drawn}.values())
 
 
 def _reflected(unit: float) -> float:

@@ -1,11 +1,11 @@
 """A policy: one distribution for each decision, whose parameters climb the gradient of what is asked for.
 
-Options have logits, of which the softmax gives the probabilities. Numbers have a Gaussian on a latent line, which the
-logistic function takes to the domain's own scale from 0 to 1, so that no mass heaps up at the ends; densities are
-those of the latent line, where a number stands at the logit of its place. (The change of variables does not depend on
-the parameters, so neither gradients nor ratios of densities do.) An integer stands in the middle of its share. All
-decisions begin near the uniform distribution, and each has parameters from when it is first met: conditional and
-recursive spaces need nothing more.
+Options have logits, of which the softmax gives the probabilities; of many options, only those that were picked.
+Numbers have a Gaussian on a latent line, which the logistic function takes to the domain's own scale from 0 to 1, so
+that no mass heaps up at the ends; densities are those of the latent line, where a number stands at the logit of its
+place. (The change of variables does not depend on the parameters, so neither gradients nor ratios of densities do.) An
+integer stands in the middle of its share. All decisions begin near the uniform distribution, and each has parameters
+from when it is first met: conditional and recursive spaces need nothing more.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Domain, Integer, Numeric
-from deep_arch.searchers.parts.decisions import composed, decisions
+from deep_arch.searchers.parts.decisions import composed, decisions, identity
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import Values
 
 _MOST_OPTIONS: Final = 16
 """Linear ranges of up to so many integers are options, each with a logit; beyond, neighbours share what is learnt."""
+
+_MANY_OPTIONS: Final = 64
+"""Of more options, only those that were picked have logits."""
 
 _UNIFORM: Final = math.pi / math.sqrt(3)
 """The latent standard deviation of the logistic distribution, which a uniform number has; no Gaussian is nearer to it
@@ -106,6 +109,10 @@ class Categorical:
         """Return the logarithm of an option's probability."""
         return math.log(max(self.probabilities()[self._place(value)], _LEAST))
 
+    def reached(self, _value: Any) -> Sequence[Parameter]:
+        """Return the parameters that picking a value moves."""
+        return self.parameters
+
     def add_gradient(self, value: Any, weight: float, entropy: float, gradient: Gradient) -> None:
         """Add the gradient of `weight` times the log-probability of `value`, and of `entropy` times the entropy."""
         chosen, probabilities = self.parameters[self._place(value)], self.probabilities()
@@ -142,6 +149,10 @@ class Gaussian:
         """Return the logarithm of the latent density."""
         return -(self._standardised(value) ** 2 + math.log(2 * math.pi)) / 2 - self.parameters[1].value
 
+    def reached(self, _value: Any) -> Sequence[Parameter]:
+        """Return the parameters that picking a value moves."""
+        return self.parameters
+
     def add_gradient(self, value: Any, weight: float, entropy: float, gradient: Gradient) -> None:
         """Add the gradient of `weight` times the log-density of `value`, and of `entropy` times the entropy."""
         mean, log_deviation = self.parameters
@@ -155,7 +166,69 @@ class Gaussian:
         return (math.log(unit / (1 - unit)) - mean.value) / math.exp(log_deviation.value)
 
 
-Distribution = Categorical | Gaussian
+class Sparse:
+    """The softmax of many options: each that was picked has a logit, and the others have 0, which nothing moves."""
+
+    __slots__ = ("_known", "_logits", "domain")
+
+    def __init__(self, domain: Choice, logits: dict[Any, tuple[Any, Parameter]]) -> None:
+        self.domain, self._logits = domain, logits  # by identity, of all options at the address
+        places = [(domain.position(option), logit) for option, logit in logits.values()]
+        self._known = {place: logit for place, logit in places if place is not None}
+
+    def reached(self, value: Any) -> Sequence[Parameter]:
+        """Return the logit of an option that is picked, which has one from now on."""
+        place = self._place(value)
+        if place not in self._known:
+            logits, key = self._logits, identity({"": value})
+            self._known[place] = logits.setdefault(key, (value, Parameter()))[1]
+        return (self._known[place],)
+
+    def draw(self, rng: random.Random) -> Any:
+        """Return an option."""
+        known, other = self._probabilities()
+        left, place = rng.random(), 0
+        for place, probability in known.items():
+            left -= probability
+            if left < 0:
+                return self.domain.options[place]
+        while other and (place := int(rng.random() * self.domain.size)) in known:
+            pass
+        return self.domain.options[place]
+
+    def log_probability(self, value: Any) -> float:
+        """Return the logarithm of an option's probability."""
+        known, other = self._probabilities()
+        return math.log(max(known.get(self._place(value), other), _LEAST))
+
+    def add_gradient(self, value: Any, weight: float, entropy: float, gradient: Gradient) -> None:
+        """Add the gradient of `weight` times the log-probability of `value`, and of `entropy` times the entropy."""
+        (chosen,) = self.reached(value)
+        known, other = self._probabilities()
+        terms = {place: p * math.log(max(p, _LEAST)) for place, p in known.items()}
+        n_others = self.domain.size - len(known)
+        negative_entropy = sum(terms.values()) + n_others * other * math.log(max(other, _LEAST))
+        for place, logit in self._known.items():
+            slope = -weight * known[place] - entropy * (terms[place] - known[place] * negative_entropy)
+            gradient[logit] = gradient.get(logit, 0.0) + slope
+        gradient[chosen] += weight
+
+    def _probabilities(self) -> tuple[dict[int, float], float]:
+        """Return the probability of each option that has a logit, and that of each other one."""
+        highest = max([0.0, *[logit.value for logit in self._known.values()]])
+        weights = {place: math.exp(logit.value - highest) for place, logit in self._known.items()}
+        n_others = self.domain.size - len(weights)
+        other = math.exp(-highest) if n_others else 0.0
+        total = sum(weights.values()) + n_others * other
+        return {place: weight / total for place, weight in weights.items()}, other / total
+
+    def _place(self, value: Any) -> int:
+        place = self.domain.position(value)
+        assert place is not None, f"{value!r} is not {self.domain}"
+        return place
+
+
+Distribution = Categorical | Gaussian | Sparse
 
 
 class Policy:
@@ -169,6 +242,7 @@ class Policy:
         self.space: Final = space
         self._distributions: dict[str, tuple[Domain, Distribution]] = {}
         self._logits: dict[str, tuple[Choice, list[Parameter]]] = {}
+        self._sparse: dict[str, dict[Any, tuple[Any, Parameter]]] = {}
         self._gaussians: dict[str, tuple[Parameter, Parameter]] = {}
         self._parameters: dict[Parameter, None] = {}  # what `picks` reached, in that order
         self._reaching: list[Values] = []  # proposals that between them reach these parameters, in that order
@@ -185,8 +259,8 @@ class Policy:
             for name, simple, picked in decisions(domain, address, values[address])
         ]
         n_known = len(self._parameters)
-        for distribution, _ in found:
-            self._parameters |= dict.fromkeys(distribution.parameters)
+        for distribution, picked in found:
+            self._parameters |= dict.fromkeys(distribution.reached(picked))
         if len(self._parameters) > n_known:
             self._reaching.append(values)
         return found
@@ -201,6 +275,8 @@ class Policy:
     def _made(self, name: str, domain: Domain) -> Distribution:
         if isinstance(domain, Integer) and not domain.log and domain.size <= _MOST_OPTIONS:
             domain = _options(domain.low, domain.high, domain.step)
+        if isinstance(domain, Choice) and domain.size > _MANY_OPTIONS:
+            return Sparse(domain, self._sparse.setdefault(name, {}))
         if isinstance(domain, Choice):
             return Categorical(domain, self._logits_of(name, domain))
         assert isinstance(domain, Numeric), "decisions are of options and numbers"

@@ -18,6 +18,7 @@ from deep_arch import ops
 from deep_arch.backends import torch_backend
 from deep_arch.errors import BadArgument, MissingDependency, NotSupported
 from deep_arch.language.specs import Spec
+from deep_arch.testing.language_networks import DECODER, decoder
 from deep_arch.testing.parity import TOLERANCES, assert_close, draw_weights
 
 TOKENS = da.tokens(6, vocabulary=11)
@@ -59,6 +60,7 @@ NETS: dict[str, tuple[Any, tuple[Spec, ...], tuple[str, ...]]] = {
     "convolutional": (convolutional, (IMAGE,), ("image_", "logits")),
     "recurrent": (recurrent, (SEQUENCE,), ("output",)),
     "translator": (translator, (TOKENS, da.tokens(4, vocabulary=11)), ("output",)),
+    "decoder": (decoder, tuple(DECODER.values()), ("output",)),
     "visual": (visual, (SEQUENCE,), ("output_0", "output_1", "output_2")),
     "without_layers": (lambda x, unused: (x, ops.Split(3)(x)[1]), (SEQUENCE, IMAGE), ("output_0", "output_1")),
 }
@@ -74,6 +76,8 @@ def build(fn: Any, *specs: Spec) -> Any:
 def example(spec: Spec, n: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     shape = (n, *spec.shape)
+    if spec.dtype == "bool":
+        return torch.rand(shape, generator=generator) < 0.4
     return torch.randint(11, shape, generator=generator) if spec.vocabulary else torch.randn(shape, generator=generator)
 
 

@@ -25,11 +25,19 @@ from deep_arch.testing.operation_strategies import OPERATIONS
 BATCH = 2
 CLASSES = [cls for cls in vars(ops).values() if isinstance(cls, type) and issubclass(cls, Operation)]
 COUNTED = {cls for cls in CLASSES if cls.__name__.startswith(("Conv", "Depthwise", "Separable"))} - {ops.Concatenate}
-COUNTED |= {ops.Dense, ops.MatMul, ops.MultiHeadAttention}  # where torch's counter counts what it runs
+COUNTED |= {
+    ops.Dense,
+    ops.MatMul,
+    ops.MultiHeadAttention,
+    ops.GroupQueryAttention,
+    ops.ReversibleEmbedding,
+}  # where torch's counter counts what it runs
 
 
 def example(spec: Spec) -> Tensor:
     shape = (BATCH, *spec.shape)
+    if spec.dtype == "bool":
+        return torch.rand(shape) < 0.7
     return torch.randn(shape) if spec.dtype == "float32" else torch.randint(spec.vocabulary or 2, shape)
 
 

@@ -53,7 +53,9 @@ def test_concatenate_and_stack() -> None:
 
 @pytest.mark.parametrize("axis", [-1, 1.0, True, None])
 def test_an_axis_is_counted_from_the_channels(axis: Any) -> None:
-    text = rf"expected axis to be an int of at least 0\.\n  Got axis={axis}(.|\n)*axis 0, the first axis after"
+    text = (
+        rf"expected axis to be an int of at least 0\.\n  Got axis={axis}(.|\n)*axis 0, the first axis after them is 1"
+    )
     for op in (ops.Concatenate(axis), ops.Split(2, axis), ops.Slice(0, 1, axis)):
         with pytest.raises(BadArgument, match=text):
             op.shape(A)

@@ -125,6 +125,12 @@ def test_mobilenet_v2_costs_what_its_paper_says() -> None:
     assert mobilenet_v2.at({}).cost(da.image(3, 224, 224)).macs // 1_000_000 == 300  # table 4
 
 
+def test_gpt_2_costs_what_others_count() -> None:
+    network = BY_NAME["GPT-2 small"]
+    # 291,648,307,200 operations, two for each: Karpathy, nanoGPT, transformer_sizing.ipynb.
+    assert 2 * network.architecture.cost(network.inputs).macs == 291_648_307_200
+
+
 def test_vit_b_16_and_shufflenet_v2_cost_what_torchvision_says() -> None:
     image = da.image(3, 224, 224)
     # 17.564 and 0.145 "GFLOPS", which are multiply-accumulates.

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from deep_arch.language.depending import Depending
 from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.modules import Module, Operation, Wrapped, snake_case
+from deep_arch.language.stepped import Stepped
 from deep_arch.language.subsets import Permutation, Subset
 from deep_arch.spaces.graph import Argument
 
@@ -64,7 +66,26 @@ def domain_text(domain: Domain) -> str:
         return f"{{{start}, …, {domain.high}}}{log}"
     if isinstance(domain, Real):
         return f"[{domain.low:g}, {domain.high:g}]{log}"
+    if isinstance(domain, Stepped):
+        if domain.size <= 4:
+            return _set(domain.values()) + log
+        return f"{{{domain.low:g}, {domain.at(1):g}, …, {domain.high:g}}}{log}"
     return shorten(str(domain), _OPTIONS_LENGTH)
+
+
+def depending_text(argument: Argument, depending: Depending) -> str:
+    """Return a domain that is not known yet by the formulas of what it depends on, such as `{1, …, 2 · n}`."""
+    given = [_operand(parent)[0] for parent in argument.parents]
+    if issubclass(depending.kind, Permutation):
+        return f"orders of {given[0]}"
+    if issubclass(depending.kind, Subset):
+        return f"{given[1]} of {given[0]}"
+    if issubclass(depending.kind, Choice):
+        return given[0] if given[0][0] == "(" else f"options {given[0]}"
+    if depending.kind is Real:
+        return f"[{given[0]}, {given[1]}]"
+    step = "" if given[2] == "1" else f", {given[0]} + {given[2]}"
+    return f"{{{given[0]}{step}, …, {given[1]}}}"
 
 
 def _set(options: Iterable[Any]) -> str:
@@ -104,7 +125,7 @@ def _expression(argument: Argument) -> tuple[str, int]:
         left, right = operands
         left_least, right_least = (strength + 1, strength) if symbol == "**" else (strength, strength + 1)
         return f"{_enclosed(left, left_least)} {symbol} {_enclosed(right, right_least)}", strength
-    name = argument.symbol if argument.symbol.isidentifier() else "f"
+    name = argument.symbol if argument.symbol.isidentifier() or not argument.symbol else "f"
     return f"{name}({', '.join(text for text, _ in operands)})", _ATOM
 
 
@@ -119,7 +140,7 @@ def _enclosed(operand: tuple[str, int], least: int) -> str:
     return text if strength >= least else f"({text})"
 
 
-def argument_text(name: str, argument: Argument, domain: Domain | None, separate: bool) -> str:
+def argument_text(name: str, argument: Argument, domain: Domain | Depending | None, separate: bool) -> str:
     """Return one line for a hyperparameter.
 
     Args:
@@ -134,7 +155,10 @@ def argument_text(name: str, argument: Argument, domain: Domain | None, separate
         return name + (f" = {reference}" if reference != name else "") + given
     if domain is None:
         return f"{name} = {formula(argument)}{given}"
-    return name + given if given else f"{name} ∈ {domain_text(domain)}"
+    if given:
+        return name + given
+    text = depending_text(argument, domain) if isinstance(domain, Depending) else domain_text(domain)
+    return f"{name} ∈ {text}"
 
 
 def operation_name(module: Module) -> str:

@@ -91,7 +91,7 @@ def test_hyperparameters_are_options_and_places_on_a_scale() -> None:
     assert found[f"{NUMBERS} {rates[0]}", rates[0]] == 0.5
     assert found[f"{NUMBERS} width", "width"] == 0.5
     assert found[NUMBERS, "optional/dropout.rate"] == 1.0
-    assert found[OPTIONS, "drop=1"] == 1.0
+    assert found[OPTIONS, "drop=True"] == 1.0
     assert found[OPTIONS, f"{rates[1]}[0]=1"] == 1.0
 
 

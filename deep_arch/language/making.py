@@ -1,0 +1,166 @@
+"""Making hyperparameters: the functions by which a user writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from deep_arch.errors import BadArgument, InvalidDomain
+from deep_arch.language.depending import Depending
+from deep_arch.language.domains import Choice, Domain, Integer, Numeric, Real
+from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent, lift
+from deep_arch.language.options import distinct
+from deep_arch.language.stepped import Stepped
+from deep_arch.language.subsets import Permutation, Subset
+from deep_arch.language.weighted import Weighted, merged
+
+
+def _listed(options: Any, kind: str) -> tuple[Any, ...]:
+    if isinstance(options, Hyperparameter) or not hasattr(options, "__iter__"):
+        raise InvalidDomain(
+            f"{kind}: expected the options, as a list or another iterable.\n"
+            f"  Got {options!r} ({type(options).__name__}).\n  Write da.{kind}([1, 2, 3]), or da.{kind}(range(3))."
+        )
+    return tuple(options)
+
+
+def _options(options: Any, kind: str) -> Any:
+    """Return the options as a tuple, or the hyperparameter whose value they are."""
+    if not isinstance(options, Hyperparameter):
+        return lift(_listed(options, kind))
+    if isinstance(options, Independent) and isinstance(options.domain, Numeric):
+        raise InvalidDomain(
+            f"{kind}: a hyperparameter that gives the options has lists for its values.\n  Got {options!r}.\n"
+            f"  For a number up to it write da.integer(1, n); for some options out of several, "
+            f"da.{kind}(da.dependent(lambda n: list(range(n)), n))."
+        )
+    return options
+
+
+def _domain(kind: type[Domain], make: Callable[..., Domain], *arguments: Any) -> Domain | Depending:
+    """Return the domain, or, where an argument is a hyperparameter, what stands for it."""
+    if any(isinstance(argument, Hyperparameter) for argument in arguments):
+        return Depending(kind, make, arguments)
+    return kind(*arguments)
+
+
+def choice(
+    options: Any, *, weights: Sequence[float] | None = None, name: str | None = None, tag: str | None = None
+) -> Any:
+    """Return a hyperparameter that is one of `options`, which may be anything, also unhashable.
+
+    Args:
+        options: a list or another iterable; or a hyperparameter whose value is such a list. Hyperparameters among
+            the options stand for their values, and options that are equal at some values are one there.
+        weights: how often each option is drawn, beside the others; all equally often if left out. `space.sample`,
+            and whatever else draws from the domain, goes by them; counting, enumeration and equality do not.
+        name: what its address ends in; if left out, it is called by what uses it.
+        tag: a word for predicates, such as those of `space.where`.
+
+    Raises:
+        InvalidDomain: no options, two equal ones of one type, or weights that are not one number of at least 0 for
+            each option.
+    """
+    options = _options(options, "choice")
+    if isinstance(options, Hyperparameter):
+        return Independent(Depending(Choice, _choice, (options, lift(weights))), name, tag)
+    return Independent(Choice(options) if weights is None else Weighted(options, weights), name, tag)
+
+
+def _choice(options: Any, weights: Sequence[float] | None) -> Domain:
+    return merged(_listed(options, "choice"), weights)
+
+
+def boolean(*, name: str | None = None, tag: str | None = None) -> Any:
+    """Return a hyperparameter that is False or True."""
+    return Independent(Choice((False, True)), name, tag)
+
+
+def integer(
+    low: Any, high: Any, step: Any = 1, log: bool = False, *, name: str | None = None, tag: str | None = None
+) -> Any:
+    """Return a hyperparameter that is an integer from `low` to `high`, both included.
+
+    Each of `low`, `high` and `step` is an int or a hyperparameter that gives one: `da.integer(1, n)`. With a `step`,
+    the numbers are `low`, `low + step`, ...; on a `log` scale these too are drawn by their ratios.
+
+    Raises:
+        InvalidDomain: low > high, step < 1, or a log scale with low < 1.
+    """
+    return Independent(_domain(Integer, Integer, low, high, step, log), name, tag)
+
+
+def real(
+    low: Any, high: Any, log: bool = False, step: Any = None, *, name: str | None = None, tag: str | None = None
+) -> Any:
+    """Return a hyperparameter that is a real number from `low` to `high`, both included.
+
+    Each of `low`, `high` and `step` is a number or a hyperparameter that gives one. With a `step`, it is one of
+    `low`, `low + step`, ..., exactly as one writes these, up to `high`: `da.real(0.1, 0.5, step=0.1)` has 5 values.
+
+    Raises:
+        InvalidDomain: low >= high, a bound that is not finite, step <= 0, or a log scale with low <= 0.
+    """
+    if step is None:
+        return Independent(_domain(Real, Real, low, high, log), name, tag)
+    return Independent(_domain(Stepped, Stepped, low, high, step, log), name, tag)
+
+
+def subset(
+    options: Any,
+    size: Any,
+    distinct: bool = True,
+    ordered: bool = False,
+    *,
+    name: str | None = None,
+    tag: str | None = None,
+) -> Any:
+    """Return a hyperparameter that is a tuple of `size` of the options.
+
+    Unordered tuples stand in the order of the options. Of three options two can be taken in 3 ways,
+    6 if `ordered`, 6 if not `distinct`, 9 if ordered and not distinct. The options, and the size, may be given by
+    hyperparameters, as those of `choice`.
+
+    Raises:
+        InvalidDomain: no options, two equal ones, or a size that cannot be taken.
+    """
+    return Independent(_domain(Subset, _subset, _options(options, "subset"), size, distinct, ordered), name, tag)
+
+
+def _subset(options: Any, size: Any, distinct: bool, ordered: bool) -> Domain:
+    return Subset(_differing(options, "subset"), size, distinct, ordered)
+
+
+def permutation(options: Any, *, name: str | None = None, tag: str | None = None) -> Any:
+    """Return a hyperparameter that is an order of all the options, as a tuple.
+
+    The options may be given by hyperparameters, as those of `choice`.
+
+    Raises:
+        InvalidDomain: no options, or two equal ones.
+    """
+    return Independent(_domain(Permutation, _permutation, _options(options, "permutation")), name, tag)
+
+
+def _permutation(options: Any) -> Domain:
+    return Permutation(_differing(options, "permutation"))
+
+
+def _differing(options: Any, kind: str) -> tuple[Any, ...]:
+    return distinct(_listed(options, kind))
+
+
+def dependent(fn: Callable[..., Any], *parents: Any, name: str | None = None, tag: str | None = None) -> Any:
+    """Return a hyperparameter that is `fn` of the parents' values, computed once they all have values.
+
+    Parents may be independent, dependent, or plain values; one may appear twice.
+
+    Raises:
+        BadArgument: `fn` is not callable.
+    """
+    if not callable(fn):
+        raise BadArgument(
+            f"dependent: the first argument is the function, the others its parents.\n  Got {fn!r}.\n"
+            "  Write da.dependent(lambda a, b: a + b, first, second)."
+        )
+    return Dependent(fn, parents, name, tag)
