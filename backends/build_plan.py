@@ -12,9 +12,10 @@ from deep_arch.backends.names import ModuleNames
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.modules import Module, Operation, Wrapped
 from deep_arch.language.specs import Inputs, Spec
+from deep_arch.measures.settling import Rule, settled
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.architecture import Architecture
-from deep_arch.spaces.graph import GraphCall
+from deep_arch.spaces.graph import Graph, GraphCall
 
 AsNative = Callable[[Wrapped], Any]
 """Makes of what `da.wrap` gave what the backend's own `wrap` gives, whose shape rule asks the framework."""
@@ -83,8 +84,10 @@ def build_plan(architecture: Architecture, inputs: Inputs, backend: str, as_nati
         BadArgument: an input has no spec, or an argument is of the wrong kind.
     """
     check_specified(architecture, backend)
-    specs, modules = _value_specs(architecture, inputs, as_native)
-    calls, names = architecture.graph.calls, ModuleNames()
+    given = input_specs(architecture.graph.inputs, architecture.space.name, inputs)
+    graph = settled(architecture.graph, given, _native_rule(as_native))
+    specs, modules = _value_specs(graph, given, as_native)
+    calls, names = graph.calls, ModuleNames()
     varying = _sizes_vary(calls, modules, specs)
     ranks: defaultdict[str, set[int]] = defaultdict(set)
     for call in calls:
@@ -93,34 +96,38 @@ def build_plan(architecture: Architecture, inputs: Inputs, backend: str, as_nati
     steps: list[BuildStep] = []
     for call, module in zip(calls, modules, strict=True):
         address = call.module_address
-        given = tuple([specs[i] for i in call.inputs])
+        taken = tuple([specs[i] for i in call.inputs])
         path, tied = names.path(address), address in seen
         vary = varying[address], len(ranks[address]) > 1
         seen.add(address)
-        steps.append(BuildStep(call.address, module, address, path, call.inputs, call.outputs, given, *vary, tied))
-    graph = architecture.graph
+        steps.append(BuildStep(call.address, module, address, path, call.inputs, call.outputs, taken, *vary, tied))
     return BuildPlan(graph.inputs, tuple(graph.outputs), graph.output_names, tuple(steps), tuple(specs))
 
 
-def _value_specs(architecture: Architecture, inputs: Inputs, as_native: AsNative) -> tuple[list[Spec], list[Module]]:
-    """Return the spec of each value by id, as `Architecture.value_specs` does, but also of what `da.wrap` made."""
-    specs, modules = input_specs(architecture.graph.inputs, architecture.space.name, inputs), list[Module]()
-    for call in architecture.graph.calls:
-        given = tuple([specs[i] for i in call.inputs])
-        if type(call.module) is Wrapped:
-            modules.append(as_native(call.module))
-            specs += _native_specs(call, modules[-1], given)
-        else:
-            modules.append(call.module)
-            specs += apply_rule(call.module, call.address, given)
+def _value_specs(graph: Graph, inputs: Sequence[Spec], as_native: AsNative) -> tuple[list[Spec], list[Module]]:
+    """Return the spec of each value by id, as `shapes.infer` does, but also of what `da.wrap` made; and the modules."""
+    specs, modules = [*inputs], list[Module]()
+    for call in graph.calls:
+        modules.append(_native(call.module, as_native))
+        specs += _specs(call.module, modules[-1], call.address, tuple([specs[i] for i in call.inputs]))
     return specs, modules
 
 
-def _native_specs(call: GraphCall, module: Any, given: tuple[Spec, ...]) -> tuple[Spec, ...]:
+def _native_rule(as_native: AsNative) -> Rule:
+    return lambda module, address, given: _specs(module, _native(module, as_native), address, given)
+
+
+def _native(module: Module, as_native: AsNative) -> Module:
+    return as_native(module) if type(module) is Wrapped else module
+
+
+def _specs(module: Module, native: Any, address: str, given: tuple[Spec, ...]) -> tuple[Spec, ...]:
+    if native is module:
+        return apply_rule(module, address, given)
     try:
-        shape = module.shape(*given)
+        shape = native.shape(*given)
     except (ShapeMismatch, BadArgument) as error:
-        raise type(error)(call.address + str(error).removeprefix(module.base_name)) from error
+        raise type(error)(address + str(error).removeprefix(native.base_name)) from error
     return shape if isinstance(shape, tuple) else (shape,)
 
 

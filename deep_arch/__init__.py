@@ -6,6 +6,8 @@ from deep_arch.connections import residual as residual
 from deep_arch.errors import DeepArchError as DeepArchError
 from deep_arch.language.config import config as config
 from deep_arch.language.domains import Domain as Domain
+from deep_arch.language.formulas import channels as channels
+from deep_arch.language.formulas import shape as shape
 from deep_arch.language.making import boolean as boolean
 from deep_arch.language.making import choice as choice
 from deep_arch.language.making import dependent as dependent

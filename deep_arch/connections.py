@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 from deep_arch.errors import ArityMismatch
 from deep_arch.language.applying import Fn, apply, check_fn, several
 from deep_arch.language.copies import Copies
+from deep_arch.language.formulas import shape
+from deep_arch.language.hyperparameters import Dependent
+from deep_arch.language.selection import select
 from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.values import Value
 
@@ -45,14 +49,36 @@ class Residual(Substitution):
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         here = where_is(self)
         main = several(apply(self._fn, inputs, here), len(inputs), here)
-        shortcut: Sequence[Value] = inputs
+        shortcut = list(inputs)
         if self._project is not None:
-            shortcut = several(apply(self._project, inputs, here), len(inputs), here)
-        return [apply(self._combine, pair, where_is(self)) for pair in zip(main, shortcut, strict=True)]
+            projected = several(apply(self._project, inputs, here), len(inputs), here)
+            for i, (x, y) in enumerate(zip(inputs, main, strict=True)):
+                differ = Dependent(operator.ne, (shape(x), shape(y)))
+                shortcut[i] = select(differ, {False: [x], True: [projected[i]]}, here)[0]
+        return [apply(self._combine, pair, here) for pair in zip(main, shortcut, strict=True)]
 
 
 def residual(fn: Fn, combine: Fn = None, project: Fn | None = None, *, name: str | None = None) -> Residual:
-    """Return a module that is `combine(fn(x), x)`, or `combine(fn(x), project(x))`; `combine` is `ops.Add` if left out.
+    """Return a module that is `combine(fn(x), x)`; `combine` is `ops.Add` if left out.
+
+    Where the shapes of `fn(x)` and `x` differ, and `project` is given, it is `combine(fn(x), project(x))`. The graph
+    holds both until shapes are known, and hyperparameters of `project` count in any case.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> def block():
+        ...     filters = da.choice([16, 32])
+        ...     return da.residual(lambda: ops.Conv2D(filters, 3), project=lambda: ops.Conv2D(filters, 1))
+        >>> net = da.space(lambda x: da.repeat(block, 2)(x))
+        >>> arch = net.at({"repeat[0]/choice": 16, "repeat[1]/choice": 32})
+        >>> for address in arch.shapes(da.image(channels=16, height=8, width=8)):
+        ...     print(address)  # only the second projects
+        repeat[0]/residual/conv2d
+        repeat[0]/residual/add
+        repeat[1]/residual/conv2d
+        repeat[1]/residual/conv2d_1
+        repeat[1]/residual/add
 
     References:
         He et al., Deep residual learning for image recognition (2016), equations 1 and 2.

@@ -5,6 +5,7 @@ DeepArchError
 ├── HyperparameterMisuse (TypeError)   a hyperparameter used as though it already had a value
 ├── DuplicateName (ValueError)         two things of one fragment with the same name
 ├── ScopeError (ValueError)            a value, module or hyperparameter used where it does not exist
+├── LateBinding (ValueError)           a variable that changed before the function that uses it ran
 ├── ArityMismatch (TypeError)          a function that takes or gives another number of values
 ├── BadArgument (TypeError)            an argument of the wrong kind
 ├── ValueOutsideDomain (ValueError)    a value that its hyperparameter cannot take
@@ -54,6 +55,10 @@ class DuplicateName(DeepArchError, ValueError):
 
 class ScopeError(DeepArchError, ValueError):
     """A value, module or hyperparameter used where it does not exist."""
+
+
+class LateBinding(DeepArchError, ValueError):
+    """A variable that changed before the function that uses it ran, such as a loop's."""
 
 
 class ArityMismatch(DeepArchError, TypeError):

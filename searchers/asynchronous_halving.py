@@ -66,6 +66,10 @@ class AsynchronousHalving(Searcher):
                 return self._give(rung, below.promote())
         return self._give(self._rungs[0], self.draw(self.space, self.rng))
 
+    def propose(self, values: Values) -> Values:
+        """Let what the user has in mind begin in the lowest rung."""
+        return self._give(self._rungs[0], super().propose(values))
+
     def _give(self, rung: Rung, values: Values) -> Values:
         self._budget = rung.budget
         return rung.give(values)

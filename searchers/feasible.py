@@ -15,6 +15,7 @@ from deep_arch.searchers.parts.checks import check_count
 from deep_arch.searchers.parts.wrapper import Wrapper
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.known import completed
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.studies.trial import SearchWarning
 
@@ -72,6 +73,15 @@ class Feasible(Wrapper):
             self._over = True
             self._warn()
         return None
+
+    def propose(self, values: Values) -> Values:
+        """Propose what has these values, and is feasible unless they decide all, or no attempt was."""
+        proposal = completed(self.space, values, self.rng)
+        for _ in range(0 if len(proposal) == len(values) else self.attempts):
+            if self.predicate(self.space.at(proposal)):
+                break
+            proposal = completed(self.space, values, self.rng)
+        return self.searcher.propose(proposal)
 
     def _warn(self) -> None:
         warnings.warn(

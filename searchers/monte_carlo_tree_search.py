@@ -192,6 +192,12 @@ class MonteCarloTreeSearch(Searcher):
                 return
             place = parent
 
+    def propose(self, values: Values) -> Values:
+        """Walk to what the user has in mind as if the tree had led there."""
+        proposal = super().propose(values)
+        self._out.append((identity(proposal), proposal, self._leaf(proposal)))
+        return proposal
+
     # --- learning ------------------------------------------------------------------------------------------------
 
     def tell(self, trial: FinishedTrial) -> None:

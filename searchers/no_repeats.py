@@ -67,6 +67,12 @@ class NoRepeats(Wrapper):
         self._over = not self._waiting
         return None
 
+    def propose(self, values: Values) -> Values:
+        """Let the searcher inside propose what the user has in mind, which is not proposed again later."""
+        proposal = self.searcher.propose(values)
+        self._results.setdefault(self._key(proposal, self.searcher.budget(proposal)), None)
+        return proposal
+
     def _key(self, values: Values, budget: float | None) -> str:
         architecture = self.space.at(values)
         same = architecture.fingerprint() if architecture.is_specified else architecture.to_json()

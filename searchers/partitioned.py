@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from deep_arch.errors import BadArgument, is_kind
+from deep_arch.language.late_binding import check_distinct
 from deep_arch.searchers.parts.decisions import identity, remember
 from deep_arch.searchers.parts.mutation import complete
 from deep_arch.spaces.choice_points import ChoicePoint
@@ -27,6 +28,7 @@ class Partitioned(Searcher):
         parts: pairs of a predicate of choice points, as for `space.where`, and a searcher of its own.
 
     Raises:
+        LateBinding: predicates that a loop made, which would all find the last value of its variable.
         BadArgument: no parts, what is no pair of a function and a searcher, or one searcher twice; and by the first
             proposal, a searcher that gives budgets.
 
@@ -58,7 +60,7 @@ class Partitioned(Searcher):
                 "  Write Partitioned([(lambda p: p.tag == 'width', LocalSearch()), (lambda p: p.tag != 'width', "
                 "RandomSearch())])."
             )
-
+        check_distinct([predicate for predicate, _ in self.parts], "Partitioned")
         known = [searcher.n_objectives for searcher in searchers if searcher.n_objectives is not None]
         self.n_objectives = known[0] if known else None
 
@@ -77,11 +79,19 @@ class Partitioned(Searcher):
             if i not in self._held:
                 if (values := searcher.ask()) is None:
                     return None
-                if (budget := searcher.budget(values)) is not None:
-                    raise _no_budgets(searcher, budget)
+                _check_budget(searcher, values)
                 self._held[i] = values  # kept if a later part has to wait
         parts, self._held = [self._held[i] for i in range(len(self.parts))], {}
         whole = complete(self.space, {a: value for values in parts for a, value in values.items()}, self.rng)
+        remember(self._out, whole, (whole, parts))
+        return whole
+
+    def propose(self, values: Values) -> Values:
+        """Let each searcher propose its part of an architecture that has these values."""
+        whole = super().propose(values)
+        parts = [searcher.propose(part) for part, (_, searcher) in zip(self._split(whole), self.parts, strict=True)]
+        for part, (_, searcher) in zip(parts, self.parts, strict=True):
+            _check_budget(searcher, part)
         remember(self._out, whole, (whole, parts))
         return whole
 
@@ -125,9 +135,11 @@ class Partitioned(Searcher):
             self._out[identity(whole)] = whole, parts
 
 
-def _no_budgets(searcher: Searcher, budget: float) -> BadArgument:
+def _check_budget(searcher: Searcher, values: Values) -> None:
+    if (budget := searcher.budget(values)) is None:
+        return
     name = type(searcher).__name__
-    return BadArgument(
+    raise BadArgument(
         "Partitioned: expected parts without budgets; a larger one is for the same architecture, of which the other "
         f"parts would propose another.\n  Got {budget!r} from {name}.\n"
         f"  Search the whole space with {name}, or this part alone in space.where(...)."

@@ -11,9 +11,9 @@ from deep_arch import analysis, searchers, visualization
 
 NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Operation Search SearchSpace
-SearchWarning Searcher Spec Trial Value Values Weight boolean check choice config dense_block dependent errors image
-integer optional or_ permutation permute real repeat residual rule search sequence sequential space split_combine
-subset substitute tensor tokens vector wrap
+SearchWarning Searcher Spec Trial Value Values Weight boolean channels check choice config dense_block dependent
+errors image integer optional or_ permutation permute real repeat residual rule search sequence sequential shape space
+split_combine subset substitute tensor tokens vector wrap
 """
 
 SEARCHERS = """
@@ -29,15 +29,15 @@ MEMBERS = {
         no_such_address nth outside render replay sample size start summary unfold where
     """,
     deep_arch.Architecture: """
-        assign config cost fingerprint from_json graph is_specified render shapes structure summary to_json to_networkx
-        unassigned value_specs waiting
+        assign config cost fingerprint from_json graph is_specified render settled shapes structure summary to_json
+        to_networkx unassigned value_specs waiting
     """,
     deep_arch.Trial: "architecture directory fail report score should_stop skip tell",
     deep_arch.Search: """
         advises_stop ask best ended folder front n_objectives reported results trials
     """,
     deep_arch.Searcher: """
-        ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives should_stop start
+        ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives propose should_stop start
         state_dict tell
     """,
     deep_arch.Graph: "config edges groups inputs n_values output_names sources",

@@ -8,14 +8,16 @@ from typing import Any
 
 from deep_arch.backends.base import check_specified
 from deep_arch.backends.python_backend.model import Instruction, PythonProgram, note
-from deep_arch.errors import BadArgument, NotSupported
+from deep_arch.errors import BadArgument, NotSpecified, NotSupported
 from deep_arch.language.modules import Module, Wrapped
+from deep_arch.language.specs import Inputs
+from deep_arch.measures.summaries import describe
 from deep_arch.ops import Identity
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph, GraphCall
 
 
-def build(architecture: Architecture) -> PythonProgram:
+def build(architecture: Architecture, inputs: Inputs | None = None) -> PythonProgram:
     """Return a specified architecture as a callable that runs its modules one after another.
 
     Modules are made of factories with `da.wrap`. Each factory is called once here with the module's arguments, and what
@@ -24,9 +26,13 @@ def build(architecture: Architecture) -> PythonProgram:
     An operation of your own takes part by a method `to_python(self, *values)`, which returns its output, or a tuple of
     several; of those in `ops` only the identity does.
 
+    Args:
+        architecture: a specified one.
+        inputs: the specs of its inputs; needed where formulas of shapes decide something.
+
     Raises:
-        NotSpecified: hyperparameters are left without a value.
-        NotSupported: an operation without `to_python`.
+        NotSpecified: hyperparameters are left without a value, or formulas of shapes without `inputs`.
+        NotSupported: an operation without `to_python`, or one without shape rule where `inputs` are given.
         BadArgument: a factory returned what cannot be called.
 
     Example:
@@ -43,7 +49,8 @@ def build(architecture: Architecture) -> PythonProgram:
         (1000000, 1000000, 100)
     """
     check_specified(architecture, "python_backend")
-    graph, registers = architecture.graph, _registers(architecture.graph)
+    graph = _settled(architecture, inputs)
+    registers = _registers(graph)
     made: dict[str, tuple[Any, Callable[..., Any]]] = {}
     instructions: list[Instruction] = []
     for call in graph.calls:
@@ -61,6 +68,18 @@ def build(architecture: Architecture) -> PythonProgram:
         _at(registers, graph.outputs),
         (None,) * (max(registers, default=-1) + 1 - len(graph.inputs)),
     )
+
+
+def _settled(architecture: Architecture, inputs: Inputs | None) -> Graph:
+    if inputs is not None:
+        return architecture.settled(inputs)
+    for call in architecture.graph.calls:
+        if call.measured:
+            raise NotSpecified(
+                f"{call.address}: depends on the shape of a value, and python_backend.build was given no shapes.\n"
+                f"  Got {describe(call)}.\n  Give it inputs=, the specs of the inputs, such as da.vector(8)."
+            )
+    return architecture.graph
 
 
 def _made(call: GraphCall) -> tuple[Any, Callable[..., Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from deep_arch.counting.factors import ANY
@@ -14,7 +14,7 @@ Box = tuple[int, ...]
 
 
 def boxes(
-    found: Iterable[tuple[tuple[int, ...], _Effect]], sizes: Sequence[dict[tuple[int, ...], int | float]]
+    found: Iterable[tuple[tuple[int, ...], _Effect]], sizes: Sequence[Mapping[tuple[int, ...], int | float]]
 ) -> list[tuple[Box, _Effect]]:
     """Return boxes, no two of which have a combination in common, with the effect of all in each.
 

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from deep_arch.counting.factors import ANY, TooLarge, Variable
-from deep_arch.counting.tabulating import Tabulator, set_bits
+from deep_arch.counting.structures import set_bits
+from deep_arch.counting.tabulating import Tabulator
 from deep_arch.counting.tickets import Draw, Ticket
 from deep_arch.counting.ways import Chosen, Count, Endless, Inside, Product, Sum, Ways
 from deep_arch.errors import NotCountable

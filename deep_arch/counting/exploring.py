@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from deep_arch.counting.ways import Endless
@@ -12,7 +11,7 @@ from deep_arch.language.dependence import roots
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.program import Program
-from deep_arch.spaces.alternatives import Alternative, Alternatives, call_roots
+from deep_arch.spaces.alternatives import Alternative, Alternatives, call_roots, listed_names
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Restrictions
 
@@ -24,7 +23,7 @@ MOST_RULES: Final = 1_000
 grow without end."""
 
 
-MOST_UNFOLDED: Final = 50_000
+MOST_UNFOLDED: Final = 30_000
 """Fragments, or hundreds of calls in them, that are unfolded before a space is too large to count: some seconds."""
 
 
@@ -60,29 +59,41 @@ class Explorer:
         while todo:
             place, level = todo.pop()
             self._check_end(place, level)
-            n_unfolded += 1 + len(place.fragment.calls) // 100
-            if n_unfolded > MOST_UNFOLDED:
-                raise _too_many(callers)
             self.users.setdefault(place.fragment, _own_users(place.fragment))
             for call in place.fragment.calls:
                 for inner in self._unfolded(place, call):
                     fragment = inner.fragment
+                    n_unfolded += 1 + len(fragment.calls) // 100
+                    if n_unfolded > MOST_UNFOLDED:
+                        raise self._too_many(root)
                     callers.setdefault(fragment, set()).add(place.fragment)
                     if fragment not in best or inner.depth < best[fragment]:
                         best[fragment] = inner.depth
                         todo.append((inner, 0 if call.module.deepens else level + 1))
         return callers
 
-    def _unfolded(self, place: Place, call: Call) -> list[Place]:
+    def _unfolded(self, place: Place, call: Call) -> Iterator[Place]:
         if self._alternatives.unfolds(place, call) and self._alternatives.endless(place, call):
             raise Endless
         if call.module.nested and self._alternatives.lies_within(place, call):
             alternatives: Iterable[Alternative] = [self._alternatives.longest(place, call)[0]]
         else:
             alternatives = self._alternatives.of(place, call)
-        found = [a.place._replace(prefix=None) for a in alternatives]
-        self.inner.setdefault(call, {}).update(dict.fromkeys([inner.fragment for inner in found]))
-        return found
+        unfolded = self.inner.setdefault(call, {})
+        for _, _, inner in alternatives:
+            unfolded[inner.fragment] = None
+            yield inner._replace(prefix=None)
+
+    def _too_many(self, root: Fragment) -> NotCountable:
+        most = max(self.inner, key=lambda call: len(self.inner[call]))
+        return NotCountable(
+            f"{root.program.name}: unfolds to too much to count it.\n"
+            f"  Got more than {MOST_UNFOLDED:,} different functions, {len(self.inner[most]):,} of {most.name}, "
+            f"which is decided by {listed_names(call_roots(most))}.\n"
+            "  Use smaller domains for what decides structure, fix some with space.fix, limit recursion with "
+            "space.limit, or draw uniformly over the choices, which needs no counting. Where a function of many values "
+            "decides nothing more than these, say so: da.substitute(fn, closed=True, ...)."
+        )
 
     def _check_end(self, place: Place, level: int) -> None:
         if level > _MOST_LEVELS or (not self._limited and place.depth > MOST_RULES):
@@ -110,15 +121,3 @@ def _own_users(fragment: Fragment) -> set[Any]:
     used.update(roots(fragment.config.values()))
     used.update(call.module for call in fragment.calls if call.module.shared and call.module.substitution)
     return used
-
-
-def _too_many(callers: Iterable[Fragment]) -> NotCountable:
-    most = Counter(fragment.parent for fragment in callers if fragment.parent is not None)
-    [(fragment, _)] = most.most_common(1)
-    return NotCountable(
-        f"{fragment.program.name}: unfolds to too much to count it.\n"
-        f"  Got more than {MOST_UNFOLDED:,} different functions, most of them in {fragment.where()}.\n"
-        "  Use smaller domains for what decides structure, fix some with space.fix, limit recursion with space.limit, "
-        "or draw uniformly over the choices, which needs no counting. Where a function of many values decides nothing "
-        "more than these, say so: da.substitute(fn, closed=True, ...)."
-    )

@@ -134,14 +134,31 @@ def join(a: Binding, b: Binding) -> Binding | None:
 
 
 def _joined(a: Factor, b: Factor, budget: Budget) -> Factor:
-    budget.spend(len(a.entries) * len(b.entries), (a, b))
+    """Return the product of two factors: only what agrees on the variables of both is gone through."""
+    both = a.variables & b.variables
+    width = 1 + len(a.variables | b.variables)
     entries: dict[Binding, list[Ways]] = {}
-    for one, ways in a.entries.items():
-        for other, more in b.entries.items():
-            binding = join(one, other)
-            if binding is not None:
-                entries.setdefault(binding, []).append(product(ways, more))
+    others = _by_shared(b, both)
+    for shared, some in _by_shared(a, both).items():
+        for other, more in others.items():
+            common = join(shared, other)
+            budget.spend(width * (1 if common is None else len(some) * len(more)), (a, b))
+            if common is not None:
+                for own, ways in some:
+                    for rest, further in more:
+                        entries.setdefault(common | own | rest, []).append(product(ways, further))
     return Factor({binding: either(found) for binding, found in entries.items()})
+
+
+def _by_shared(factor: Factor, shared: frozenset[Variable]) -> dict[Binding, list[tuple[Binding, Ways]]]:
+    """Return the entries of a factor by what they bind of some variables, with what they bind of the others."""
+    if not shared:
+        return {FREE: list(factor.entries.items())}
+    groups: dict[Binding, list[tuple[Binding, Ways]]] = {}
+    for binding, ways in factor.entries.items():
+        of_both = frozenset([bound for bound in binding if bound[0] in shared])
+        groups.setdefault(of_both, []).append((binding - of_both, ways))
+    return groups
 
 
 def multiply(a: Term, b: Term, budget: Budget) -> Term:
@@ -163,7 +180,8 @@ def add(terms: Sequence[Term], budget: Budget) -> Term:
     """Return the sum of some terms: factors that all of them have stay, the others are multiplied out."""
     if len(terms) == 1:
         return terms[0]
-    in_all = set.intersection(*[{id(factor) for factor in term.factors} for term in terms])
+    in_all = {id(factor) for factor in terms[0].factors}
+    in_all.intersection_update(*[map(id, term.factors) for term in terms])
     entries: dict[Binding, list[Ways]] = {}
     for term in terms:
         rest = _multiplied_out(term.ways, [f for f in term.factors if id(f) not in in_all], budget)
@@ -196,8 +214,9 @@ def gated(some: Iterable[Gated], budget: Budget) -> Term:
     for gate, term in some:
         by_gate.setdefault(gate, []).append(term)
     terms = {gate: add(found, budget) for gate, found in by_gate.items()}
-    loose = frozenset([one for one in frozenset.intersection(*terms) if not one[0].tied])
-    result = Term(ONE, tuple([Factor({frozenset([one]): ONE}) for one in _ordered(loose)]))
+    loose = FREE.union(*terms).intersection(*terms)
+    loose = frozenset([bound for bound in loose if not bound[0].tied])
+    result = Term(ONE, tuple([Factor({frozenset([bound]): ONE}) for bound in _ordered(loose)]))
     if len(terms) == 1:
         [(gate, term)] = terms.items()
         held = Term(ONE, (Factor({gate - loose: ONE}),) if gate - loose else ())

@@ -28,8 +28,7 @@ class Ways:
 
     __slots__ = ("count",)
 
-    def __init__(self, count: Count) -> None:
-        self.count = count
+    count: Count
 
 
 class Product(Ways):
@@ -38,8 +37,7 @@ class Product(Ways):
     __slots__ = ("parts",)
 
     def __init__(self, parts: tuple[Ways, ...], count: Count) -> None:
-        super().__init__(count)
-        self.parts = parts
+        self.parts, self.count = parts, count
 
 
 class Sum(Ways):
@@ -48,8 +46,7 @@ class Sum(Ways):
     __slots__ = ("options",)
 
     def __init__(self, options: tuple[Ways, ...], count: Count) -> None:
-        super().__init__(count)
-        self.options = options
+        self.options, self.count = options, count
 
 
 class Chosen(Ways):
@@ -58,8 +55,7 @@ class Chosen(Ways):
     __slots__ = ("decisive", "mask", "variable")
 
     def __init__(self, variable: Variable, mask: int, count: Count) -> None:
-        super().__init__(count)
-        self.variable, self.mask = variable, mask
+        self.variable, self.mask, self.count = variable, mask, count
 
 
 class Inside(Ways):
@@ -76,7 +72,7 @@ class Inside(Ways):
     def __init__(
         self, call: Call, decisive: tuple[Independent, ...], found: Mapping[tuple[int, ...], tuple[Fragment, Ways]]
     ) -> None:
-        super().__init__(next(iter(found.values()))[1].count)
+        self.count = next(iter(found.values()))[1].count
         self.call, self.decisive, self.found = call, decisive, found
 
 

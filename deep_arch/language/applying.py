@@ -2,7 +2,8 @@
 
 A function `fn` is a function of values that returns values, or a callable without required arguments that
 returns a module, or a module itself, every use of which shares its parameters. It must be pure: the same
-values give the same graph.
+values give the same graph. It runs later than it is written, so its variables may not change meanwhile (see
+`late_binding`).
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from deep_arch.errors import DuplicateName, ScopeError
+from deep_arch.errors import BadArgument, DuplicateName, ScopeError
 from deep_arch.language import scope
+from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.hyperparameters import lift
 
 
@@ -16,6 +17,7 @@ def config(**hyperparameters: Any) -> None:
 
     Raises:
         ScopeError: no search-space function is running.
+        BadArgument: a formula of shapes.
     """
     recorder = scope.current()
     if recorder is None:
@@ -25,4 +27,9 @@ def config(**hyperparameters: Any) -> None:
     for name, value in hyperparameters.items():
         if name in recorder.config:
             raise DuplicateName(f"{recorder.where()}: config has {name!r} already.\n  Got it twice in one function.")
-        recorder.config[name] = lift(value)
+        entry = recorder.config[name] = lift(value)
+        if needs_shapes(entry):
+            raise BadArgument(
+                f"config: {name} cannot depend on a shape, since configuration is known before shapes are.\n"
+                f"  Got {entry!r}.\n  Compute it after the search, from architecture.shapes(inputs)."
+            )

@@ -21,9 +21,10 @@ class _Copy(Substitution):
     Copies of one function share what it unfolds to; their hyperparameters and parameters are their own.
     """
 
-    def __init__(self, of: Substitution, fn: Fn, index: int, memories: dict[int, dict[Any, Fragment]]) -> None:
+    def __init__(self, of: Substitution, fn: Fn, index: Any, memories: dict[int, dict[Any, Fragment]]) -> None:
         super().__init__({}, default_name=f"[{index}]")
         self._of, self._fn, self._memories = of, fn, memories
+        self.variables = of.variables
 
     def lexical_levels(self, fragment: Fragment) -> int:
         return fragment.levels_to(self._of.owner, self)
@@ -40,16 +41,18 @@ class Parts(Substitution):
 
     in_copies = True
 
-    def __init__(self, fns: Sequence[Fn], arguments: Mapping[str, Any], name: str | None) -> None:
+    def __init__(
+        self, fns: Sequence[Fn], arguments: Mapping[str, Any], name: str | None, default_name: str = ""
+    ) -> None:
         self._fns = fns
         self._shared: list[dict[int, dict[Any, Fragment]]] = [{} for _ in fns]
-        super().__init__(arguments, name)
+        super().__init__(arguments, name, default_name)
         for fn in fns:
             check_fn(fn, where_is(self))
 
-    def copy_of(self, index: int, inputs: Sequence[Value], of: int | None = None) -> Value:
-        of = index if of is None else of
-        return _Copy(self, self._fns[of], index, self._shared[of])(*inputs)
+    def copy_of(self, index: Any, inputs: Sequence[Value], of: int | None = None) -> Value:
+        position: int = index if of is None else of
+        return _Copy(self, self._fns[position], index, self._shared[position])(*inputs)
 
 
 class Copies(Parts):

@@ -29,17 +29,21 @@ class Call:
         name: the module's name in the fragment that made it.
         home: levels up to the fragment that made the module; addresses start there.
         lexical: levels up to the fragment that encloses a substitution's function.
-        inputs: what it is called on.
+        inputs: what it is called on, and then the values whose shapes its arguments are computed from.
+        n_inputs: how many it is called on.
         index: where its result goes.
         arguments: one slot for each open argument of the module.
         ports: the outputs that are taken one by one.
         used_whole: whether the result goes on as a single value.
     """
 
-    __slots__ = ("arguments", "home", "index", "inputs", "lexical", "module", "name", "ports", "used_whole")
+    __slots__ = (
+        *("arguments", "home", "index", "inputs", "lexical", "module", "n_inputs", "name", "ports", "used_whole"),
+    )
 
     def __init__(self, module: Module, name: str, home: int, inputs: tuple[Reference, ...], index: int) -> None:
         self.module, self.name, self.home, self.inputs, self.index = module, name, home, inputs, index
+        self.n_inputs = len(inputs) - len(module.measures)
         self.lexical = 0
         self.arguments: tuple[Slot, ...] = ()
         self.ports: set[int] = set()
@@ -172,6 +176,7 @@ class Fragment:
         home = self.levels_to(module.owner, module)
         name = module.name_in_owner if module.owner is not None else self.program.adopt_module(module, self)
         inputs = tuple([self._reference(value, module) for value in values])
+        inputs += tuple([self._reference(measure.value, module) for measure in module.measures])
         call = Call(module, name, home, inputs, self.n_slots)
         module.shared = module.shared or home != 0 or module in self._called
         self._called.add(module)

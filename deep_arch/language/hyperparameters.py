@@ -17,6 +17,8 @@ from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse,
 from deep_arch.language import scope
 from deep_arch.language.depending import Depending, text
 from deep_arch.language.domains import Choice, Domain
+from deep_arch.language.late_binding import bound, check_bound
+from deep_arch.language.values import Late
 
 _operator: Any = operator  # some of its functions have no types
 
@@ -191,23 +193,40 @@ class _Narrowed(Independent):
 
 
 class Dependent(Hyperparameter):
-    """A hyperparameter computed from `parents`; a parent that is no hyperparameter stands for itself."""
+    """A hyperparameter computed from `parents`; a parent that is no hyperparameter stands for itself.
 
-    __slots__ = ("fn", "parents")
+    Attributes:
+        needs_shapes: whether it has a value only when shapes are known.
+    """
+
+    __slots__ = ("fn", "needs_shapes", "parents", "variables")
 
     def __init__(
         self, fn: Callable[..., Any], parents: Iterable[Any], name: str | None = None, tag: str | None = None
     ) -> None:
         self.fn = fn
+        self.variables = bound(fn)
         self.parents = tuple(lift(parent) for parent in parents)
+        self.needs_shapes: bool = any(isinstance(parent, Dependent) and parent.needs_shapes for parent in self.parents)
         super().__init__(name, tag)
 
     def compute(self, arguments: Sequence[Any], where: str) -> Any:
-        """Return the value at the parents' values.
+        """Return the value at the parents' values, or what stands for it until shapes are known.
 
         Raises:
             DependentFailed: the function raised.
+            LateBinding: a variable that it uses was bound to something else since it was given.
         """
+        return Late(self, arguments) if self.needs_shapes else self.call(arguments, where)
+
+    def call(self, arguments: Sequence[Any], where: str) -> Any:
+        """Return what the function makes of the arguments.
+
+        Raises:
+            DependentFailed: it raised.
+        """
+        if self.variables:
+            check_bound(self.variables, where)
         try:
             return self.fn(*arguments)
         except Exception as error:

@@ -9,6 +9,7 @@ from deep_arch.errors import BadArgument, InvalidDomain
 from deep_arch.language.depending import Depending
 from deep_arch.language.domains import Choice, Domain, Integer, Numeric, Real
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent, lift
+from deep_arch.language.late_binding import check_distinct
 from deep_arch.language.options import distinct
 from deep_arch.language.stepped import Stepped
 from deep_arch.language.subsets import Permutation, Subset
@@ -64,6 +65,8 @@ def choice(
     options = _options(options, "choice")
     if isinstance(options, Hyperparameter):
         return Independent(Depending(Choice, _choice, (options, lift(weights))), name, tag)
+    if any(map(callable, options)):
+        check_distinct(options, "choice")
     return Independent(Choice(options) if weights is None else Weighted(options, weights), name, tag)
 
 

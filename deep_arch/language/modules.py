@@ -14,13 +14,16 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError, is_kind
 from deep_arch.language import scope
+from deep_arch.language.formulas import ShapeOf, measures
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter, lift
+from deep_arch.language.late_binding import bound, check_bound
 from deep_arch.language.specs import Spec
 from deep_arch.language.values import Value
 from deep_arch.language.weights import Weight
 
 _SelfModule = TypeVar("_SelfModule", bound="Module")
+_SelfWrapped = TypeVar("_SelfWrapped", bound="Wrapped")
 _NAME = re.compile(r"[^\W\d]\w*\Z")
 
 
@@ -37,6 +40,7 @@ class Module:
         arguments: argument name to constant or hyperparameter.
         base_name: the name that addresses show, before `_1`, `_2`, ... tell its namesakes apart.
         explicit_name: whether the user chose that name.
+        measures: what its arguments take from shapes of values; those are known when a backend builds it.
     """
 
     substitution: ClassVar[bool] = False
@@ -55,6 +59,7 @@ class Module:
     arguments: Mapping[str, Any]
     base_name: str
     explicit_name: bool
+    measures: tuple[ShapeOf, ...]
     name_in_owner: str
 
     def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
@@ -65,6 +70,7 @@ class Module:
             )
         self.arguments = {key: lift(value) for key, value in arguments.items()}
         self.open_arguments = tuple((k, v) for k, v in self.arguments.items() if isinstance(v, Hyperparameter))
+        self.measures = measures(v for _, v in self.open_arguments)
         self.explicit_name = name is not None
         self.base_name = self.name_in_owner = name or default_name or snake_case(type(self).__name__)
         self.single = type(self).n_outputs is Module.n_outputs  # spares the inner loop a property
@@ -216,6 +222,7 @@ class Wrapped(Module):
                 "  Give how many values a call returns, such as outputs=2."
             )
         self.factory = factory
+        self._variables = bound(factory, *arguments.values(), global_too=False)
         self._n_outputs = outputs
         super().__init__(arguments, name, snake_case(getattr(factory, "__name__", type(factory).__name__)))
         self.single = outputs == 1
@@ -226,3 +233,8 @@ class Wrapped(Module):
 
     def count_outputs(self, n_inputs: int) -> int:
         return self._n_outputs
+
+    def resolved(self: _SelfWrapped, values: tuple[Any, ...]) -> _SelfWrapped:
+        check_bound(self._variables, self.base_name)
+        self._variables = ()  # what changes after the space's functions ran, such as a fold, is meant to
+        return super().resolved(values)

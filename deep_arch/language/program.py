@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import BadArgument, ScopeError, wrong_kind
@@ -14,6 +14,7 @@ from deep_arch.language.closing import check_closed
 from deep_arch.language.domains import Domain
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter
+from deep_arch.language.late_binding import bound, check_bound
 from deep_arch.language.values import Value
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Program:
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.fn = fn
         self.input_names = _input_names(fn)
+        self._variables = bound(fn, global_too=False)  # settings at the head of a program may come after its spaces
         self.rules: dict[Any, dict[Any, Fragment]] = {}
         self.endings: dict[tuple[Fragment, int], bool] = {}
         self.offers: dict[tuple[Hyperparameter, Domain, int], Domain] = {}
@@ -49,6 +51,15 @@ class Program:
         """The function's name."""
         return getattr(self.fn, "__name__", type(self.fn).__name__)
 
+    def run(self, values: Sequence[Value]) -> Any:
+        """Return what the function composes onto values.
+
+        Raises:
+            LateBinding: a variable that it uses was bound to something else since the space was made.
+        """
+        check_bound(self._variables, self.name)
+        return self.fn(*values)
+
     @property
     def root(self) -> Fragment:
         """The fragment of the function itself, built on first use."""
@@ -61,7 +72,7 @@ class Program:
         root = self._building = Fragment(self, None, len(self.input_names), "", "")
         try:
             with scope.recording(root):
-                root.finish(self.fn(*[Value(root, i) for i in range(root.n_inputs)]))
+                root.finish(self.run([Value(root, i) for i in range(root.n_inputs)]))
         except BaseException:
             self._adopted.clear()
             self._adopted_modules.clear()
@@ -85,6 +96,7 @@ class Program:
                 fragment.of_rule = module.deepens
                 fragment.closed = module.closed or (fragment.parent is not None and fragment.parent.closed)
                 try:
+                    check_bound(module.variables, address)
                     with scope.recording(fragment):
                         fragment.finish(module.unfold([Value(fragment, i) for i in range(n_inputs)], **arguments))
                     if fragment.closed:

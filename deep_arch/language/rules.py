@@ -10,6 +10,7 @@ from deep_arch.errors import BadArgument, ScopeError
 from deep_arch.language.applying import apply
 from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Hyperparameter
+from deep_arch.language.late_binding import bound
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program, expansion_key
 from deep_arch.language.substitution import Substitution
@@ -23,6 +24,7 @@ class Rule:
         functools.update_wrapper(self, fn)
         self.fn = fn
         self.defined_in = current_fragment()
+        self.variables = bound(fn, global_too=False)  # settings at the head of a program may come after its rules
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the rule's module at these arguments; called on values instead, that module's result."""
@@ -44,8 +46,9 @@ class _RuleCall(Substitution):
     deepens: ClassVar[bool] = True
 
     def __init__(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], direct: bool) -> None:
-        super().__init__({}, default_name=rule.fn.__name__)
         self._rule, self._args, self._kwargs, self._direct = rule, args, kwargs, direct
+        super().__init__({}, default_name=rule.fn.__name__)
+        self.variables = (*rule.variables, *self.variables)
         if self.made_in is None:
             raise ScopeError(
                 f"{rule.fn.__name__}: a rule is used inside a search-space function.\n"

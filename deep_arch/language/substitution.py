@@ -9,26 +9,45 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from deep_arch.errors import ArityMismatch
+from deep_arch.errors import ArityMismatch, BadArgument
 from deep_arch.language.dependence import domain_at, evaluate, roots
-from deep_arch.language.domains import Domain
+from deep_arch.language.domains import Choice, Domain
+from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.late_binding import bound, check_distinct
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
 
 
 class Substitution(Module):
-    """A module that stands for graph that is not built yet."""
+    """A module that stands for graph that is not built yet.
+
+    Attributes:
+        made_in: the fragment whose function made it.
+        variables: what the variables held that its functions use, when it was made. Those are found among the
+            attributes that a subclass sets before it calls `__init__`, the arguments, and their options.
+    """
 
     substitution: ClassVar[bool] = True
 
     def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
+        held = [*vars(self).values(), *arguments.values()]
         self._memories: dict[int, dict[Any, Fragment]] = {}
         self._probing = False
         self.made_in = current_fragment()
         super().__init__(arguments, name, default_name)
+        if self.measures:
+            raise BadArgument(
+                f"{where_is(self)}: what it unfolds to cannot depend on a shape, since the graph is made before shapes "
+                f"are known.\n  Got {', '.join(f'{k}={h!r}' for k, h in self.open_arguments if needs_shapes(h))}.\n"
+                "  Shapes decide the arguments of operations, da.optional(fn, use=...) and da.or_(fns, which=...)."
+            )
+        domains = [h.domain for _, h in self.open_arguments if isinstance(h, Independent)]
+        options = [domain.options for domain in domains if isinstance(domain, Choice)]
+        self.variables = bound(*held, *options)
+        check_distinct(held, where_is(self))
 
     @abstractmethod
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:

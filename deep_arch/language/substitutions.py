@@ -10,8 +10,10 @@ from deep_arch.errors import BadArgument, InvalidDomain, ValueOutsideDomain, wro
 from deep_arch.language.applying import Fn, apply, arity, as_values, check_fn, several, shown
 from deep_arch.language.copies import Copies, Parts
 from deep_arch.language.domains import Choice
+from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module
+from deep_arch.language.selection import OptionalByShape, OrByShape
 from deep_arch.language.subsets import Permutation
 from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.values import Value
@@ -45,11 +47,7 @@ class Or(Substitution):
     """One of several functions; see `or_`."""
 
     def __init__(self, fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, name: str | None = None) -> None:
-        self._fns: dict[Any, Fn] = dict(fns) if isinstance(fns, Mapping) else dict(enumerate(fns))  # pyright: ignore[reportUnknownArgumentType]
-        if not self._fns:
-            raise InvalidDomain(
-                "or: expected at least one function.\n  Got none.\n  Give a list or a dict of functions."
-            )
+        self._fns = _by_key(fns)
         super().__init__({"which": Independent(Choice(self._fns)) if which is None else which}, name)
         for fn in self._fns.values():
             check_fn(fn, where_is(self))
@@ -173,19 +171,24 @@ def repeat(fn: Fn, times: Any, *, name: str | None = None) -> Repeat:
     return Repeat(fn, times, name)
 
 
-def optional(fn: Fn, use: Any = None, *, name: str | None = None) -> Optional:
-    """Return a module that is `fn` where `use` is true and the identity where it is not."""
-    return Optional(fn, use, name)
+def optional(fn: Fn, use: Any = None, *, name: str | None = None) -> Optional | OptionalByShape:
+    """Return a module that is `fn` where `use` is true and the identity where it is not.
+
+    Where `use` is a formula of shapes (see `channels`), `fn` is part of the graph until these are known.
+    """
+    return OptionalByShape(fn, use, name) if needs_shapes(use) else Optional(fn, use, name)
 
 
-def or_(fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, *, name: str | None = None) -> Or:
+def or_(fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, *, name: str | None = None) -> Or | OrByShape:
     """Return a module that is one of `fns`, chosen by position or, for a dict, by key.
 
+    Where `which` is a formula of shapes (see `channels`), all of `fns` are part of the graph until these are known.
+
     Raises:
-        InvalidDomain: `which` can be something that names none of the functions.
+        InvalidDomain: no functions, or `which` can be something that names none of them.
     """
     _check_several(fns, "or")
-    return Or(fns, which, name)
+    return OrByShape(_by_key(fns), which, name) if needs_shapes(which) else Or(fns, which, name)
 
 
 def permute(fns: Iterable[Fn], order: Any = None, *, name: str | None = None) -> Permute:
@@ -235,6 +238,13 @@ def substitute(
         BadArgument: when it runs, `fn` does not take the values by name, or `closed` does not hold.
     """
     return Substitute(fn, hyperparameters, name, closed)
+
+
+def _by_key(fns: Iterable[Fn] | Mapping[Any, Fn]) -> dict[Any, Fn]:
+    by_key: dict[Any, Fn] = dict(fns) if isinstance(fns, Mapping) else dict(enumerate(fns))  # pyright: ignore[reportUnknownArgumentType]
+    if not by_key:
+        raise InvalidDomain("or: expected at least one function.\n  Got none.\n  Give a list or a dict of functions.")
+    return by_key
 
 
 def _hashes(value: object) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-from deep_arch.errors import ArityMismatch, BadArgument
+from deep_arch.errors import ArityMismatch, BadArgument, HyperparameterMisuse
 
 if TYPE_CHECKING:
     from deep_arch.language.fragment import Fragment
+    from deep_arch.language.hyperparameters import Dependent
 
 ROOT = -1
 """The number of levels up to the outermost fragment, for things made outside every search-space function."""
@@ -28,6 +29,47 @@ UNSET: Final = Unset()
 """Stands where a hyperparameter has no value yet."""
 
 
+class Late:
+    """Stands where a hyperparameter has a value only when shapes are known.
+
+    Attributes:
+        dependent: the hyperparameter.
+        arguments: the values that it is computed from, of which some are of this kind; none for a shape itself.
+    """
+
+    __slots__ = ("arguments", "dependent")
+
+    def __init__(self, dependent: Dependent, arguments: Sequence[Any]) -> None:
+        self.dependent, self.arguments = dependent, tuple(arguments)
+
+    def fold(self, first: Callable[[Dependent], Any], then: Callable[[Dependent, list[Any]], Any]) -> Any:
+        """Return what comes of it: `first` of each shape, and `then` of each that is computed, with its arguments."""
+        known: dict[int, Any] = {}
+        todo = [self]
+        while todo:
+            at = todo[-1]
+            missing = [a for a in at.arguments if isinstance(a, Late) and id(a) not in known]
+            if missing:
+                todo += missing
+                continue
+            todo.pop()
+            given = [known[id(a)] if isinstance(a, Late) else a for a in at.arguments]
+            known[id(at)] = then(at.dependent, given) if at.dependent.parents else first(at.dependent)
+        return known[id(self)]
+
+    def _unknown(self, *_: object) -> NoReturn:
+        raise HyperparameterMisuse(
+            f"{self.dependent}: has a value only when shapes are known, and the graph is made before.\n"
+            "  Got it where the number of outputs, or another plain value, is needed.\n"
+            "  Decide that by a hyperparameter or a constant."
+        )
+
+    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = __float__ = __iter__ = __len__ = _unknown
+
+    def __repr__(self) -> str:
+        return repr(self.dependent)
+
+
 class Reference(NamedTuple):
     """A value as seen from a fragment: `levels` enclosing fragments up, what stands at `place` in its environment."""
 
@@ -41,6 +83,10 @@ class Slot(NamedTuple):
 
     levels: int
     place: int
+
+
+class _NoAttribute(BadArgument, AttributeError):
+    """An attribute that a value does not have yet; `hasattr` takes it for what it is."""
 
 
 class Value:
@@ -79,6 +125,15 @@ class Value:
         raise BadArgument(
             f"{self}: values have no arithmetic of their own.\n  Got an operator.\n"
             "  Write ops.Add()(a, b), ops.Subtract()(a, b) or ops.Multiply()(a, b)."
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name not in ("shape", "channels", "ndim", "dtype"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise _NoAttribute(
+            f"{self}: shapes are known when the space is written and its architectures get inputs.\n"
+            f"  Got a use of .{name}.\n  For an argument that is computed from them write da.channels(x), or "
+            "da.shape(x), which is (channels, *spatial) without batch."
         )
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __truediv__ = _no_arithmetic

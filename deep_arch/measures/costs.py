@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deep_arch.language.specs import Spec
+from deep_arch.measures.settling import settled
 from deep_arch.measures.shapes import infer
 from deep_arch.spaces.graph import Graph, GraphCall
 
@@ -46,6 +47,7 @@ def cost_of(call: GraphCall, specs: tuple[Spec, ...]) -> Cost:
 
 def total(graph: Graph, specs: Sequence[Spec]) -> Cost:
     """Return the cost of a graph for one example, from the specs of its inputs."""
+    graph = settled(graph, specs)
     known = infer(graph, specs)
     parameters = macs = n_bytes = non_trainable = 0
     counted: set[str] = set()

@@ -10,7 +10,7 @@ cycles, so there each node of the smallest ambiguous class is singled out in tur
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from deep_arch.errors import NotSpecified
@@ -19,7 +19,8 @@ from deep_arch.language.domains import Choice
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module, Operation, Wrapped
 from deep_arch.language.program import expansion_key
-from deep_arch.language.values import UNSET
+from deep_arch.language.selection import Select
+from deep_arch.language.values import UNSET, Late
 from deep_arch.ops import Add, Identity, Zero
 from deep_arch.spaces.graph import Argument, Graph, GraphCall
 
@@ -39,21 +40,12 @@ def fingerprint(graph: Graph) -> str:
 def _not_specified(graph: Graph) -> NotSpecified:
     arguments = [argument for call in graph.calls for argument in call.arguments]
     arguments += [value for value in graph.config.values() if isinstance(value, Argument)]
-    waiting = dict.fromkeys(address for argument in arguments for address in _open_roots(argument))
+    waiting = dict.fromkeys(address for argument in arguments for address in argument.waits_for)
     return NotSpecified(
         f"{graph.root.fragment.program.name}: a partial architecture has no fingerprint.\n"
         f"  Got no value for {', '.join([*waiting][:5])}.\n"
         "  Assign the rest, or compare the values of partial architectures."
     )
-
-
-def _open_roots(argument: Argument) -> Iterator[str]:
-    """Yield the addresses that wait for a value so that the argument has one."""
-    if argument.is_open and argument.domain is not None:
-        yield argument.address
-    for parent in argument.parents:
-        if isinstance(parent, Argument):
-            yield from _open_roots(parent)
 
 
 class _Canonical:
@@ -79,7 +71,7 @@ class _Canonical:
 
     def _add_call(self, call: GraphCall, place: dict[int, int]) -> None:
         kind = kind_of(call)
-        inputs = tuple([place[i] for i in call.inputs])
+        inputs = tuple([place[i] for i in (*call.inputs, *call.measured)])
         if kind.is_identity:
             place[call.outputs[0]] = inputs[0]
             return
@@ -191,6 +183,8 @@ _MOST_KINDS: Final = 100_000
 
 def kind_of(call: GraphCall) -> Kind:
     """Return what a specified call computes: equal labels for equal operations with equal arguments."""
+    if call.template.measures:
+        return _kind(call)  # what stands for a formula is made anew in each unfolding
     memory: dict[Any, Kind] = call.node.frame.fragment.program.kinds
     key = (call.template, expansion_key(call.node.values))
     kind = memory.get(key)
@@ -202,7 +196,7 @@ def kind_of(call: GraphCall) -> Kind:
 
 
 def _kind(call: GraphCall) -> Kind:
-    module = call.module
+    module = call.template.resolved(tuple([_spelled(value, call) for value in call.node.values]))
     numbers = {name for name, h in call.template.open_arguments if not _is_choice(h)}
     return Kind(
         _label(module),
@@ -210,8 +204,19 @@ def _kind(call: GraphCall) -> Kind:
         isinstance(module, Identity),
         isinstance(module, Zero),
         isinstance(module, Add),
-        isinstance(module, Operation) and module.stateless,
-        isinstance(module, Operation) and module.commutative,
+        isinstance(module, Select) or (isinstance(module, Operation) and module.stateless),
+        isinstance(module, Operation) and module.commutative and not call.measured,
+    )
+
+
+def _spelled(value: Any, call: GraphCall) -> Any:
+    """Return a text for a formula of shapes, by the positions of what it measures; any other value as it is."""
+    if not isinstance(value, Late):
+        return value
+    position: dict[Hyperparameter, int] = {measure: i for i, measure in enumerate(call.template.measures)}
+    return value.fold(
+        lambda shape: digest("shape", canonical(shape.fn), position[shape]),
+        lambda dependent, given: digest("formula", canonical(dependent.fn), *map(canonical, given)),
     )
 
 

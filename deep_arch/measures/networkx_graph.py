@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.extras import require
+from deep_arch.measures.formulas import value_or_formula
 from deep_arch.spaces.graph import Graph, GraphCall
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def to_networkx(graph: Graph, name: str) -> networkx.MultiDiGraph[str]:
 
 
 def _attributes(call: GraphCall) -> dict[str, Any]:
-    given = {argument.name: argument.value for argument in call.arguments if not argument.is_open}
+    given = {argument.name: value_or_formula(argument) for argument in call.arguments if not argument.is_open}
     names = {argument.name for argument in call.arguments}
     constants = {name: value for name, value in call.template.arguments.items() if name not in names}
     return {

@@ -46,13 +46,18 @@ def call_specs(call: GraphCall, specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
         NotSpecified: an argument has no value yet.
         NotSupported, ShapeMismatch: see `apply_rule`.
     """
+    check_decided(call)
+    return apply_rule(call.module, call.address, specs)
+
+
+def check_decided(call: GraphCall) -> None:
+    """Raise NotSpecified if a call waits for the value of a hyperparameter."""
     if call.is_open:
-        waiting = ", ".join(a.address for a in call.arguments if a.is_open)
+        waiting = ", ".join(dict.fromkeys(address for a in call.arguments for address in a.waits_for))
         raise NotSpecified(
             f"{call.address}: has no shape before it is decided.\n  Got no value for {waiting}.\n"
             "  Assign it, or take an architecture from space.sample."
         )
-    return apply_rule(call.module, call.address, specs)
 
 
 def apply_rule(module: Module, address: str, specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
@@ -87,7 +92,7 @@ def apply_rule(module: Module, address: str, specs: tuple[Spec, ...]) -> tuple[S
 
 
 def infer(graph: Graph, specs: Sequence[Spec]) -> tuple[Spec, ...]:
-    """Return the spec of each value of a graph, by id, from those of its inputs.
+    """Return the spec of each value of a settled graph, by id, from those of its inputs.
 
     Raises:
         NotSpecified: an argument has no value yet.

@@ -12,7 +12,10 @@ from deep_arch.errors import DeepArchError, NotCountable, ShapeMismatch
 from deep_arch.extras import require
 from deep_arch.language.depending import Depending
 from deep_arch.language.specs import Spec
+from deep_arch.language.values import Late
 from deep_arch.measures.costs import Cost, cost_of
+from deep_arch.measures.formulas import formula_text
+from deep_arch.measures.settling import settle
 from deep_arch.measures.shapes import call_specs
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.graph import Argument, Graph, GraphCall
@@ -69,6 +72,18 @@ def summarize(
 
 def _costed(graph: Graph, inputs: Sequence[Spec]) -> tuple[list[list[str]], str]:
     """Return a row for each call up to the first that has no shape, and the total, or why there is none."""
+    graph, failed, error = settle(graph, inputs)
+    rows, caption = _rows(graph, inputs)
+    if failed is not None:
+        rows.append([failed.address, describe(failed), *_unknown(error)])
+    return rows, caption if error is None else str(error)
+
+
+def _unknown(error: object) -> tuple[str, str, str]:
+    return ("does not fit" if isinstance(error, ShapeMismatch) else "?", "", "")
+
+
+def _rows(graph: Graph, inputs: Sequence[Spec]) -> tuple[list[list[str]], str]:
     specs, seen, total = [*inputs], set[str](), Cost(0, 0, 0)
     rows: list[list[str]] = []
     for call in graph.calls:
@@ -76,7 +91,7 @@ def _costed(graph: Graph, inputs: Sequence[Spec]) -> tuple[list[list[str]], str]
         try:
             given = call_specs(call, tuple([specs[i] for i in call.inputs]))
         except DeepArchError as error:
-            rows.append([*row, "does not fit" if isinstance(error, ShapeMismatch) else "?", "", ""])
+            rows.append([*row, *_unknown(error)])
             return rows, str(error)
         specs += given
         cost = cost_of(call, tuple(specs))
@@ -107,6 +122,8 @@ def describe(call: GraphCall) -> str:
 
 
 def _shown(argument: Argument) -> str:
+    if argument.needs_shapes and (argument.is_open or isinstance(argument.value, Late)):
+        return formula_text(argument, with_values=True)
     if not argument.is_open:
         return repr(argument.value)
     return f"<{argument.domain}>" if argument.domain is not None else f"<{argument.symbol} of open ones>"

@@ -18,6 +18,7 @@ from deep_arch.language.domains import REJECTED, Choice, Domain, Numeric
 from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.program import Program
+from deep_arch.language.substitution import Substitution
 from deep_arch.spaces.finding import expanded, find
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Restrictions
@@ -168,10 +169,11 @@ class Alternatives:
         self, place: Place, call: Call
     ) -> tuple[Alternative, list[tuple[tuple[Binding, tuple[int, ...]], int]]]:
         """Return what a call of nested copies becomes with the most of them, and how many there are at which values."""
-        times = call.module.arguments["times"]
+        times, module = call.module.arguments["times"], call.module
+        assert isinstance(module, Substitution), "nested copies are a substitution"
         counts = [(each, evaluate(times, each[0])) for each in self.bindings(place, call)]
         for n in dict.fromkeys([n for _, n in counts]):
-            call.module.label({"times": n}, place.fragment.where(call.module))
+            module.label({"times": n}, place.fragment.where(module))
         (binding, positions), _ = max(counts, key=lambda each: each[1])
         return self.at(place, call, binding, positions), counts
 

@@ -133,7 +133,7 @@ class Architecture:
         return fingerprint(self.graph)
 
     def value_specs(self, inputs: Inputs) -> tuple[Spec, ...]:
-        """Return the spec of each value of the graph, by id.
+        """Return the spec of each value of `settled(inputs)`, by id; that is the graph where no shape decides anything.
 
         Raises:
             ShapeMismatch: an operation does not fit its inputs.
@@ -141,7 +141,22 @@ class Architecture:
         """
         from deep_arch.measures.shapes import infer
 
-        return infer(self.graph, self._input_specs(inputs))
+        return infer(self.settled(inputs), self._input_specs(inputs))
+
+    def settled(self, inputs: Inputs) -> Graph:
+        """Return the graph as it is built for such inputs, where formulas of shapes have values.
+
+        Of parts between which shapes decide, as for `da.residual(fn, project=...)`, it has those that are used.
+
+        Raises:
+            DependentFailed: the function of a formula raised.
+            InvalidDomain: a formula of shapes names no alternative.
+            ShapeMismatch: an operation does not fit its inputs.
+            NotSpecified: something is not decided yet.
+        """
+        from deep_arch.measures.settling import settled
+
+        return settled(self.graph, self._input_specs(inputs))
 
     def _input_specs(self, inputs: Inputs) -> list[Spec]:
         from deep_arch.measures.shapes import input_specs
@@ -155,8 +170,11 @@ class Architecture:
             ShapeMismatch: an operation does not fit its inputs.
             NotSpecified: something is not decided yet.
         """
-        specs = self.value_specs(inputs)
-        shapes = {call.address: tuple(specs[i].shape for i in call.outputs) for call in self.graph.calls}
+        from deep_arch.measures.shapes import infer
+
+        graph = self.settled(inputs)
+        specs = infer(graph, self._input_specs(inputs))
+        shapes = {call.address: tuple(specs[i].shape for i in call.outputs) for call in graph.calls}
         return {address: s[0] if len(s) == 1 else s for address, s in shapes.items()}
 
     def cost(self, inputs: Inputs) -> Cost:

@@ -65,7 +65,7 @@ def _some(fragment: Fragment, module: Module, n_inputs: int) -> Iterator[Fragmen
 
 def _bindings(decisive: list[Independent]) -> Iterator[dict[Independent, Any]]:
     """Yield values of some hyperparameters, those that others' domains depend on first."""
-    todo: list[Iterator[dict[Independent, Any]]] = [iter([{}])]
+    todo: list[Iterator[dict[Independent, Any]]] = [iter([dict[Independent, Any]()])]
     while todo:
         binding = next(todo[-1], None)
         if binding is None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from deep_arch.language.depending import Depending
 from deep_arch.language.domains import Domain
+from deep_arch.language.formulas import ShapeOf
 from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.modules import Module
@@ -26,10 +29,11 @@ class Argument:
     Attributes:
         name: the argument's name.
         address: the hyperparameter's address.
-        value: its value, or UNSET.
+        value: its value, or UNSET, or a `Late` where it is computed from shapes that are not known yet.
         domain: where its value comes from; None for a dependent one. A `Depending` where it depends on open ones.
         parents: what a dependent one is computed from, or a domain depends on: arguments and plain values.
         symbol: the function of a dependent one.
+        needs_shapes: whether it is a formula of shapes.
     """
 
     name: str
@@ -38,11 +42,25 @@ class Argument:
     domain: Domain | Depending | None
     parents: tuple[Any, ...] = ()
     symbol: str = ""
+    needs_shapes: bool = False
 
     @property
     def is_open(self) -> bool:
         """Whether there is no value yet."""
         return self.value is UNSET
+
+    @property
+    def waits_for(self) -> list[str]:
+        """The addresses of what has to be assigned so that there is a value."""
+        found: dict[str, None] = {}
+        todo: list[Any] = [self]
+        while todo:
+            argument = todo.pop()
+            if isinstance(argument, Argument):
+                if argument.is_open and argument.domain is not None:
+                    found[argument.address] = None
+                todo += reversed(argument.parents)
+        return list(found)
 
 
 class _Shared:
@@ -58,6 +76,25 @@ class _Shared:
     def module_addresses(self) -> list[str]:
         """The addresses of the modules that are called, in the order of the calls."""
         return [module_address(up(node.frame, node.call.home), node.call) for node in self.nodes]
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """What each value comes from, by id: the name of an input, or the address of a call."""
+        names = self.nodes[0].frame.fragment.program.input_names if self.nodes else ()
+        given = zip(self.addresses, self.nodes, strict=True)
+        return [*names, *[address for address, node in given for _ in range(node.n_outputs)]]
+
+    def nearby(self, source: str, prefix: str) -> str:
+        """Return the source of a value without what it shares with a prefix, where no other source is called so."""
+        while not source.startswith(prefix):
+            prefix = "".join(prefix.rstrip("/").rpartition("/")[:2])
+        short = source.removeprefix(prefix)
+        return source if short in self.names else short
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The sources of all values."""
+        return frozenset(self.sources)
 
     @cached_property
     def addresses(self) -> list[str]:
@@ -95,7 +132,12 @@ class GraphCall(NamedTuple):
     @property
     def inputs(self) -> tuple[int, ...]:
         """The ids of the values that the module is called on."""
-        return self.node.inputs
+        return self.node.inputs[: self.node.call.n_inputs]
+
+    @property
+    def measured(self) -> tuple[int, ...]:
+        """The ids of the values whose shapes its arguments are computed from; none where they are computed."""
+        return self.node.inputs[self.node.call.n_inputs :]
 
     @property
     def outputs(self) -> tuple[int, ...]:
@@ -123,28 +165,54 @@ class GraphCall(NamedTuple):
     @property
     def arguments(self) -> tuple[Argument, ...]:
         """The arguments that hyperparameters give."""
-        return tuple(_arguments(self.node.call, self.node.frame))
+        if not self.template.measures:
+            return tuple(_arguments(self.node.call, self.node.frame))
+        given = [self.shared.nearby(self.shared.sources[i], self.prefix) for i in self.measured]
+        names: dict[Hyperparameter, str] = dict(zip(self.template.measures, given, strict=False))
+        arguments = _arguments(self.node.call, self.node.frame, names)
+        return tuple([replace(a, value=value) for a, value in zip(arguments, self.node.values, strict=True)])
 
     def __repr__(self) -> str:
         return f"<{self.address}: {self.template.base_name}{self.inputs} -> {self.outputs}>"
 
 
-def _arguments(call: Call, frame: Frame) -> Iterator[Argument]:
+_NO_NAMES: Final[Mapping[Hyperparameter, str]] = MappingProxyType({})
+
+
+class _Name(str):
+    """The name of a value, which formulas show without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _arguments(call: Call, frame: Frame, names: Mapping[Hyperparameter, str] = _NO_NAMES) -> Iterator[Argument]:
     for (name, _), slot in zip(call.module.open_arguments, call.arguments, strict=True):
-        yield describe(name, slot, frame)
+        yield describe(name, slot, frame, names)
 
 
-def describe(name: str, slot: Slot, frame: Frame) -> Argument:
-    """Return the hyperparameter in a slot as an argument called `name`."""
+def describe(name: str, slot: Slot, frame: Frame, names: Mapping[Hyperparameter, str] = _NO_NAMES) -> Argument:
+    """Return the hyperparameter in a slot as an argument called `name`.
+
+    Args:
+        name: of the argument.
+        slot: of the hyperparameter, as seen from the frame.
+        frame: of the call.
+        names: of the values whose shapes it is computed from.
+    """
     owner = up(frame, slot.levels)
     hyperparameter: Hyperparameter = owner.fragment.hyperparameters[slot.place]
     address = slot_address(owner, slot.place)
     value = owner.values[slot.place] if slot.place < len(owner.values) else UNSET
     assert isinstance(hyperparameter, Independent | Dependent), "there are no other hyperparameters"
-    parents = tuple([_parent(p, frame) for p in hyperparameter.parents])
+    parents = tuple([_parent(p, frame, names) for p in hyperparameter.parents])
     if isinstance(hyperparameter, Independent):
         return Argument(name, address, value, _domain(hyperparameter, parents, address), parents)
-    return Argument(name, address, value, None, parents, hyperparameter.symbol)
+    if isinstance(hyperparameter, ShapeOf):
+        parents = (_Name(names.get(hyperparameter, "")),)
+    return Argument(name, address, value, None, parents, hyperparameter.symbol, hyperparameter.needs_shapes)
 
 
 def _domain(hyperparameter: Independent, parents: Sequence[Any], address: str) -> Domain | Depending:
@@ -155,10 +223,10 @@ def _domain(hyperparameter: Independent, parents: Sequence[Any], address: str) -
     return depending if any(value is UNSET for value in given) else depending.at(given, address)
 
 
-def _parent(parent: Any, frame: Frame) -> Any:
+def _parent(parent: Any, frame: Frame, names: Mapping[Hyperparameter, str]) -> Any:
     if not isinstance(parent, Hyperparameter):
         return parent
-    return describe("", frame.fragment.slot_of(parent), frame)
+    return describe("", frame.fragment.slot_of(parent), frame, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +288,7 @@ class Graph:
     @property
     def sources(self) -> list[str]:
         """What each value comes from, by id: the name of an input, or the address of a call."""
-        return [*self.inputs, *[call.address for call in self.calls for _ in call.outputs]]
+        return self.calls[0].shared.sources if self.calls else [*self.inputs]
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -248,3 +316,27 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<graph of {len(self.calls)} calls, {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
+
+
+def having(graph: Graph, nodes: Sequence[Node], outputs: tuple[int, ...]) -> Graph:
+    """Return a graph of the same architecture that has some of its nodes, with other inputs and values.
+
+    A substitution of which no node is left is left out.
+    """
+    before: Unfolding = graph._unfolding  # pyright: ignore[reportPrivateUsage]
+    unfolding = copy.copy(before)
+    unfolding.nodes, unfolding.outputs = [*nodes], outputs
+    emptied = _standing_in(before.nodes) - _standing_in(nodes)
+    unfolding.frames = {p: f for p, f in before.frames.items() if p == "" or id(f.env) not in emptied}
+    return Graph(unfolding)
+
+
+def _standing_in(nodes: Iterable[Node]) -> set[int]:
+    """Return the frames around some nodes, by the identity of what they hold."""
+    found: set[int] = set()
+    for node in nodes:
+        frame: Frame | None = node.frame
+        while frame is not None and id(frame.env) not in found:
+            found.add(id(frame.env))
+            frame = frame.caller
+    return found

@@ -12,6 +12,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import BadArgument, MissingValues, NotCountable, TooDeep, is_kind, wrong_kind
+from deep_arch.language.late_binding import checked
 from deep_arch.language.options import same
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
@@ -58,7 +59,7 @@ class SearchSpace(Replaying):
                 f"{self.name}: only a whole space can be composed into another.\n  Got the sub-space {self!r}.\n"
                 "  Compose the whole space, and restrict the result with fix, where, limit or discretize."
             )
-        return self.program.fn(*values)
+        return self.program.run(values)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -242,6 +243,7 @@ class SearchSpace(Replaying):
             raise wrong_kind(
                 self.name, "a function of a choice point", predicate, "Write where(lambda point: point.tag == 'width')."
             )
+        predicate = checked(predicate, f"{self.name}.where")
         before = self.restrictions.predicate
         if before is None:
             return self._sub_space(predicate=predicate)

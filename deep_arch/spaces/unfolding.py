@@ -8,6 +8,7 @@ inner loop of every search, so it works on plain lists and integers, and writes 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -30,7 +31,7 @@ from deep_arch.language.steps import (
     Reach,
     Step,
 )
-from deep_arch.language.values import UNSET, Reference, Slot
+from deep_arch.language.values import UNSET, Late, Reference, Slot
 from deep_arch.spaces.frames import Choose, Frame, Node, Unfolding, named, new_tuple
 from deep_arch.spaces.place import module_address, slot_address, up
 
@@ -225,8 +226,11 @@ def _count_outputs(call: Call, taken: tuple[Any, ...], frame: Frame) -> int:
     if any(value is UNSET for value in taken):
         return max(call.ports, default=0) + 1
     try:
-        n = call.module.resolved(taken).count_outputs(len(call.inputs))
+        n = _n_outputs(call, taken)
     except BadArgument as error:
+        for value in taken:
+            if isinstance(value, Late):
+                int(value)  # which says that shapes are not known yet
         address = module_address(up(frame, call.home), call)
         raise BadArgument(address + str(error).removeprefix(call.module.base_name)) from error
     if n > 1 and call.used_whole:
@@ -235,6 +239,13 @@ def _count_outputs(call: Call, taken: tuple[Any, ...], frame: Frame) -> int:
             "  Unpack the result, `a, b = module(x)`, or index it, `module(x)[0]`."
         )
     return n
+
+
+def _n_outputs(call: Call, taken: tuple[Any, ...]) -> int:
+    if any(isinstance(value, Late) for value in taken):
+        with contextlib.suppress(ArityMismatch):
+            return call.module.count_outputs(call.n_inputs)  # what is written may tell, whatever the shapes
+    return call.module.resolved(taken).count_outputs(call.n_inputs)
 
 
 def _reach(step: Reach, frame: Frame, choose: Choose, result: Unfolding) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from deep_arch.errors import NotCountable, TrialError, is_kind, wrong_kind
+from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.checks import check_kinds, check_objectives
 from deep_arch.studies.directions import Direction, listed_directions
 from deep_arch.studies.directories import Directories
+from deep_arch.studies.known import known_values
 from deep_arch.studies.record import Record
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.studies.trial import SearchWarning as SearchWarning
@@ -53,6 +55,7 @@ class Search(Iterator[Trial]):
         directions: Direction | Sequence[Direction] = "maximize",
         duplicates: Literal["record", "give"] = "record",
         directory: str | PathLike[str] | None = None,
+        first: Iterable[Values | Architecture | Trial | FinishedTrial | str] = (),
         record: Record | None = None,
     ) -> None:
         check_kinds(space, searcher, trials, seed, duplicates)
@@ -69,6 +72,7 @@ class Search(Iterator[Trial]):
         self._lock = threading.RLock()
         check_objectives(searcher, self.directions)
         searcher.start(space, self._rng)
+        self._known = known_values(space, first, self._rng)
 
     # --- giving out ----------------------------------------------------------------------------------------------
 
@@ -106,7 +110,7 @@ class Search(Iterator[Trial]):
             self.ending = f"all {self._n_trials} trials were given out"
             return None
         for in_a_row in range(MAX_DUPLICATES):
-            values = self.searcher.ask()
+            values = self.searcher.propose(self._known.pop(0)) if self._known else self.searcher.ask()
             if values is None:
                 self.ending = None if self._record.running else "the searcher had nothing left to propose"
                 return None
@@ -235,6 +239,7 @@ def search(
     directions: Direction | Sequence[Direction] = "maximize",
     duplicates: Literal["record", "give"] = "record",
     directory: str | PathLike[str] | None = None,
+    first: Iterable[Values | Architecture | Trial | FinishedTrial | str] = (),
 ) -> Search:
     """Search a space: iterate the result for trials, and end each with `tell`, `skip` or `fail`.
 
@@ -254,6 +259,10 @@ def search(
         directory: where each trial has its `directory`, as `trial-0`, `trial-1`, ..., named by the trial that began
             it; a trial with the values of the latest complete one and a larger budget continues in its folder. It
             must not hold such folders yet. None for a temporary one, removed with the search.
+        first: known configurations, such as a published network or the best of another search, that are tried before
+            the searcher proposes anything, in this order: values by address, architectures or their JSON, trials. What
+            they leave open is drawn. They count among `trials`, begin with the budget that the searcher gives to what
+            is new, and the searcher is told of them like any other.
 
     A search can be pickled between its trials, with all that they and the searcher know, and goes on from there in
     another process as if nothing had happened, in the same directory. A trial that was running then is still to be
@@ -262,6 +271,8 @@ def search(
     Raises:
         BadArgument: an argument of the wrong kind, a directory that holds the trials of another search, or several
             directions with a searcher that learns from one score.
+        UnknownAddress, UnreachedAddress, ValueOutsideDomain, ...: by a configuration in `first` that is not of the
+            space; the message says which.
         TrialError: by the next step, where a trial was left without a result.
 
     Example:
@@ -278,5 +289,12 @@ def search(
         72.0
         >>> search
         <search of net: 14 of 20 trials, ended: every architecture of the space was seen>
+        >>> again = da.search(net, RandomSearch(), trials=2, seed=0, first=[{"repeat.times": 3}, search.best])
+        >>> for trial in again:
+        ...     trial.tell(trial.architecture.cost(da.vector(8)).parameters)
+        >>> [trial.values["repeat.times"] for trial in again.trials]
+        [3, 1]
     """
-    return Search(space, searcher, trials, seed, directions=directions, duplicates=duplicates, directory=directory)
+    return Search(
+        space, searcher, trials, seed, directions=directions, duplicates=duplicates, directory=directory, first=first
+    )

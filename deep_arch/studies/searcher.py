@@ -13,6 +13,7 @@ from deep_arch.errors import BadArgument, TooDeep, TrialError, is_kind
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import MOST_ATTEMPTS
+from deep_arch.studies.known import completed
 
 if TYPE_CHECKING:
     from deep_arch.spaces.space import SearchSpace
@@ -100,6 +101,7 @@ class Searcher(ABC):
         proposes_only_architectures_of_its_space: `space.at(ask())` succeeds, also in a sub-space of `limit`, `fix` or
             `where`, whose values leave out what the sub-space leaves open.
         handles_a_space_without_choices: `ask` proposes the only architecture that there is.
+        proposes_what_it_is_given: `propose` gives an architecture with these values, and learns from it as from others.
         takes_results_in_any_order: several trials may be out at once.
         survives_trials_without_scores: trials that failed or were skipped are told like others.
         takes_a_result_twice: a duplicate is answered from the record, with the number of its first trial.
@@ -158,12 +160,26 @@ class Searcher(ABC):
     def _decide(self) -> Values:
         return self.space.decide(self.choose).values
 
+    def propose(self, values: Values) -> Values:
+        """Propose an architecture that the user has in mind, as though `ask` had.
+
+        What is not overridden draws what the values leave open. A searcher overrides it where its `tell` learns only
+        from what it proposed, or where it gives budgets.
+
+        Args:
+            values: address to value; what they leave open is for the searcher to decide.
+
+        Raises:
+            UnreachedAddress, ValueOutsideDomain, TooDeep: no architecture was found that has them all.
+        """
+        return completed(self.space, values, self.rng)
+
     @abstractmethod
     def tell(self, trial: FinishedTrial) -> None:
         """Learn what came of a proposal."""
 
     def budget(self, values: Values) -> float | None:
-        """Return how much the proposal that `ask` just gave may spend, in the user's unit such as epochs, or None."""
+        """Return how much the proposal that `ask` or `propose` just gave may spend, in the user's unit, or None."""
         return None
 
     def should_stop(self, number: int, values: Values, intermediate: Mapping[int, float]) -> bool:

@@ -83,8 +83,8 @@ class _Unknown(Operation):
         return inputs[0]
 
 
-def _doubled() -> Function:
-    return lambda x: x * 2
+def _times(factor: int) -> Function:
+    return lambda x: x * factor
 
 
 # Shrinking would build hundreds of models more; what fails is printed whole.
@@ -339,8 +339,8 @@ class BackendContract(BackendRunner):
 
     def test_a_layer_of_the_framework_is_a_module_like_others(self) -> None:
         def net(x: Any) -> Any:
+            shared = self.native(da.channels(x))
             x = da.repeat(lambda: self.native(da.choice([4, 6])), 1)(x)
-            shared = self.native(4)
             return shared(ops.Dense(4)(x)), shared(ops.Dense(4)(x))
 
         space, vector = da.space(net), da.vector(4)
@@ -358,7 +358,8 @@ class BackendContract(BackendRunner):
 
     def test_a_plain_function_is_a_module_like_others(self) -> None:
         x = draw(IMAGE)
-        self.assert_close(self.run(self.model(lambda x: da.wrap(_doubled)()(ops.ReLU()(x))), {"x": x}), [2 * x.clip(0)])
+        half = self.model(lambda x: da.wrap(_times)(da.channels(x) // 2)(ops.ReLU()(x)))  # of 4 channels
+        self.assert_close(self.run(half, {"x": x}), [2 * x.clip(0)])
 
     # --- refusals ----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ it before and after, several inputs and outputs. Every architecture of every spa
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -95,6 +96,18 @@ def _with_token(x: Value) -> Value:
     return ops.Slice(0, da.choice([1, None]), axis=1)(x)
 
 
+def _squeezed(x: Value) -> Value:
+    y = ops.ReLU()(ops.Dense(da.channels(x) // da.choice([1, 2, 4]))(x))
+    return ops.Multiply()(x, ops.Sigmoid()(ops.Dense(da.channels(x))(y)))
+
+
+def _projected(x: Value) -> Value:
+    width = da.choice([WIDTH, 6])
+    y = da.residual(lambda: ops.Dense(width), project=lambda: ops.Dense(width, use_bias=False))(x)
+    differ = da.dependent(operator.ne, da.shape(x), da.shape(y))
+    return da.optional(lambda: ops.Dense(da.channels(x)), use=differ)(y)
+
+
 def _over_length(x: Value) -> Value:
     return ops.Transpose((1, 0))(ops.Softmax()(ops.Transpose((1, 0))(x)))
 
@@ -132,6 +145,8 @@ def keeping(n: int) -> dict[str, Part]:
         "scale": lambda: ops.Scale(da.choice([0.5, 2.0])),
         "swapped": lambda: _swapped,
         "turned": lambda: _turned,
+        "squeezed": lambda: _squeezed,
+        "projected": lambda: _projected,
         **(_sliding(n) if n else {}),
     }
     if n == 1:

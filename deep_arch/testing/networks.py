@@ -17,6 +17,7 @@ from deep_arch.ops.windows import Padding
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.testing.language_networks import gpt_2
+from deep_arch.testing.shape_networks import efficientnet_b0, resnet_50
 from deep_arch.testing.vision_networks import inception_cell, shufflenet_v2, vit_b_16
 
 
@@ -232,6 +233,24 @@ NETWORKS: tuple[Network, ...] = (
         source="Ying et al. (2019), NAS-Bench-101: Towards Reproducible Neural Architecture Search; the example of "
         "google-research/nasbench, to which the dataset gives 2,694,282 trainable parameters, and two for each of "
         "5,504 normalised channels",
+    ),
+    Network(
+        "ResNet-50",
+        resnet_50,
+        {"x": da.image(channels=3, height=224, width=224)},
+        trained=25_557_032,
+        non_trainable=53_120,
+        source="He et al. (2016), Deep Residual Learning for Image Recognition, table 1; torchvision.models.resnet50, "
+        "which counts 25,557,032 parameters; and two for each of 26,560 normalised channels",
+    ),
+    Network(
+        "EfficientNet-B0",
+        efficientnet_b0,
+        {"x": da.image(channels=3, height=224, width=224)},
+        trained=5_288_548,
+        non_trainable=42_016,
+        source="Tan and Le (2019), EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, table 2: "
+        "5.3M; torchvision.models.efficientnet_b0 and keras.applications.EfficientNetB0, which both train 5,288,548",
     ),
     Network(
         "LSTM classifier",

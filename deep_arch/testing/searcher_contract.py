@@ -68,6 +68,11 @@ class SearcherContract(ABC):
             "did not propose the only architecture of a space in which there is nothing to choose"
         )
 
+    @on_every_space
+    def test_proposes_what_it_is_given(self, name: str) -> None:
+        histories = [self.history_after_given(name, resumes) for resumes in (False, True)]
+        assert histories[0] == histories[1], f"went on otherwise from a state with such a proposal out; {_LOST}"
+
     # --- results of every kind -----------------------------------------------------------------------------------
 
     @on_every_space
@@ -182,6 +187,23 @@ class SearcherContract(ABC):
             history.append(architecture.to_json())
             searcher.tell(self.outcome(number, architecture, searcher.budget(values)))
         return history
+
+    def history_after_given(self, name: str, resumes: bool) -> list[str]:
+        """Return the proposals, as JSON, that follow a whole and a partial one from outside, each resumed if asked."""
+        searcher, space = self.started(name), SPACES[name]
+        whole = space.sample(seed=5).values
+        part = dict(list(whole.items())[: len(whole) // 2])
+        for number, given in enumerate([whole, part]):
+            values = searcher.propose(given)
+            architecture, budget = space.at(values), searcher.budget(values)
+            kept = {address: value for address, value in architecture.values.items() if address in given}
+            assert kept == given, f"proposed {values} for {given}"
+            if resumes:
+                state = json.dumps(searcher.state_dict(), allow_nan=False)
+                searcher = self.started(name, seed=1)
+                searcher.load_state_dict(json.loads(state))
+            searcher.tell(self.outcome(number, architecture, budget))
+        return self.history(searcher, space, 2)
 
     def half_a_history(self, name: str) -> tuple[str, list[str]]:
         """Return a state from the middle of a search, through JSON, and the proposals after it."""

@@ -61,6 +61,18 @@ def recursive(x: Any) -> Any:
 
 
 @da.space
+def decided_by_shapes(x: Any) -> Any:
+    """Compute arguments from shapes, and let shapes decide between parts, in which there are hyperparameters."""
+
+    def block(x: Any) -> Any:
+        units = da.choice([4, 8], name="units")
+        x = da.residual(lambda: ops.Dense(units), project=lambda: ops.Dense(units, use_bias=da.boolean()))(x)
+        return ops.Dense(da.channels(x) // da.choice([1, 2], name="ratio"))(x)
+
+    return da.repeat(block, 2)(x)
+
+
+@da.space
 def rising(x: Any) -> Any:
     """Bound numbers by others, on every kind of scale."""
     a = da.integer(0, 7, name="a")
@@ -124,6 +136,7 @@ SPACES: Final[Mapping[str, da.SearchSpace]] = {
     "flat": flat,
     "shared_and_dependent": shared_and_dependent,
     "conditional": conditional,
+    "decided_by_shapes": decided_by_shapes,
     "limited": recursive.limit(max_depth=4),
     "fixed": shared_and_dependent.fix({"n": 2}),
     "some": shared_and_dependent.where(lambda point: point.name in ("n", "units")),

@@ -189,7 +189,7 @@ def _stack(kind: str, parts: list[Callable[[Value], Value]], copies: int, scope:
                 x = da.substitute(two, a=scope.shared[-1], b=join)(x)
                 continue
             y = da.or_(parts, which=which)(x)
-            joined = da.or_([_pick(0), _pick(1), lambda a, b: ops.Add()(a, b)], which=join)
+            joined = da.or_([_pick(0), _pick(1), ops.Add], which=join)
             x = y if kind == "stack" else joined(y, x)
         return x
 

@@ -37,6 +37,10 @@ def tied_twice(x: Any) -> Any:
     return shared(shared(x))
 
 
+def _is_narrow(x: Any) -> Any:
+    return da.dependent(lambda n: n < 5, da.channels(x))
+
+
 PAIRS: dict[str, Pair] = {
     "repeat": (lambda x: da.repeat(conv, 2)(x), {}, lambda x: conv()(conv()(x))),
     "repeat_never": (lambda x: conv()(da.repeat(conv, 0)(x)), {}, lambda x: conv()(x)),
@@ -69,6 +73,26 @@ PAIRS: dict[str, Pair] = {
         lambda x: da.residual(lambda: conv(6), ops.Maximum, project=lambda: ops.Conv2D(6, 1))(x),
         {},
         lambda x: ops.Maximum()(conv(6)(x), ops.Conv2D(6, 1)(x)),
+    ),
+    "residual_not_projected": (
+        lambda x: da.residual(conv, project=lambda: ops.Conv2D(4, 1))(x),
+        {},
+        lambda x: ops.Add()(conv()(x), x),
+    ),
+    "optional_by_shape": (
+        lambda x: da.repeat(lambda x: da.optional(lambda: conv(6), use=_is_narrow(x))(x), 2)(x),
+        {},
+        lambda x: conv(6)(x),
+    ),
+    "or_by_shape": (
+        lambda x: da.or_([ops.ReLU, ops.Tanh, lambda: conv(2)], which=da.channels(x) // 2)(x),
+        {},
+        lambda x: conv(2)(x),
+    ),
+    "formula": (
+        lambda x: conv(da.channels(x))(conv(da.channels(x) // da.choice([2, 4], name="ratio"))(x)),
+        {"ratio": 4},
+        lambda x: conv(4)(conv(1)(x)),
     ),
     "dense_block": (
         lambda x: da.dense_block(lambda: conv(3), 2)(x),

@@ -62,6 +62,11 @@ class BracketSearcher(Searcher):
         self._n_to_draw -= 1
         return self._rung.give(self.draw(self.space, self.rng))
 
+    def propose(self, values: Values) -> Values:
+        """Let what the user has in mind begin in the first bracket, in the place of what would be drawn."""
+        self._n_to_draw = max(0, self._n_to_draw - 1)
+        return self._rung.give(super().propose(values))
+
     def _climb(self) -> None:
         """Let the best of a rung that is complete go on; after the last rung, begin the next bracket."""
         done, brackets = self._rung, self.brackets()

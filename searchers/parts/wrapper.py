@@ -37,6 +37,10 @@ class Wrapper(Searcher):
     def ask(self) -> Values | None:
         """Propose what the searcher inside proposes, or something else."""
 
+    def propose(self, values: Values) -> Values:
+        """Let the searcher inside propose an architecture that has these values."""
+        return self.searcher.propose(values)
+
     def tell(self, trial: FinishedTrial) -> None:
         """Tell the searcher inside."""
         self.searcher.tell(trial)

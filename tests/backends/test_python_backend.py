@@ -19,7 +19,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import python_backend
 from deep_arch.errors import ArityMismatch, BadArgument, NotSpecified, NotSupported
-from deep_arch.language.modules import Operation
+from deep_arch.language.modules import Module, Operation
 from deep_arch.testing.spaces import spaces
 
 build = python_backend.build
@@ -162,6 +162,35 @@ def test_the_identity_and_no_call_at_all() -> None:
     assert program_of(lambda x: ops.Identity()(x))("a") == "a"
     assert program_of(lambda x: da.repeat(affine, 0)(x))("a") == "a"
     assert program_of(lambda self, x: self)(x=1, self=2) == 2
+
+
+class Repeated(Operation):
+    """An operation with a shape rule: a list as often as `channels` says."""
+
+    def __init__(self, channels: Any) -> None:
+        self.channels = channels
+        Module.__init__(self, {"channels": channels})
+
+    def shape(self, x: da.Spec) -> da.Spec:
+        return x.with_shape(self.arguments["channels"])
+
+    def to_python(self, x: list[int]) -> list[int]:
+        n: int = self.arguments["channels"]
+        return (x * n)[:n]
+
+
+def test_formulas_of_shapes_need_the_specs_of_the_inputs() -> None:
+    def block(x: Any) -> Any:
+        return da.residual(lambda: Repeated(4), da.wrap(lambda: lambda a, b: a + b), project=lambda: Repeated(4))(x)
+
+    architecture = da.space(lambda x: block(Repeated(da.channels(x) * 2)(x))).sample(0)
+    with pytest.raises(NotSpecified, match=r"repeated: depends on the shape of a value.*\n  Got .*\n  Give it inputs="):
+        build(architecture)
+    assert build(architecture, da.vector(2))([1, 2]) == [1, 2, 1, 2] * 2
+    assert list(build(architecture, da.vector(2)).modules) == ["repeated", "residual/repeated", "residual/lambda"]
+    assert "residual/repeated_1" in build(architecture, inputs={"x": da.vector(3)}).modules
+    with pytest.raises(NotSupported, match="a wrapped callable has no shape rule"):
+        build(da.space(lambda x: Repeated(da.channels(affine(1)(x)))(x)).sample(0), da.vector(2))
 
 
 def test_config_stays_with_the_architecture() -> None:

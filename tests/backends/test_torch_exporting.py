@@ -56,8 +56,15 @@ def visual(x: Any) -> Any:
     return ops.Slice(0, 1, axis=1)(x), ops.Slice(1, -1)(large), small
 
 
+def squeezed(x: Any) -> Any:
+    """Return a network whose widths and shortcuts shapes decide."""
+    x = da.residual(lambda: ops.Conv2D(6, 3, strides=2), project=lambda: ops.Conv2D(6, 1, strides=2))(x)
+    return da.residual(lambda: ops.Conv2D(da.channels(x), 3), project=lambda: ops.Conv2D(6, 1))(x)
+
+
 NETS: dict[str, tuple[Any, tuple[Spec, ...], tuple[str, ...]]] = {
     "convolutional": (convolutional, (IMAGE,), ("image_", "logits")),
+    "squeezed": (squeezed, (IMAGE,), ("output",)),
     "recurrent": (recurrent, (SEQUENCE,), ("output",)),
     "translator": (translator, (TOKENS, da.tokens(4, vocabulary=11)), ("output",)),
     "decoder": (decoder, tuple(DECODER.values()), ("output",)),

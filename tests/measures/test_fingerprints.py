@@ -41,6 +41,22 @@ SAME: list[list[Callable[..., Any]]] = [
         lambda x: (lambda y: ops.Multiply()(y, y))(ops.ReLU()(x)),
     ],
     [
+        lambda x: (lambda y: ops.Dense(da.channels(y) // 2)(ops.Add()(y, x)))(ops.Sigmoid()(x)),
+        lambda x: (lambda y: ops.Dense(da.channels(ops.Identity()(y)) // 2, name="z")(ops.Add()(x, y)))(
+            ops.Sigmoid(name="z1")(x)
+        ),
+        lambda x: da.sequential(
+            lambda x: (ops.Sigmoid()(x), x),
+            lambda y, x: ops.Dense(da.channels(ops.Sigmoid()(x)) // 2)(ops.Add()(x, y)),
+        )(x),
+    ],
+    [
+        lambda x: da.or_([ops.ReLU, ops.Tanh], which=da.channels(x) % 2)(x),
+        lambda x: da.sequential(lambda x: da.or_({0: ops.ReLU, 1: lambda: ops.Tanh(name="t")}, da.channels(x) % 2)(x))(
+            x
+        ),
+    ],
+    [
         lambda x: ops.Add()(*[da.sequential(dense, ops.ReLU, dense)(x) for _ in range(3)]),
         lambda x: da.split_combine(lambda: da.sequential(dense, ops.ReLU, dense), ops.Add, 3)(x),
     ],
@@ -93,7 +109,20 @@ DIFFERENT: list[Callable[..., Any]] = [
     lambda x: ops.Subtract()(*list(ops.Split(2)(x))[::-1]),
     lambda x: (dense()(x), ops.ReLU()(x)),
     lambda x: (ops.ReLU()(x), dense()(x)),
+    lambda x: ops.Dense(da.channels(x))(x),
+    lambda x: ops.Dense(da.channels(x) // 2)(x),
+    lambda x: ops.Dense(da.channels(x) // 3)(x),
+    lambda x: ops.Dense(2 // da.channels(x))(x),
+    lambda x: ops.Dense(da.dependent(lambda n: n + 1, da.channels(x)))(x),
+    lambda x: ops.Dense(da.dependent(lambda n: n + 2, da.channels(x)))(x),
+    lambda x: ops.Dense(da.channels(ops.Split(2)(x)[0]))(x),
+    lambda x: ops.Dense(da.channels(ops.Dropout(0.5)(x)))(ops.ReLU()(x)),
+    lambda x: da.optional(ops.ReLU, use=da.channels(x) % 2)(x),
+    lambda x: da.or_([ops.ReLU, lambda x: x], which=da.channels(x) % 2)(x),
+    lambda x: da.residual(ops.ReLU, project=dense)(x),
     lambda x: x,
+    lambda x, y: ops.Dense(da.channels(x))(y),
+    lambda x, y: ops.Dense(da.channels(y))(x),
     lambda x, y: ops.Subtract()(x, y),
     lambda x, y: ops.Subtract()(y, x),
     configured(0.1),

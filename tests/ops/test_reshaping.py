@@ -173,6 +173,18 @@ def test_parts_are_unpacked_where_their_number_is_known() -> None:
         da.space(lambda x: list(ops.Split(da.choice([[3, 1], 4]))(x))).start()
 
 
+def test_sizes_of_parts_may_come_from_shapes() -> None:
+    def net(x: Any) -> Any:
+        a, b = ops.Split((da.channels(x) // 4, da.channels(x) - da.channels(x) // 4))(x)
+        return ops.Concatenate()(b, ops.Slice(0, da.channels(a))(b), a)
+
+    assert da.space(net).sample(seed=0).shapes(vector(10)) == {
+        "split": ((2,), (8,)),
+        "slice": (2,),
+        "concatenate": (12,),
+    }
+
+
 def test_parts_may_be_as_many_as_a_hyperparameter_says() -> None:
     space = da.space(lambda x: ops.Split(da.choice([[3, 1], [2, 1, 1], 4], name="sizes"))(x)[1])
     assert [space.at({"sizes": sizes}).shapes(vector(4))["split"][1] for sizes in ([3, 1], [2, 1, 1], 4)] == [(1,)] * 3

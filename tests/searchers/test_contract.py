@@ -147,6 +147,11 @@ class Lingering(RandomSearch):
         return point.domain.draw(random.Random(next(self.counter)))
 
 
+class Deaf(RandomSearch):
+    def propose(self, values: Values) -> Values:
+        return self.space.sample(self.rng).values
+
+
 class Mute(RandomSearch):
     def ask(self) -> None:
         return None
@@ -173,6 +178,7 @@ class OfForgetful(Contract):
     ("broken", "law"),
     [
         (Invalid, "proposes_only_architectures_of_its_space"),
+        (Deaf, "proposes_what_it_is_given"),
         (Mute, "handles_a_space_without_choices"),
         (Ordered, "takes_results_in_any_order"),
         (Hungry, "survives_trials_without_scores"),

@@ -33,7 +33,7 @@ WRAPPED: dict[str, Callable[[], Searcher]] = {
     "Partitioned": lambda: Partitioned(
         [(lambda point: point.address == "n", LocalSearch()), (lambda point: point.address != "n", RandomSearch())]
     ),
-    "WarmStart": lambda: WarmStart(RandomSearch(), first=[net.sample(seed=1).values]),
+    "WarmStart": lambda: WarmStart(RandomSearch(), ()),
 }
 """Searchers that are made of others."""
 

@@ -8,7 +8,7 @@ import pytest
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.errors import BadArgument, ValueOutsideDomain
+from deep_arch.errors import BadArgument
 from deep_arch.searchers import (
     EarlyStopping,
     MonteCarloTreeSearch,
@@ -20,7 +20,6 @@ from deep_arch.searchers import (
     median_rule,
 )
 from deep_arch.studies.searcher import FinishedTrial, Searcher
-from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
 from deep_arch.testing.searcher_spaces import SPACES
 
@@ -93,33 +92,11 @@ def test_trials_of_another_space_are_left_out() -> None:
     assert told == [{"dense.units": 10}]
 
 
-def test_known_architectures_are_proposed_first_and_in_order() -> None:
-    searcher = WarmStart(RandomSearch(), first=[{"dense.units": 7}, {"dense.units": 8}])
-    searcher.start(line, random.Random(0))
-    assert [searcher.ask(), searcher.ask()] == [{"dense.units": 7}, {"dense.units": 8}]
-    state = searcher.state_dict()
-    resumed = WarmStart(RandomSearch(), first=[{"dense.units": 7}, {"dense.units": 8}])
-    resumed.start(line, random.Random(1))
-    resumed.load_state_dict(state)
-    assert resumed.ask() == searcher.ask()
-
-
-def test_what_is_left_open_of_a_first_architecture_is_drawn() -> None:
-    architecture = net.sample(seed=3)
-    searcher = WarmStart(RandomSearch(), first=[{"n": 2}, architecture])
-    searcher.start(net, random.Random(0))
-    proposed = net.at(searcher.ask() or {})
-    assert proposed.values["n"] == 2 and proposed.is_specified
-    assert searcher.ask() == architecture.values
-
-
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(BadArgument, match="WarmStart: expected a searcher to wrap"):
-        WarmStart("random")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        WarmStart("random", ())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     with pytest.raises(BadArgument, match=r"WarmStart: expected finished trials(.|\n)*search.results"):
         WarmStart(RandomSearch(), [3])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueOutsideDomain, match=r"dense.units: 0 is not"):
-        WarmStart(RandomSearch(), first=[{"dense.units": 0}]).start(line, random.Random(0))
 
 
 @pytest.mark.parametrize("make", [MonteCarloTreeSearch, SurrogateSearch, lambda: RegularizedEvolution(population=20)])

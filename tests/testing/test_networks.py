@@ -40,7 +40,12 @@ models = {"MobileNetV2": mobilenet, "LSTM classifier": lstm, "Transformer classi
 counts = {name: [sum(math.prod(v.shape) for v in variables)
                  for variables in (model.trainable_weights, model.non_trainable_weights)]
           for name, model in models.items()}
-print(json.dumps({"counts": counts, "mobilenet": {v.path.replace("/", "."): list(v.shape) for v in mobilenet.weights}}))
+sizes = {name: sorted(math.prod(v.shape) for layer in model.layers for v in layer.trainable_weights
+                      if not (isinstance(layer, layers.Conv2D) and v.name == "bias" and name == "ResNet-50"))
+         for name, model in {"ResNet-50": keras.applications.ResNet50(weights=None),
+                             "EfficientNet-B0": keras.applications.EfficientNetB0(weights=None)}.items()}
+shapes = {v.path.replace("/", "."): list(v.shape) for v in mobilenet.weights}
+print(json.dumps({"counts": counts, "sizes": sizes, "mobilenet": shapes}))
 """
 
 LOADED = """
@@ -78,14 +83,15 @@ def printed(code: str) -> dict[str, Any]:
     return found
 
 
-def weights_of(architecture: Architecture, inputs: da.Spec) -> dict[str, list[int]]:
+def weights_of(architecture: Architecture, inputs: da.Spec, trained_only: bool = False) -> dict[str, list[int]]:
     """Return the shape of each weight by its address and name, which is its neutral name outside substitutions."""
     specs = architecture.value_specs(inputs)
     shapes: dict[str, list[int]] = {}
-    for call in architecture.graph.calls:
+    for call in architecture.settled(inputs).calls:
         assert isinstance(call.module, Operation)
         for name, weight in call.module.weights(*(specs[i] for i in call.inputs)).items():
-            shapes[f"{call.address}.{name}"] = list(weight.shape)
+            if weight.trained or not trained_only:
+                shapes[f"{call.address}.{name}"] = list(weight.shape)
     return shapes
 
 
@@ -188,6 +194,16 @@ def test_a_cell_may_be_an_edge_from_its_input_to_its_output() -> None:
     assert sum(isinstance(call.module, ops.Add) for call in calls) == 9
 
 
+def test_shapes_decide_what_resnet_50_and_efficientnet_b0_are_made_of() -> None:
+    image = da.image(3, 224, 224)
+    resnet, efficientnet = BY_NAME["ResNet-50"].architecture, BY_NAME["EfficientNet-B0"].architecture
+    convolutions = [call for call in resnet.settled(image).calls if isinstance(call.module, ops.Conv2D)]
+    assert len(convolutions) == 49 + 4, "one for each layer but the last, and a projection for each stage"
+    assert sum(isinstance(call.module, ops.Add) for call in efficientnet.settled(image).calls) == 9
+    assert resnet.cost(image).macs // 10_000_000 == 408  # torchvision.models counts 4.09e9
+    assert efficientnet.cost(image).macs // 1_000_000 == 385  # torchvision.models counts 0.39e9
+
+
 @pytest.mark.slow
 def test_the_counts_are_those_of_keras() -> None:
     pytest.importorskip("tensorflow")
@@ -195,6 +211,11 @@ def test_the_counts_are_those_of_keras() -> None:
     assert len(found["counts"]) == 3
     for name, counts in found["counts"].items():
         assert counts == [BY_NAME[name].trained, BY_NAME[name].non_trainable]
+    for name, sizes in found[
+        "sizes"
+    ].items():  # Keras gives the convolutions of ResNet-50 biases, which torchvision has not
+        weights = weights_of(BY_NAME[name].architecture, da.image(3, 224, 224), trained_only=True)
+        assert sizes == sorted(math.prod(shape) for shape in weights.values())
     assert found["mobilenet"] == weights_of(mobilenet_v2.at({}), da.image(3, 224, 224))
 
 

@@ -8,15 +8,18 @@ from typing import Any
 
 from deep_arch.language.modules import Module
 from deep_arch.language.specs import Inputs
+from deep_arch.measures.formulas import last_part
+from deep_arch.measures.settling import settle
+from deep_arch.measures.shapes import input_specs
 from deep_arch.spaces.architecture import Architecture
-from deep_arch.spaces.graph import Argument, GraphCall, Group
+from deep_arch.spaces.graph import Argument, Graph, GraphCall, Group
 from deep_arch.visualization.plan.absences import join_marks
 from deep_arch.visualization.plan.clusters import Arrangement, arrange, first_inside
 from deep_arch.visualization.plan.drawing import Box, Drawing, Edge, Heading, Row, RowKind, described
 from deep_arch.visualization.plan.nesting import call_place, group_key
 from deep_arch.visualization.plan.shapes import Shapes, known_shapes, shape_text
 from deep_arch.visualization.plan.sharing import User, find_apart
-from deep_arch.visualization.plan.wording import argument_text, constants, last_part, operation_name, value_text
+from deep_arch.visualization.plan.wording import argument_text, constants, operation_name, value_text
 
 
 def plan_drawing(architecture: Architecture, inputs: Inputs | None = None) -> Drawing:
@@ -24,13 +27,16 @@ def plan_drawing(architecture: Architecture, inputs: Inputs | None = None) -> Dr
 
     Args:
         architecture: partial or fully specified.
-        inputs: the specs of the inputs, to show shapes as far as they are known.
+        inputs: the specs of the inputs, to show shapes as far as they are known, and what they decide.
 
     Raises:
         BadArgument: an input without a spec, or a spec without an input.
     """
-    shapes = known_shapes(architecture.graph, architecture.space.name, inputs)
-    return _Planner(architecture, shapes).drawing()
+    graph = architecture.graph
+    if inputs is not None:
+        found = settle(graph, input_specs(graph.inputs, architecture.space.name, inputs))
+        graph = graph if found.error else found.graph
+    return _Planner(architecture, graph, known_shapes(graph, architecture.space.name, inputs)).drawing()
 
 
 def _call_key(call: GraphCall) -> str:
@@ -50,8 +56,8 @@ def _group_target(key: str) -> str:
 
 
 class _Planner:
-    def __init__(self, architecture: Architecture, shapes: Shapes) -> None:
-        self._architecture, self._graph, self._shapes = architecture, architecture.graph, shapes
+    def __init__(self, architecture: Architecture, graph: Graph, shapes: Shapes) -> None:
+        self._architecture, self._graph, self._shapes = architecture, graph, shapes
         self._domains = {point.address: point.domain for point in architecture.unassigned}
         self._groups = {group_key(group): group for group in self._graph.groups}
         self._configs = self._config_by_place()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch
+from deep_arch.errors import BadArgument, DependentFailed, InvalidDomain, NotSpecified, NotSupported, ShapeMismatch
+from deep_arch.language.selection import Select
 from deep_arch.language.specs import Inputs, Spec
-from deep_arch.measures.shapes import call_specs, input_specs
+from deep_arch.measures.settling import argument_values
+from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.graph import Graph, GraphCall
 
 
@@ -37,17 +40,25 @@ def known_shapes(graph: Graph, where: str, inputs: Inputs | None) -> Shapes:
 
 
 def _given(call: GraphCall, shapes: Shapes) -> list[Spec | None]:
-    taken = [spec for spec in (shapes.specs[i] for i in call.inputs) if spec is not None]
     unknown: list[Spec | None] = [None] * len(call.outputs)
-    if call.is_open or len(taken) < len(call.inputs):
+    taken = _known(call.inputs, shapes)
+    measured = _known(call.measured, shapes)
+    if call.is_open or len(measured) < len(call.measured):
         return unknown
     try:
-        return [*call_specs(call, tuple(taken))]
+        module = call.template.resolved(argument_values(call, measured))
+        if isinstance(module, Select):
+            return [shapes.specs[call.inputs[module.position(call.address)]]]
+        return unknown if len(taken) < len(call.inputs) else [*apply_rule(module, call.address, tuple(taken))]
     except (NotSpecified, NotSupported):
         return unknown
-    except (ShapeMismatch, BadArgument) as error:
+    except (ShapeMismatch, BadArgument, DependentFailed, InvalidDomain) as error:
         shapes.misfits[call.address] = str(error)
         return unknown
+
+
+def _known(ids: Sequence[int], shapes: Shapes) -> list[Spec]:
+    return [spec for spec in (shapes.specs[i] for i in ids) if spec is not None]
 
 
 def shape_text(spec: Spec) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from deep_arch.measures.formulas import is_unnamed
 from deep_arch.spaces.graph import Argument
-from deep_arch.visualization.plan.wording import is_unnamed
 
 MOST_LINES: Final = 6
 """Lines from one hyperparameter beyond which they would cover the graph; the names in the modules still tell."""
@@ -73,7 +73,7 @@ def find_apart(users: Sequence[User]) -> dict[str, Apart]:
     for user in users:
         for _, argument in user.arguments:
             found.update((a.address, a) for a in reversed(list(_ancestors(argument))) if a.address not in found)
-            if uses[argument.address] > 1:
+            if uses[argument.address] > 1 and not argument.needs_shapes:
                 found.setdefault(argument.address, argument)
     targets: dict[str, list[str]] = {address: [] for address in found}
     for user in users:

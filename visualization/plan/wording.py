@@ -12,24 +12,13 @@ from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.modules import Module, Operation, Wrapped, snake_case
 from deep_arch.language.stepped import Stepped
 from deep_arch.language.subsets import Permutation, Subset
+from deep_arch.language.values import Late
+from deep_arch.measures.formulas import formula_text, last_part, operand_text
 from deep_arch.spaces.graph import Argument
 
 _VALUE_LENGTH: Final = 28
 _OPTIONS_SHOWN: Final = 6
 _OPTIONS_LENGTH: Final = 44
-
-_BINARY: Final = {
-    "add": ("+", 1),
-    "sub": ("−", 1),
-    "mul": ("·", 2),
-    "truediv": ("/", 2),
-    "floordiv": ("//", 2),
-    "mod": ("%", 2),
-    "pow": ("**", 4),
-}
-_NEGATION: Final = 3
-_ATOM: Final = 5
-_UNNAMED: Final = re.compile(r"dependent(_\d+)?\Z")
 
 
 def shorten(text: str, length: int = _VALUE_LENGTH) -> str:
@@ -75,7 +64,7 @@ def domain_text(domain: Domain) -> str:
 
 def depending_text(argument: Argument, depending: Depending) -> str:
     """Return a domain that is not known yet by the formulas of what it depends on, such as `{1, …, 2 · n}`."""
-    given = [_operand(parent)[0] for parent in argument.parents]
+    given = [operand_text(parent, value_text) for parent in argument.parents]
     if issubclass(depending.kind, Permutation):
         return f"orders of {given[0]}"
     if issubclass(depending.kind, Subset):
@@ -100,44 +89,9 @@ def _set(options: Iterable[Any]) -> str:
     return "{" + ", ".join(shown) + "}"
 
 
-def last_part(address: str) -> str:
-    """Return what stands after the last slash."""
-    return address.rpartition("/")[2]
-
-
-def is_unnamed(argument: Argument) -> bool:
-    """Whether it is a step of a formula, such as `2 * n` in `2 * n + 1`, which has no name to show it by."""
-    return argument.domain is None and _UNNAMED.match(last_part(argument.address)) is not None
-
-
 def formula(argument: Argument) -> str:
     """Return what a dependent hyperparameter is computed from, such as `2 · n`."""
-    return _expression(argument)[0]
-
-
-def _expression(argument: Argument) -> tuple[str, int]:
-    """Return a formula and how tightly its outermost operator binds."""
-    operands = [_operand(parent) for parent in argument.parents]
-    if argument.symbol == "neg" and len(operands) == 1:
-        return "−" + _enclosed(operands[0], _NEGATION), _NEGATION
-    if argument.symbol in _BINARY and len(operands) == 2:
-        symbol, strength = _BINARY[argument.symbol]
-        left, right = operands
-        left_least, right_least = (strength + 1, strength) if symbol == "**" else (strength, strength + 1)
-        return f"{_enclosed(left, left_least)} {symbol} {_enclosed(right, right_least)}", strength
-    name = argument.symbol if argument.symbol.isidentifier() or not argument.symbol else "f"
-    return f"{name}({', '.join(text for text, _ in operands)})", _ATOM
-
-
-def _operand(parent: Any) -> tuple[str, int]:
-    if not isinstance(parent, Argument):
-        return value_text(parent), _ATOM
-    return _expression(parent) if is_unnamed(parent) else (last_part(parent.address), _ATOM)
-
-
-def _enclosed(operand: tuple[str, int], least: int) -> str:
-    text, strength = operand
-    return text if strength >= least else f"({text})"
+    return formula_text(argument, value_text)
 
 
 def argument_text(name: str, argument: Argument, domain: Domain | Depending | None, separate: bool) -> str:
@@ -149,7 +103,10 @@ def argument_text(name: str, argument: Argument, domain: Domain | Depending | No
         domain: the values it may take in this space; None for a dependent one.
         separate: whether it is drawn apart, so that the line only refers to it.
     """
-    given = "" if argument.is_open else f" = {value_text(argument.value)}"
+    is_known = not argument.is_open and not isinstance(argument.value, Late)
+    given = f" = {value_text(argument.value)}" if is_known else ""
+    if argument.needs_shapes:
+        return name + (given or f" = {formula(argument)}")
     if separate:
         reference = last_part(argument.address)
         return name + (f" = {reference}" if reference != name else "") + given

@@ -46,6 +46,30 @@ def test_a_dependent_one_shows_its_formula_and_a_line_from_what_it_depends_on(ne
     assert _edges(drawing, "depends") == [("hyperparameter n", "call repeat"), ("hyperparameter n", "call repeat_1")]
 
 
+def test_a_formula_of_shapes_is_shown_until_shapes_are_known() -> None:
+    @da.space
+    def net(x: Value) -> Value:
+        ratio = da.choice([2, 4], name="ratio")
+        x = da.residual(lambda: ops.Conv2D(8, 3), project=lambda: ops.Conv2D(8, 1))(x)
+        y = ops.Conv2D(da.channels(x) // ratio, 1)(x)
+        return ops.Conv2D(da.channels(x), 1)(y)
+
+    for state in (net.start(), net.at({"ratio": 4})):
+        drawing = plan_drawing(state)
+        assert _texts(_box(drawing, "call conv2d").rows) == [("dependent", "filters = channels(residual/add) // ratio")]
+        assert _texts(_box(drawing, "call conv2d_1").rows) == [("dependent", "filters = channels(residual/add)")]
+        assert ("dependent", "which = shape(x) ≠ shape(residual/conv2d)") in _texts(
+            _box(drawing, "call residual/select").rows
+        )
+        assert _edges(drawing, "depends") == [("hyperparameter ratio", "call conv2d")]
+    known = plan_drawing(net.at({"ratio": 4}), da.image(channels=8, height=32, width=32))
+    assert _texts(_box(known, "call conv2d").rows) == [("dependent", "filters = 2")]
+    assert [box.title for box in known.boxes if box.kind == "module"] == ["Conv2D", "Add", "Conv2D", "Conv2D"]
+    assert ("input x", "call residual/add") in _edges(known, "data")
+    partial = plan_drawing(net.start(), da.image(channels=8, height=32, width=32))
+    assert _box(partial, "call residual/select").shapes == "8×32×32" and not _box(partial, "call conv2d").shapes
+
+
 def test_one_that_several_use_is_drawn_once_and_referred_to(net: da.SearchSpace) -> None:
     drawing = plan_drawing(net.start())
     assert _texts(_box(drawing, "hyperparameter n").rows) == [("open", "n ∈ {1, 2, 4}")]
