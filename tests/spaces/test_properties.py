@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import deep_arch as da
+from deep_arch.errors import MissingValues
+from deep_arch.spaces.finding import find
 from deep_arch.testing.spaces import plans, space_of, spaces
 
 MODERATE = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -94,8 +96,12 @@ def test_fixing_keeps_what_agrees_wherever_it_is_reached(space: da.SearchSpace, 
     if space.size() <= 500:
         rng, values = random.Random(seed), space.sample(seed).values
         fixed = {address: value for address, value in values.items() if rng.random() < 0.4}
+        fixed = {address: value for address, value in fixed.items() if len(find(space.program, address)) == 1}
+        try:
+            part = space.fix(fixed)
+        except MissingValues:  # what a domain depends on is not among them
+            return
         kept = {a for a in space.enumerate() if all(a.values.get(address, v) == v for address, v in fixed.items())}
-        part = space.fix(fixed)
         assert set(part.enumerate()) == kept and part.size() == len(kept)
         assert {part.nth(i) for i in range(len(kept))} == kept
 
