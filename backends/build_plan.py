@@ -52,8 +52,7 @@ class BuildStep:
     @property
     def dtype(self) -> str:
         """The type of the module's weights: that of its first input if that is of floats, else float32."""
-        given = self.specs[0].dtype
-        return given if "float" in given else "float32"
+        return _float_type(self.specs[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +150,12 @@ def _sizes_vary(calls: Sequence[GraphCall], modules: Sequence[Module], specs: Se
     return varying
 
 
+def _float_type(spec: Spec) -> str:
+    return spec.dtype if "float" in spec.dtype else "float32"
+
+
 def _check_tied(group: Sequence[GraphCall], counts: Sequence[int], given: Sequence[tuple[Spec, ...]]) -> None:
-    floats = dict.fromkeys(specs[0].dtype for specs in given if "float" in specs[0].dtype)
+    floats = dict.fromkeys(_float_type(specs[0]) for specs in given if counts[0] or "float" in specs[0].dtype)
     if len(floats) > 1:
         raise ShapeMismatch(
             f"{group[0].address}: expected floats of one type in all calls of a module, since it is of that type.\n"

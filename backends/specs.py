@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from deep_arch.language.specs import Spec
 
 
@@ -13,6 +15,26 @@ def native_shape(spec: Spec) -> tuple[int, ...]:
         (32, 64, 3)
     """
     return (*spec.shape[1:], *spec.shape[:1])
+
+
+def native_axis(axis: int) -> int:
+    """Return where an axis of a spec stands in the framework's order, with batch.
+
+    Example:
+        >>> native_axis(0), native_axis(1)
+        (-1, 1)
+    """
+    return axis or -1
+
+
+def placed(part: slice, axis: int) -> tuple[Any, ...]:
+    """Return the index that takes a part of an array along an axis of its spec.
+
+    Example:
+        >>> placed(slice(3), 1)
+        (slice(None, None, None), slice(None, 3, None))
+    """
+    return (slice(None),) * axis + (part,) if axis else (..., part)
 
 
 def neutral_spec(shape: tuple[int, ...], dtype: str) -> Spec:

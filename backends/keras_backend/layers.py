@@ -57,6 +57,65 @@ class Scale(keras.layers.Layer):  # type: ignore[misc]
 
 
 @_registered
+class PositionEmbedding(keras.layers.Layer):  # type: ignore[misc]
+    """Add a trained vector to each position.
+
+    Args:
+        sequence_length: the positions that have a vector, at least as many as an input has.
+    """
+
+    def __init__(self, sequence_length: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sequence_length = sequence_length
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the vectors, (sequence_length, features)."""
+        self.embeddings = self.add_weight(shape=(self.sequence_length, input_shape[-1]), name="embeddings")
+
+    def call(self, inputs: Any) -> Any:
+        """Map (batch, length, features) to the same shape."""
+        return inputs + self.embeddings[: inputs.shape[1]]
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the output."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is made again from."""
+        return {**super().get_config(), "sequence_length": self.sequence_length}
+
+
+@_registered
+class Parameter(keras.layers.Layer):  # type: ignore[misc]
+    """Give a trained constant for each example.
+
+    Args:
+        target_shape: (channels, *spatial), the order in which the constant is kept.
+    """
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target_shape = tuple(target_shape)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the constant."""
+        self.value = self.add_weight(shape=self.target_shape, initializer="uniform", name="value")
+
+    def call(self, inputs: Any) -> Any:
+        """Map (batch, ...) to (batch, *spatial, channels)."""
+        value = _ops.moveaxis(_ops.convert_to_tensor(self.value), 0, -1)
+        return _ops.broadcast_to(value, (_ops.shape(inputs)[0], *value.shape))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the output."""
+        return (input_shape[0], *self.target_shape[1:], self.target_shape[0])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is made again from."""
+        return {**super().get_config(), "target_shape": self.target_shape}
+
+
+@_registered
 class SameAveragePooling(keras.layers.Layer):  # type: ignore[misc]
     """Take the mean of those cells of each window that lie inside, for "same" padding that is not even.
 

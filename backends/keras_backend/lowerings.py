@@ -19,13 +19,15 @@ import keras
 from keras import layers
 
 from deep_arch import ops
-from deep_arch.backends.keras_backend import windows
+from deep_arch.backends.keras_backend import shapes, windows
+from deep_arch.backends.keras_backend.attention import attention, rotary_embedding
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
-from deep_arch.backends.keras_backend.layers import Scale
+from deep_arch.backends.keras_backend.layers import Parameter, PositionEmbedding, Scale
+from deep_arch.backends.keras_backend.layout import by_rank, channels_first
 from deep_arch.backends.keras_backend.windows import LAST
 from deep_arch.backends.specs import native_shape
 from deep_arch.language.specs import Spec
-from deep_arch.ops.resizing import sides_of
+from deep_arch.ops.dense import is_reversed
 from deep_arch.ops.windows import tuple_of
 
 Specs = Sequence[Spec]
@@ -76,8 +78,19 @@ def _on_cells(lower: Lowering) -> Lowering:
 
 
 def _embedding(op: Any, emit: Emitter, specs: Specs, tokens: Tensor) -> Tensor:
-    tokens = _channels_first(tokens, emit, specs[0])
+    tokens = channels_first(tokens, emit, specs[0])
     return emit.layer(partial(layers.Embedding, op.input_dim, op.output_dim), tokens)
+
+
+def _reversible_embedding(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
+    make = partial(layers.ReversibleEmbedding, op.input_dim, op.output_dim)
+    if is_reversed(specs[0]):
+        return emit.layer(make, x, reverse=True)
+    return emit.layer(make, channels_first(x, emit, specs[0]))
+
+
+def _position_embedding(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
+    return emit.layer(partial(PositionEmbedding, op.sequence_length or specs[0].shape[1]), x)
 
 
 def _prelu(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
@@ -85,116 +98,17 @@ def _prelu(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     return emit.layer(partial(layers.PReLU, shared_axes=shared), x)
 
 
-def _attention(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:
-    query, value = xs[0], xs[min(1, len(xs) - 1)]
-    make = partial(layers.MultiHeadAttention, op.num_heads, op.key_dim, op.value_dim, op.dropout, op.use_bias)
-    make = partial(make, seed=emit.seed)
-    if op.value_dim in (None, op.key_dim):
-        return emit.layer(make, query, value, *xs[2:])
-    # JAX's fused attention has one size for keys and values, and Keras leaves it aside where scores are asked for.
-    return emit.layer(make, query, value, *xs[2:], return_attention_scores=True)[0]
-
-
 def _drop_path(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     one_an_example = (None, *(1,) * specs[0].rank)
     make = partial(layers.Dropout, op.rate, noise_shape=one_an_example, seed=emit.seed)
-    return emit.layer(make, x, name=_by_rank(emit, specs[0].rank))
+    return emit.layer(make, x, name=by_rank(emit, specs[0].rank))
 
 
-# --- shapes ----------------------------------------------------------------------------------------------------------
-
-
-def _channels_first(x: Tensor, emit: Emitter, spec: Spec) -> Tensor:
-    """Return a value with its channels as the first axis after the batch, which is the order of the neutral shapes."""
-    name = "_".join(["channels_first", _by_rank(emit, spec.rank)]).rstrip("_")
-    return x if spec.rank < 2 else _permuted(x, emit, (spec.rank, *range(1, spec.rank)), name)
-
-
-def _channels_last(x: Tensor, emit: Emitter, rank: int) -> Tensor:
-    return x if rank < 2 else _permuted(x, emit, (*range(2, rank + 1), 1), "channels_last")
-
-
-def _by_rank(emit: Emitter, rank: int) -> str:
-    """Return what tells a layer that suits one rank from those of other calls."""
-    return f"rank_{rank}" if emit.ranks_vary else ""
-
-
-def _permuted(x: Tensor, emit: Emitter, order: Sequence[int], name: str = "") -> Tensor:
-    """Return a value with its axes in another order, or what it was made of by a permutation that this one undoes."""
-    made_by, index, _ = x._keras_history
-    if isinstance(made_by, layers.Permute) and [made_by.dims[i - 1] for i in order] == sorted(order):
-        return made_by._inbound_nodes[index].input_tensors[0]
-    return emit.layer(partial(layers.Permute, order), x, name=name)
-
-
-def _alike_in_both_orders(spec: Spec) -> bool:
-    """Return whether the numbers stand in one order whether the channels come first or last."""
-    return spec.channels == 1 or math.prod(spec.spatial) == 1
-
-
-def _flatten(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
-    if specs[0].rank == 1:
-        return x
-    x = x if _alike_in_both_orders(specs[0]) else _channels_first(x, emit, specs[0])
-    return emit.layer(partial(layers.Flatten, **LAST), x)
-
-
-def _reshape(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
-    target: tuple[int, ...] = op.target_shape
-    result = op.shape(specs[0])
-    if result.shape == specs[0].shape:
-        return x
-    x = x if _alike_in_both_orders(specs[0]) else _channels_first(x, emit, specs[0])
-    if _alike_in_both_orders(result) and not emit.sizes_vary:
-        return emit.layer(partial(layers.Reshape, (*target[1:], target[0])), x)
-    x = emit.layer(partial(layers.Reshape, target), x)
-    return _channels_last(x, emit, len(target))
-
-
-def _transpose(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
-    rank = len(op.permutation)
-    if list(op.permutation) == sorted(op.permutation):
-        return x
-    first, *rest = (axis or rank for axis in op.permutation)  # the axis where Keras has what the operation names
-    return _permuted(x, emit, (*rest, first))
-
-
-def _split(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> tuple[Tensor, ...]:
-    return tuple(emit.function(keras.ops.split, x, op.sections, axis=-1))
-
-
-def _stack(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:
-    x = emit.function(keras.ops.stack, list(xs), axis=-1)  # what were channels stand before the new ones
-    rank = specs[0].rank
-    return x if rank < 2 else _permuted(x, emit, (rank, *range(1, rank), rank + 1))
+# --- the rest --------------------------------------------------------------------------------------------------------
 
 
 def _matmul(op: Any, emit: Emitter, specs: Specs, a: Tensor, b: Tensor) -> Tensor:
     return emit.function(keras.ops.matmul, b, a)  # Keras has each matrix transposed
-
-
-def _upsampling(layer: Make, **given: Any) -> Lowering:
-    def lower(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
-        size = tuple_of(op.size, op.ndim)
-        more = {"interpolation": op.interpolation} if op.ndim == 2 else {}
-        return emit.layer(partial(layer, size if op.ndim > 1 else size[0], **more, **given), x)
-
-    return lower
-
-
-def _edges(layer: Make, argument: str, **given: Any) -> Lowering:
-    """Lower to a layer that adds cells to the spatial axes, or cuts them off."""
-
-    def lower(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
-        sides = sides_of(getattr(op, argument), op.ndim)
-        if not any(map(any, sides)):
-            return x
-        return emit.layer(partial(layer, sides if op.ndim > 1 else sides[0], **given), x)
-
-    return lower
-
-
-# --- the rest --------------------------------------------------------------------------------------------------------
 
 
 def _gelu(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
@@ -217,8 +131,12 @@ def _zero(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
 
 LOWERINGS: Mapping[type, Lowering] = {
     **windows.LOWERINGS,
+    **shapes.LOWERINGS,
     ops.Dense: _layer(layers.Dense, "units", "use_bias"),
     ops.Embedding: _embedding,
+    ops.ReversibleEmbedding: _reversible_embedding,
+    ops.PositionEmbedding: _position_embedding,
+    ops.Parameter: _layer(Parameter, "target_shape"),
     ops.MatMul: _matmul,
     ops.BatchNormalization: _on_cells(_layer(layers.BatchNormalization, "momentum", "epsilon", "center", "scale")),
     ops.LayerNormalization: _layer(layers.LayerNormalization, "epsilon", "center", "scale"),
@@ -226,7 +144,9 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.RMSNormalization: _layer(layers.RMSNormalization, "epsilon"),
     ops.LSTM: _layer(layers.LSTM, "units", "return_sequences", "go_backwards"),
     ops.GRU: _layer(layers.GRU, "units", "return_sequences", "go_backwards", "reset_after"),
-    ops.MultiHeadAttention: _attention,
+    ops.MultiHeadAttention: attention,
+    ops.GroupQueryAttention: attention,
+    ops.RotaryEmbedding: rotary_embedding,
     ops.Dropout: _random(layers.Dropout, "rate"),
     ops.SpatialDropout1D: _random(layers.SpatialDropout1D, "rate"),
     ops.SpatialDropout2D: _random(layers.SpatialDropout2D, "rate", **LAST),
@@ -251,27 +171,12 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Exponential: _activation("exponential"),
     ops.Softmax: _layer(layers.Softmax),
     ops.LogSoftmax: _activation("log_softmax"),
-    ops.Flatten: _flatten,
-    ops.Reshape: _reshape,
-    ops.Transpose: _transpose,
-    ops.Split: _split,
-    ops.UpSampling1D: _upsampling(layers.UpSampling1D),
-    ops.UpSampling2D: _upsampling(layers.UpSampling2D, **LAST),
-    ops.UpSampling3D: _upsampling(layers.UpSampling3D, **LAST),
-    ops.ZeroPadding1D: _edges(layers.ZeroPadding1D, "padding"),
-    ops.ZeroPadding2D: _edges(layers.ZeroPadding2D, "padding", **LAST),
-    ops.ZeroPadding3D: _edges(layers.ZeroPadding3D, "padding", **LAST),
-    ops.Cropping1D: _edges(layers.Cropping1D, "cropping"),
-    ops.Cropping2D: _edges(layers.Cropping2D, "cropping", **LAST),
-    ops.Cropping3D: _edges(layers.Cropping3D, "cropping", **LAST),
     ops.Add: _merge(layers.Add),
     ops.Subtract: _merge(layers.Subtract),
     ops.Multiply: _merge(layers.Multiply),
     ops.Average: _merge(layers.Average),
     ops.Maximum: _merge(layers.Maximum),
     ops.Minimum: _merge(layers.Minimum),
-    ops.Concatenate: _merge(layers.Concatenate),
-    ops.Stack: _stack,
     ops.Identity: _identity,
     ops.Zero: _zero,
 }

@@ -19,7 +19,7 @@ from keras import layers
 from deep_arch import ops
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
 from deep_arch.backends.keras_backend.layers import SameAveragePooling, TransposedConvolution
-from deep_arch.backends.windows import Sizes, kernel_windows, pool_windows
+from deep_arch.backends.windows import Sizes, kernel_padding, kernel_windows, pool_windows
 from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import leaves_cells, same_padding, tuple_of
 
@@ -38,15 +38,19 @@ def _sliding(layer: Make, refused: Callable[[Sizes, Sizes], bool]) -> Lowering:
         kernel, strides, dilation = kernel_windows(op)
         make = partial(layer, op, kernel_size=kernel, dilation_rate=dilation, use_bias=op.use_bias, **LAST)
         every_cell, padding = refused(strides, dilation), op.padding
-        if padding == "same" and (every_cell or _misplaced(op, emit, specs[0])):
-            cells = list(map(same_padding, specs[0].spatial, kernel, strides, dilation))
-            x, padding = emit.function(keras.ops.pad, x, ((0, 0), *cells, (0, 0))), "valid"
+        if padding == "causal" or (padding == "same" and (every_cell or _misplaced(op, emit, specs[0]))):
+            x, padding = _padded(op, emit, specs[0], x), "valid"
         if not every_cell:
             return emit.layer(partial(make, strides=strides, padding=padding), x)
         x = emit.layer(partial(make, strides=1, padding="valid"), x)
         return emit.function(operator.getitem, x, (slice(None), *(slice(None, None, stride) for stride in strides)))
 
     return lower
+
+
+def _padded(op: Any, emit: Emitter, spec: Spec, x: Tensor) -> Tensor:
+    cells = list(zip(*kernel_padding(op, spec), strict=True))
+    return emit.function(keras.ops.pad, x, ((0, 0), *cells, (0, 0))) if any(map(any, cells)) else x
 
 
 def _misplaced(op: Any, emit: Emitter, spec: Spec) -> bool:

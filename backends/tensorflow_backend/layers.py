@@ -1,4 +1,4 @@
-"""Lowerings of layers that take more than a line: normalisation, recurrence, attention."""
+"""Lowerings of layers that take more than a line: normalisation and recurrence."""
 
 # TensorFlow has few types.
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
@@ -174,34 +174,3 @@ def _loop(op: Any, step: Callable[..., tuple[Any, ...]], given: Any, states: tup
     before: Callable[..., Any] = lambda t, *_: t < length  # noqa: E731
     _, outputs, last, *_ = tf.while_loop(before, body, (0, outputs, *states), maximum_iterations=length)
     return tf.transpose(outputs[0].stack(), (1, 0, 2)) if op.return_sequences else last
-
-
-# --- attention -------------------------------------------------------------------------------------------------------
-
-
-def attention(op: Any, context: Context, query: Any, value: Any = None, key: Any = None) -> Any:
-    """Map (batch, queries, features) and two of (batch, keys, features) to (batch, queries, features)."""
-    value = query if value is None else value
-    key = value if key is None else key
-    scores = tf.matmul(
-        _heads("query", context, query) * op.key_dim**-0.5, _heads("key", context, key), transpose_b=True
-    )
-    parts = drop(tf.nn.softmax(scores), op.dropout, context)
-    attended = tf.transpose(tf.matmul(parts, _heads("value", context, value)), (0, 2, 1, 3))
-    heads, size, features = context.weights["attention_output.kernel"].shape
-    attended = tf.reshape(attended, (-1, attended.shape[1], heads * size))
-    kernel = tf.reshape(context.weights["attention_output.kernel"], (heads * size, features))
-    return _add(matmul(attended, kernel), context, "attention_output")
-
-
-def _heads(name: str, context: Context, x: Any) -> Any:
-    """Map (batch, length, features) to (batch, heads, length, size)."""
-    kernel = context.weights[f"{name}.kernel"]
-    features, heads, size = kernel.shape
-    projected = matmul(x, tf.reshape(kernel, (features, heads * size)))
-    return tf.transpose(_add(tf.reshape(projected, (-1, x.shape[1], heads, size)), context, name), (0, 2, 1, 3))
-
-
-def _add(x: Any, context: Context, name: str) -> Any:
-    bias = context.weights.get(f"{name}.bias")
-    return x if bias is None else x + bias

@@ -19,9 +19,9 @@ import tensorflow as tf
 
 from deep_arch import ops
 from deep_arch.backends.tensorflow_backend.context import Context, Lowering, batch_of
-from deep_arch.backends.windows import Sizes, kernel_windows, pool_windows
+from deep_arch.backends.windows import Sizes, kernel_padding, kernel_windows, pool_windows
 from deep_arch.language.specs import Spec
-from deep_arch.ops.windows import leaves_cells, same_padding, span, transposed_crop, tuple_of
+from deep_arch.ops.windows import leaves_cells, span, transposed_crop, tuple_of
 
 _PLAIN: Mapping[int, Any] = {1: tf.nn.conv1d, 2: tf.nn.conv2d, 3: tf.nn.conv3d}
 
@@ -54,10 +54,8 @@ def biased(x: Any, weights: Mapping[str, Any]) -> Any:
 
 
 def _padded(op: Any, spec: Spec, x: Any) -> Any:
-    """Return the input with what "same" adds, so that nothing is left to a kernel."""
-    if op.padding == "valid":
-        return x
-    return pad(x, *zip(*map(same_padding, spec.spatial, *kernel_windows(op)), strict=True))
+    """Return the input with the cells that are added to it, so that nothing is left to a kernel."""
+    return pad(x, *kernel_padding(op, spec))
 
 
 def _convolution(op: Any, context: Context, x: Any) -> Any:
@@ -65,8 +63,8 @@ def _convolution(op: Any, context: Context, x: Any) -> Any:
     taps, strides, dilation = kernel_windows(op)
     if max(strides) > 1 and max(dilation) > 1:
         x = every(_slide(_padded(op, spec, x), kernel, (1,) * op.ndim, dilation, "VALID"), strides)
-    elif op.ndim == 3 and any(map(leaves_cells, spec.spatial, taps, strides)):
-        x = _slide(_padded(op, spec, x), kernel, strides, dilation, "VALID")  # "SAME" may begin too late
+    elif op.padding == "causal" or (op.ndim == 3 and any(map(leaves_cells, spec.spatial, taps, strides))):
+        x = _slide(_padded(op, spec, x), kernel, strides, dilation, "VALID")  # "SAME" of a volume may begin too late
     else:
         x = _slide(x, kernel, strides, dilation, op.padding.upper())
     return biased(x, context.weights)
@@ -112,7 +110,7 @@ def _each_channel(op: Any, spec: Spec, x: Any, kernel: Any) -> Any:
     _, strides, dilation = kernel_windows(op)
     step = math.gcd(*strides) if max(dilation) == 1 else 1
     padding = op.padding.upper()
-    if set(strides) != {step}:
+    if set(strides) != {step} or op.padding == "causal":
         x, padding = _padded(op, spec, x), "VALID"
     if op.ndim == 1:  # an image of one row
         x, kernel, dilation = tf.expand_dims(x, 1), tf.expand_dims(kernel, 0), (1, *dilation)

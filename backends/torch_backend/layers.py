@@ -1,11 +1,11 @@
 """Layers that torch lacks, or that it defines otherwise than Keras does.
 
-Recurrent layers take and give (batch, length, features), as torch's own do with `batch_first`. Attention too.
+Recurrent layers take and give (batch, length, features), as torch's own do with `batch_first`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -79,6 +79,39 @@ class Scale(nn.Module):
         return f"{self.scale.shape[0]}"
 
 
+class PositionEmbedding(nn.Module):
+    """Add a trained vector to each position."""
+
+    def __init__(self, length: int, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(length, features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, length, features) to the same shape."""
+        return x + self.weight[: x.shape[1]]
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
+
+
+class Parameter(nn.Module):
+    """Give a trained constant for each example."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.zeros(*shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, ...) to (batch, *shape)."""
+        # Under no_grad, a view of a parameter would still ask for gradients, which torch's own hooks do not expect.
+        return self.value.repeat(x.shape[0], *(1,) * self.value.dim())
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return ", ".join(map(str, self.value.shape))
+
+
 class SingleBiasLSTM(nn.LSTM):
     """One layer of LSTM with one trained bias, as Keras and the original equations have it; nn.LSTM has two.
 
@@ -140,51 +173,12 @@ class ResetBeforeGRU(nn.Module):
         return f"{self.weight_ih.shape[1]}, {self.hidden_size}"
 
 
-class MultiHeadAttention(nn.Module):
-    """Scaled dot-product attention in several heads, whose size is free of the number of features.
+class ReversibleEmbedding(nn.Embedding):
+    """Look tokens up, or multiply what is of floats by the transposed table."""
 
-    nn.MultiheadAttention ties that size to the features over the number of heads.
-
-    References:
-        Vaswani et al., Attention Is All You Need, 2017, section 3.2.
-    """
-
-    def __init__(
-        self,
-        features: tuple[int, int, int],
-        num_heads: int,
-        key_dim: int,
-        value_dim: int,
-        use_bias: bool = True,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        query_features, key_features, value_features = features
-        self.num_heads = num_heads
-        self.dropout = dropout
-        self.query = nn.Linear(query_features, num_heads * key_dim, bias=use_bias)
-        self.key = nn.Linear(key_features, num_heads * key_dim, bias=use_bias)
-        self.value = nn.Linear(value_features, num_heads * value_dim, bias=use_bias)
-        self.output = nn.Linear(num_heads * value_dim, query_features, bias=use_bias)
-
-    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Map (batch, queries, features) and two of (batch, keys, features) to (batch, queries, features)."""
-        attended = F.scaled_dot_product_attention(
-            self._heads(self.query(query)),
-            self._heads(self.key(key)),
-            self._heads(self.value(value)),
-            dropout_p=self.dropout if self.training else 0.0,
-        )
-        output: Tensor = self.output(attended.transpose(1, 2).flatten(2))
-        return output
-
-    def _heads(self, projected: Tensor) -> Tensor:
-        """Map (batch, length, heads * size) to (batch, heads, length, size)."""
-        return projected.view(*projected.shape[:2], self.num_heads, -1).transpose(1, 2)
-
-    def extra_repr(self) -> str:
-        """Return what `print` shows."""
-        return f"num_heads={self.num_heads}, dropout={self.dropout}"
+    def forward(self, input: Tensor) -> Tensor:
+        """Map tokens (batch, ...) to (batch, ..., features), or the latter to (batch, ..., tokens)."""
+        return F.linear(input, self.weight) if input.is_floating_point() else super().forward(input)
 
 
 class Function(nn.Module):

@@ -19,13 +19,13 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from deep_arch import ops
-from deep_arch.backends.torch_backend import layers, windows
+from deep_arch.backends.torch_backend import layers, shapes, windows
+from deep_arch.backends.torch_backend.attention import attention, rotary_embedding
 from deep_arch.backends.torch_backend.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from deep_arch.backends.torch_backend.context import Emitter, Lowered, Lowering
 from deep_arch.backends.torch_backend.layout import channels_first, channels_last, in_either_layout
-from deep_arch.backends.torch_backend.windows import brief
 from deep_arch.language.specs import Spec
-from deep_arch.ops.resizing import sides_of
+from deep_arch.ops.dense import is_reversed
 from deep_arch.ops.windows import tuple_of
 
 Specs = Sequence[Spec]
@@ -94,14 +94,6 @@ def _matmul(op: Any, emit: Emitter, specs: Specs, a: fx.Node, b: fx.Node) -> fx.
     return emit.function(operator.matmul, a, b)
 
 
-def _concatenate(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
-    return in_either_layout(xs, emit, specs[0].rank, lambda xs, axis: emit.function(torch.cat, tuple(xs), dim=axis))
-
-
-def _stack(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
-    return emit.function(torch.stack, xs, dim=1)
-
-
 # --- layers with parameters ------------------------------------------------------------------------------------------
 
 
@@ -139,6 +131,19 @@ def _embedding(op: Any, emit: Emitter, specs: Specs, tokens: fx.Node) -> fx.Node
     return channels_first(x, emit, specs[0].rank + 1)
 
 
+def _reversible_embedding(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    back, rank = is_reversed(specs[0]), specs[0].rank
+    x = channels_last(x, emit, rank) if back else x
+    x = emit.module(lambda: layers.ReversibleEmbedding(op.input_dim, op.output_dim), x)
+    return channels_first(x, emit, rank if back else rank + 1)
+
+
+def _position_embedding(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    shape = op.weights(specs[0])["embeddings"].shape
+    x = emit.module(lambda: layers.PositionEmbedding(*shape), channels_last(x, emit, 2))
+    return channels_first(x, emit, 2)
+
+
 def _lstm(op: Any, features: int) -> nn.Module:
     return layers.SingleBiasLSTM(features, op.units)
 
@@ -159,56 +164,6 @@ def _recurrent(factory: Callable[[Any, int], nn.Module]) -> Lowering:
         return channels_first(x, emit, 2) if op.return_sequences else emit.function(torch.select, x, 1, -1)
 
     return lower
-
-
-def _attention(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
-    query, value, key = (*range(len(xs)), *[len(xs) - 1] * (3 - len(xs)))  # a missing key is the value, and so on
-    nodes = [channels_last(xs[i], emit, 2) for i in (query, key, value)]
-    features = (specs[query].channels, specs[key].channels, specs[value].channels)
-    value_dim = op.key_dim if op.value_dim is None else op.value_dim
-    layer = layers.MultiHeadAttention
-    x = emit.module(lambda: layer(features, op.num_heads, op.key_dim, value_dim, op.use_bias, op.dropout), *nodes)
-    return channels_first(x, emit, 2)
-
-
-# --- shapes ----------------------------------------------------------------------------------------------------------
-
-
-def _flatten(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
-    if specs[0].rank == 1:
-        return x
-    return emit.function(torch.flatten, x, 1) if specs[0].shape else emit.function(torch.reshape, x, (-1, 1))
-
-
-def _reshape(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
-    shape = op.shape(specs[0]).shape
-    return x if shape == specs[0].shape else emit.function(torch.reshape, x, (-1, *shape))
-
-
-def _transpose(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
-    if list(op.permutation) == sorted(op.permutation):
-        return x
-    return emit.function(torch.permute, x, (0, *(axis + 1 for axis in op.permutation)))
-
-
-def _split(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> tuple[fx.Node, ...]:
-    parts = emit.function(torch.chunk, x, op.sections, dim=1)
-    return tuple(emit.function(operator.getitem, parts, i) for i in range(op.sections))
-
-
-def _upsampling(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
-    factors = brief(tuple_of(op.size, op.ndim))
-    return emit.function(F.interpolate, x, scale_factor=factors, mode=op.interpolation)
-
-
-def _zero_padding(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
-    before, after = zip(*sides_of(op.padding, op.ndim), strict=True)
-    return windows.pad(x, emit, before, after)
-
-
-def _cropping(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
-    before, after = zip(*sides_of(op.cropping, op.ndim), strict=True)
-    return windows.keep(x, emit, before, after)
 
 
 # --- the rest --------------------------------------------------------------------------------------------------------
@@ -240,8 +195,12 @@ def _zero(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
 
 LOWERINGS: Mapping[type, Lowering] = {
     **windows.LOWERINGS,
+    **shapes.LOWERINGS,
     ops.Dense: _over_channels(lambda op, channels: nn.Linear(channels, op.units, op.use_bias)),
     ops.Embedding: _embedding,
+    ops.ReversibleEmbedding: _reversible_embedding,
+    ops.PositionEmbedding: _position_embedding,
+    ops.Parameter: _layer(lambda op, _: layers.Parameter(op.target_shape)),
     ops.MatMul: _matmul,
     ops.BatchNormalization: _batch_normalization,
     ops.LayerNormalization: _over_channels(_layer_norm),
@@ -249,7 +208,9 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.RMSNormalization: _over_channels(lambda op, channels: nn.RMSNorm(channels, op.epsilon)),
     ops.LSTM: _recurrent(_lstm),
     ops.GRU: _recurrent(_gru),
-    ops.MultiHeadAttention: _attention,
+    ops.MultiHeadAttention: attention,
+    ops.GroupQueryAttention: attention,
+    ops.RotaryEmbedding: rotary_embedding,
     ops.Dropout: _random(lambda op: nn.Dropout(op.rate)),
     ops.SpatialDropout1D: _layer(lambda op, channels: nn.Dropout1d(op.rate)),
     ops.SpatialDropout2D: _layer(lambda op, channels: nn.Dropout2d(op.rate)),
@@ -274,27 +235,12 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Exponential: _activation(torch.exp),
     ops.Softmax: _softmax(torch.softmax),
     ops.LogSoftmax: _softmax(torch.log_softmax),
-    ops.Flatten: _flatten,
-    ops.Reshape: _reshape,
-    ops.Transpose: _transpose,
-    ops.Split: _split,
-    ops.UpSampling1D: _upsampling,
-    ops.UpSampling2D: _upsampling,
-    ops.UpSampling3D: _upsampling,
-    ops.ZeroPadding1D: _zero_padding,
-    ops.ZeroPadding2D: _zero_padding,
-    ops.ZeroPadding3D: _zero_padding,
-    ops.Cropping1D: _cropping,
-    ops.Cropping2D: _cropping,
-    ops.Cropping3D: _cropping,
     ops.Add: _merge(operator.add),
     ops.Subtract: _merge(operator.sub),
     ops.Multiply: _merge(operator.mul),
     ops.Average: _merge(operator.add, mean=True),
     ops.Maximum: _merge(torch.maximum),
     ops.Minimum: _merge(torch.minimum),
-    ops.Concatenate: _concatenate,
-    ops.Stack: _stack,
     ops.Identity: _identity,
     ops.Zero: _zero,
 }

@@ -138,6 +138,12 @@ _SEPARABLE: Mapping[str, Arrangement] = {
     "pointwise_kernel": ("pointwise.weight", _matrix),
     "bias": ("pointwise.bias", plain),
 }
+_ATTENTION: Mapping[str, Arrangement] = {
+    **{f"{name}.kernel": (f"{name}.weight", _first_last) for name in ("query", "key", "value")},
+    **{f"{name}.bias": (f"{name}.bias", plain) for name in ("query", "key", "value")},
+    "attention_output.kernel": ("output.weight", _last_first),
+    "attention_output.bias": ("output.bias", plain),
+}
 _OWN: Mapping[type, Mapping[str, Arrangement]] = {
     ops.DepthwiseConv1D: _DEPTHWISE,
     ops.DepthwiseConv2D: _DEPTHWISE,
@@ -145,17 +151,14 @@ _OWN: Mapping[type, Mapping[str, Arrangement]] = {
     ops.SeparableConv2D: _SEPARABLE,
     ops.RMSNormalization: {"scale": ("weight", plain)},
     ops.Scale: {"scale": ("scale", plain)},
+    ops.Parameter: {"value": ("value", plain)},
     ops.LSTM: {
         "kernel": ("weight_ih_l0", _matrix),
         "recurrent_kernel": ("weight_hh_l0", _matrix),
         "bias": ("bias_ih_l0", plain),
     },
-    ops.MultiHeadAttention: {
-        **{f"{name}.kernel": (f"{name}.weight", _first_last) for name in ("query", "key", "value")},
-        **{f"{name}.bias": (f"{name}.bias", plain) for name in ("query", "key", "value")},
-        "attention_output.kernel": ("output.weight", _last_first),
-        "attention_output.bias": ("output.bias", plain),
-    },
+    ops.MultiHeadAttention: _ATTENTION,
+    ops.GroupQueryAttention: _ATTENTION,
 }
 _RESET_AFTER: Mapping[str, Arrangement] = {
     "kernel": ("weight_ih_l0", _gates),

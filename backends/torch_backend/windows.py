@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from deep_arch import ops
 from deep_arch.backends.torch_backend.context import Emitter, Lowering
 from deep_arch.backends.torch_backend.layout import source_with_channels_last
-from deep_arch.backends.windows import Sizes, kernel_windows, pool_windows
+from deep_arch.backends.windows import Sizes, kernel_padding, kernel_windows, pool_windows
 from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import same_padding, transposed_crop, tuple_of
 
@@ -51,11 +51,8 @@ def pad(node: fx.Node, emit: Emitter, before: Sequence[int], after: Sequence[int
 
 def _padded(op: Any, emit: Emitter, spec: Spec, x: fx.Node) -> tuple[fx.Node, Sizes]:
     """Return the input, padded if need be, and the padding that is left to the convolution."""
-    none = (0,) * op.ndim
-    if op.padding == "valid":
-        return x, none
-    kernel, strides, dilation = kernel_windows(op)
-    before, after = zip(*map(same_padding, spec.spatial, kernel, strides, dilation), strict=True)
+    none, strides = (0,) * op.ndim, tuple_of(op.strides, op.ndim)
+    before, after = kernel_padding(op, spec)
     if before == after and not (emit.sizes_vary and max(strides) > 1):  # without strides, sizes do not matter
         return x, before
     return pad(x, emit, before, after), none

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, cast
 from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, is_kind
 from deep_arch.language import scope
 from deep_arch.language.depending import Depending, text
-from deep_arch.language.domains import Domain
+from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.late_binding import bound, check_bound
 from deep_arch.language.values import Late
 
@@ -291,3 +291,19 @@ def lift(value: Any) -> Any:
             keys = tuple(value)
             return Dependent(lambda *found: dict(zip(keys, found, strict=True)), items)
     return value
+
+
+def length_of(value: Any) -> int | None:
+    """Return the length of a tuple or list, which may hold hyperparameters or be chosen among others of that length.
+
+    Returns:
+        None of anything else.
+    """
+    if value.__class__ in (tuple, list):
+        return len(value)
+    if isinstance(value, Dependent) and value.fn in (_as_tuple, _as_list):
+        return len(value.parents)
+    if isinstance(value, Independent) and isinstance(value.domain, Choice):
+        lengths = {length_of(option) for option in value.domain.options}
+        return lengths.pop() if len(lengths) == 1 else None
+    return None

@@ -10,7 +10,7 @@ import copy
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError, is_kind
 from deep_arch.language import scope
@@ -79,7 +79,7 @@ class Module:
         if self.owner is not None:
             self.owner.add_module(self)
 
-    def __call__(self, *values: Value) -> Value:
+    def __call__(self, *values: Value, **named: NoReturn) -> Value:
         """Record one call of this module and return its result, to be indexed or unpacked if it gives several."""
         recorder = scope.current()
         if recorder is None:
@@ -87,6 +87,14 @@ class Module:
                 f"{self.base_name}: a module is called on values inside a search-space function.\n"
                 f"  Got a call with no such function running.\n"
                 "  Write the calls in a function and give it to da.space."
+            )
+        if named:
+            given: Mapping[str, object] = named
+            known = [f"{name}=..." for name in given if name in self.arguments]
+            raise BadArgument(
+                f"{recorder.where(self)}: a module is called on values in their order, without names.\n"
+                f"  Got {', '.join([f'{name}={value!r}' for name, value in given.items()])}.\n"
+                f"  Give {', '.join(known) or 'what is no value'} where the module is made, and values as module(a, b)."
             )
         for value in values:
             if not is_kind(value, Value):
@@ -112,13 +120,20 @@ class Module:
 
         Raises:
             ArityMismatch: it depends on hyperparameters that are open.
+            BadArgument: the module's own `n_outputs` is no number of outputs.
         """
         if not self.single and self.open_arguments:
             raise ArityMismatch(
                 f"{self.base_name}: the number of outputs depends on open hyperparameters, so it cannot be unpacked.\n"
                 "  Index the outputs that you need: `parts = module(x); parts[0]`."
             )
-        return self.n_outputs
+        n = self.n_outputs
+        if type(n) is not int or n < 1:
+            raise BadArgument(
+                f"{self.base_name}: n_outputs must be a positive int, how many values a call gives.\n"
+                f"  Got {n!r} ({type(n).__name__}).\n  Mend `n_outputs` of {type(self).__name__}, or its arguments."
+            )
+        return n
 
     def lexical_levels(self, fragment: Fragment) -> int:
         """Return how many fragments up from `fragment` the one lies that encloses this module's function."""

@@ -104,7 +104,7 @@ class Value:
         if type(port) is not int or port < 0 or self.port is not None:
             raise BadArgument(
                 f"{self}: the outputs of a call are indexed once, by an int from 0.\n  Got [{port!r}].\n"
-                "  To take part of a tensor use ops.Split or ops.Cropping2D."
+                "  To take part of a tensor use ops.Slice or ops.Split."
             )
         if self.index < self.fragment.n_inputs:
             raise ArityMismatch(

@@ -20,7 +20,9 @@ from deep_arch.ops.activation import Softmax as Softmax
 from deep_arch.ops.activation import Softplus as Softplus
 from deep_arch.ops.activation import Softsign as Softsign
 from deep_arch.ops.activation import Tanh as Tanh
+from deep_arch.ops.attention import GroupQueryAttention as GroupQueryAttention
 from deep_arch.ops.attention import MultiHeadAttention as MultiHeadAttention
+from deep_arch.ops.attention import RotaryEmbedding as RotaryEmbedding
 from deep_arch.ops.convolution import Conv1D as Conv1D
 from deep_arch.ops.convolution import Conv2D as Conv2D
 from deep_arch.ops.convolution import Conv3D as Conv3D
@@ -31,6 +33,9 @@ from deep_arch.ops.convolution import SeparableConv2D as SeparableConv2D
 from deep_arch.ops.dense import Dense as Dense
 from deep_arch.ops.dense import Embedding as Embedding
 from deep_arch.ops.dense import MatMul as MatMul
+from deep_arch.ops.dense import ReversibleEmbedding as ReversibleEmbedding
+from deep_arch.ops.learned import Parameter as Parameter
+from deep_arch.ops.learned import PositionEmbedding as PositionEmbedding
 from deep_arch.ops.merging import Add as Add
 from deep_arch.ops.merging import Average as Average
 from deep_arch.ops.merging import Concatenate as Concatenate
@@ -64,6 +69,7 @@ from deep_arch.ops.regularization import SpatialDropout1D as SpatialDropout1D
 from deep_arch.ops.regularization import SpatialDropout2D as SpatialDropout2D
 from deep_arch.ops.reshaping import Flatten as Flatten
 from deep_arch.ops.reshaping import Reshape as Reshape
+from deep_arch.ops.reshaping import Slice as Slice
 from deep_arch.ops.reshaping import Split as Split
 from deep_arch.ops.reshaping import Transpose as Transpose
 from deep_arch.ops.resizing import Cropping1D as Cropping1D

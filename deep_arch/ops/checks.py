@@ -37,9 +37,14 @@ def bad(op: Operation, argument: str, expected: str, mend: str) -> BadArgument:
     )
 
 
+def is_floating(x: Spec) -> bool:
+    """Return whether an input has real numbers."""
+    return x.dtype in _FLOATS
+
+
 def floating(op: Operation, x: Spec) -> None:
     """Check that an input has real numbers, of any rank but 0."""
-    if x.dtype not in _FLOATS:
+    if not is_floating(x):
         raise misfit(
             op, "real numbers", str(x), "Put an ops.Embedding before it for tokens, or give its input a float dtype."
         )
@@ -98,20 +103,47 @@ def sizes(op: Operation, argument: str, n: int) -> tuple[int, ...]:
     raise bad(op, argument, f"a positive int, or a tuple of {n} of them", f"Give {argument} an int such as 2.")
 
 
+def axis(op: Any, x: Spec) -> int:
+    """Return the axis that an operation works along, which its input must have."""
+    mend = "The channels are axis 0, the first axis after them is 1, and the batch is not counted."
+    if type(op.axis) is not int or op.axis < 0:
+        raise bad(op, "axis", "an int of at least 0", mend)
+    if op.axis >= len(x.shape):
+        raise misfit(op, f"an input with an axis {op.axis}", f"{x}, of rank {x.rank}", mend)
+    return int(op.axis)
+
+
+def along(axis: int) -> str:
+    """Return what messages call the places along an axis."""
+    return "channels" if axis == 0 else f"cells along axis {axis}"
+
+
 def flag(op: Operation, argument: str) -> None:
     """Check an argument that must be True or False."""
     if type(getattr(op, argument)) is not bool:
         raise bad(op, argument, "True or False", f"Give {argument} a bool.")
 
 
+def is_number(value: Any) -> bool:
+    """Return whether an argument is a finite number."""
+    return type(value) in (int, float) and math.isfinite(value)
+
+
 def number(op: Operation, argument: str, low: float = -math.inf, high: float = math.inf) -> None:
     """Check an argument that must be a finite number, at least `low` and below `high`."""
     value = getattr(op, argument)
-    if type(value) in (int, float) and math.isfinite(value) and low <= value < high:
+    if is_number(value) and low <= value < high:
         return
     limits = "" if low == -math.inf else f" of at least {low:g}"
     limits += "" if high == math.inf else f" and below {high:g}"
     raise bad(op, argument, f"a number{limits}", f"Give {argument} a plain int or float within these limits.")
+
+
+def above_zero(op: Operation, argument: str) -> None:
+    """Check an argument that must be a finite number above 0."""
+    value = getattr(op, argument)
+    if not (type(value) in (int, float) and math.isfinite(value) and value > 0):
+        raise bad(op, argument, "a number above 0", f"Give {argument} a plain int or float above 0.")
 
 
 def one_of(op: Operation, argument: str, options: tuple[str, ...]) -> None:
@@ -120,20 +152,34 @@ def one_of(op: Operation, argument: str, options: tuple[str, ...]) -> None:
         raise bad(op, argument, " or ".join(map(repr, options)), "Check its spelling; names are in lower case.")
 
 
+def padding(op: Any, causal: bool = False) -> None:
+    """Check the padding of what slides a window; `causal` says whether it may be that too."""
+    names = ("same", "valid", "causal") if causal else ("same", "valid")
+    is_name = isinstance(op.padding, str)
+    if is_name and op.padding in names:
+        return
+    mend = f"put an ops.ZeroPadding{op.ndim}D before it, and use padding='valid'."
+    if not is_name:
+        mend = f"For a number of cells {mend}"
+    elif op.padding == "causal":
+        mend = f"'causal' is for Conv1D, DepthwiseConv1D and SeparableConv1D; elsewhere {mend}"
+    else:
+        mend = "Check its spelling; names are in lower case."
+    raise bad(op, "padding", " or ".join(map(repr, names)), mend)
+
+
 def slide(
-    op: Operation,
+    op: Any,
     x: Spec,
-    padding: str,
     kernel: tuple[int, ...],
     strides: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> tuple[int, ...]:
     """Return the spatial axes of a window's output."""
-    if padding == "same":
+    if op.padding != "valid":
         return tuple(-(-size // stride) for size, stride in zip(x.shape[1:], strides, strict=True))
-    one_of(op, "padding", ("same", "valid"))
     axes = zip(x.shape[1:], kernel, strides, dilation, strict=True)
-    result = tuple(output_size(size, taps, stride, padding, gap) for size, taps, stride, gap in axes)
+    result = tuple(output_size(size, taps, stride, "valid", gap) for size, taps, stride, gap in axes)
     if min(result) < 1:
         window = tuple(span(taps, gap) for taps, gap in zip(kernel, dilation, strict=True))
         raise misfit(

@@ -10,7 +10,7 @@ from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 from deep_arch.language.weights import Weight, bias, matrix
 from deep_arch.ops import checks
-from deep_arch.ops.windows import Padding, Sizes
+from deep_arch.ops.windows import CausalPadding, Sizes
 from deep_arch.ops.windows import output_size as output_size
 from deep_arch.ops.windows import same_padding as same_padding
 from deep_arch.ops.windows import tuple_of as tuple_of
@@ -26,7 +26,7 @@ class _Convolution(Operation):
     filters: int
     kernel_size: Sizes
     strides: Sizes = 1
-    padding: Padding = "same"
+    padding: CausalPadding = "same"
     dilation_rate: Sizes = 1
     groups: int = 1
     use_bias: bool = True
@@ -65,7 +65,11 @@ class Conv1D(_Convolution):
 
     Shape: (channels, length) -> (filters, new length)
 
-    The arguments are those of `Conv2D`.
+    The arguments are those of `Conv2D`, and padding may be "causal" too: all zeros stand before, so that no output
+    sees a later cell than its own. The new length is then that of "same".
+
+    References:
+        van den Oord et al. (2016), WaveNet: A Generative Model for Raw Audio, section 2.1.
     """
 
     ndim = 1
@@ -120,7 +124,7 @@ class _DepthwiseConvolution(Operation):
 
     kernel_size: Sizes
     strides: Sizes = 1
-    padding: Padding = "same"
+    padding: CausalPadding = "same"
     depth_multiplier: int = 1
     dilation_rate: Sizes = 1
     use_bias: bool = True
@@ -146,7 +150,7 @@ class DepthwiseConv1D(_DepthwiseConvolution):
 
     Shape: (channels, length) -> (channels * depth_multiplier, new length)
 
-    The arguments are those of `DepthwiseConv2D`.
+    The arguments are those of `DepthwiseConv2D`, and padding may be "causal" too, as in `Conv1D`.
     """
 
     ndim = 1
@@ -184,7 +188,7 @@ class _SeparableConvolution(Operation):
     filters: int
     kernel_size: Sizes
     strides: Sizes = 1
-    padding: Padding = "same"
+    padding: CausalPadding = "same"
     dilation_rate: Sizes = 1
     depth_multiplier: int = 1
     use_bias: bool = True
@@ -214,7 +218,7 @@ class SeparableConv1D(_SeparableConvolution):
 
     Shape: (channels, length) -> (filters, new length)
 
-    The arguments are those of `SeparableConv2D`.
+    The arguments are those of `SeparableConv2D`, and padding may be "causal" too, as in `Conv1D`.
     """
 
     ndim = 1
@@ -244,10 +248,10 @@ class SeparableConv2D(_SeparableConvolution):
 
 def _slide(op: _Convolution | _DepthwiseConvolution | _SeparableConvolution, x: Spec) -> tuple[int, ...]:
     n = op.ndim
+    checks.padding(op, causal=n == 1)
     return checks.slide(
         op,
         x,
-        op.padding,
         checks.sizes(op, "kernel_size", n),
         checks.sizes(op, "strides", n),
         checks.sizes(op, "dilation_rate", n),

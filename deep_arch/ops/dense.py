@@ -69,26 +69,77 @@ class Embedding(Operation):
     input_dim: int
     output_dim: int
 
-    def shape(self, tokens: Spec) -> Spec:
+    def shape(self, x: Spec) -> Spec:
         rows, features = checks.positive(self, "input_dim"), checks.positive(self, "output_dim")
-        if tokens.dtype not in ("int64", "int32"):
+        if x.dtype not in ("int64", "int32"):
             raise checks.misfit(
                 self,
                 "tokens of int32 or int64",
-                f"{tokens.shape} of {tokens.dtype}",
+                f"{x.shape} of {x.dtype}",
                 "Give it a value such as da.tokens(16).",
             )
-        if tokens.vocabulary is not None and tokens.vocabulary > rows:
+        if x.vocabulary is not None and x.vocabulary > rows:
             raise checks.misfit(
                 self,
                 f"tokens below input_dim, {rows}",
-                f"{tokens} with a vocabulary of {tokens.vocabulary}",
-                f"Raise input_dim to {tokens.vocabulary}, or use fewer tokens.",
+                f"{x} with a vocabulary of {x.vocabulary}",
+                f"Raise input_dim to {x.vocabulary}, or use fewer tokens.",
             )
-        return Spec((features, *tokens.shape))
+        return Spec((features, *x.shape))
 
-    def weights(self, tokens: Spec) -> dict[str, Weight]:
+    def weights(self, x: Spec) -> dict[str, Weight]:
         return {"embeddings": Weight((self.input_dim, self.output_dim), "uniform")}
+
+
+class ReversibleEmbedding(Embedding):
+    """Look each token up in a trained table of vectors, and map vectors back to a score for each token.
+
+    Called on tokens it is an `Embedding`. Called on floats it multiplies them by the transposed table. Where one module
+    is called on both, as in language models, both calls share the table.
+
+    Shape: (length,) of ints -> (output_dim, length), or (output_dim, length) -> (input_dim, length), and likewise for
+        any number of axes
+
+    Args:
+        input_dim: rows of the table; each token is below it.
+        output_dim: features of each vector.
+
+    Raises:
+        BadArgument: an argument is not a positive int.
+        ShapeMismatch: the input is neither tokens below input_dim, of int32 or int64, nor floats with output_dim
+            channels.
+
+    References:
+        Press and Wolf (2017), Using the Output Embedding to Improve Language Models, section 3.
+
+    Example:
+        >>> from deep_arch.language.specs import sequence, tokens
+        >>> embedding, hidden = ReversibleEmbedding(50, 8), sequence(length=16, features=8)
+        >>> embedding.shape(tokens(16)) == hidden, embedding.shape(hidden).shape
+        (True, (50, 16))
+    """
+
+    def shape(self, x: Spec) -> Spec:
+        if not is_reversed(x):
+            return super().shape(x)
+        rows, features = checks.positive(self, "input_dim"), checks.positive(self, "output_dim")
+        checks.floating(self, x)
+        if x.shape[0] != features:
+            raise checks.misfit(
+                self,
+                f"tokens, or vectors with output_dim features, {features}",
+                str(x),
+                f"Put an ops.Dense({features}) before it.",
+            )
+        return x.with_shape(rows, *x.shape[1:])
+
+    def macs(self, x: Spec) -> int:
+        return self.input_dim * x.size if is_reversed(x) else 0
+
+
+def is_reversed(x: Spec) -> bool:
+    """Return whether a `ReversibleEmbedding` maps such an input back to tokens."""
+    return "float" in x.dtype
 
 
 @dataclass(eq=False)

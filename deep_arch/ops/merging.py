@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from deep_arch.language.modules import Operation
@@ -114,28 +115,40 @@ class Subtract(Operation):
         return _broadcast(self, (a, b))
 
 
+@dataclass(eq=False)
 class Concatenate(Operation):
     """Put the channels of any number of inputs one after another.
 
     Shape: (channels, *spatial), (more channels, *spatial), ... -> (sum of the channels, *spatial)
 
+    Args:
+        axis: what is joined; 0 is the channels, and the batch is not counted.
+
     Raises:
-        ShapeMismatch: the inputs differ in an axis other than the channels, or in dtype, or have no axis.
+        BadArgument: axis is no axis.
+        ShapeMismatch: the inputs differ in an axis other than that, or in dtype, or have no such axis.
+
+    Example:
+        >>> from deep_arch.language.specs import sequence
+        >>> str(Concatenate(axis=1).shape(sequence(length=1, features=4), sequence(length=9, features=4)))
+        '(4, 10)'
     """
 
+    axis: int = 0
+
     def shape(self, *inputs: Spec) -> Spec:
-        first = inputs[0]
-        rest = first.shape[1:]
+        axis, first = checks.axis(self, inputs[0]), inputs[0].shape
         for x in inputs:
-            if x.shape[1:] != rest or not x.shape:
+            if (x.shape[:axis], x.shape[axis + 1 :]) != (first[:axis], first[axis + 1 :]) or len(x.shape) <= axis:
                 raise checks.misfit(
                     self,
-                    "inputs that differ in their channels only",
+                    f"inputs that differ in their {checks.along(axis)} only",
                     checks.listed(inputs),
                     "Bring the other axes to one size, such as by pooling, upsampling or cropping.",
                 )
         checks.same_dtype(self, inputs)
-        return first.with_shape(sum(x.shape[0] for x in inputs), *rest)
+        total = sum([x.shape[axis] for x in inputs])
+        return inputs[0].with_shape(*first[:axis], total, *first[axis + 1 :])
 
 
 class Stack(Operation):

@@ -23,9 +23,10 @@ class _Pooling(Operation):
 
     def shape(self, x: Spec) -> Spec:
         checks.spatial(self, x, self.ndim)
+        checks.padding(self)
         pool = checks.sizes(self, "pool_size", self.ndim)
         strides = pool if self.strides is None else checks.sizes(self, "strides", self.ndim)
-        return x.with_shape(x.shape[0], *checks.slide(self, x, self.padding, pool, strides, (1,) * self.ndim))
+        return x.with_shape(x.shape[0], *checks.slide(self, x, pool, strides, (1,) * self.ndim))
 
 
 class MaxPooling1D(_Pooling):

@@ -1,10 +1,12 @@
-"""Changing the axes of one input: flatten, reshape, transpose and split."""
+"""Changing the axes of one input: flatten, reshape, transpose, split and slice."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deep_arch.language.hyperparameters import Hyperparameter, length_of
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 from deep_arch.ops import checks
@@ -99,31 +101,120 @@ class Transpose(Operation):
 
 @dataclass(eq=False)
 class Split(Operation):
-    """Cut the channels into parts of equal size, one output each.
+    """Cut the channels into parts, one output each.
 
-    Shape: (channels, *spatial) -> (channels / sections, *spatial), as many times as sections
+    Shape: (channels, *spatial) -> (channels / sections, *spatial), as many times as sections; or, for sizes, one
+    output (size, *spatial) for each of them
 
     Args:
-        sections: the number of parts.
+        sections: the number of equal parts, or the size of each part, as `torch.split` takes them: (85, 1) cuts 86
+            channels after the 85th. `numpy.split` and `keras.ops.split` are given the places of the cuts instead, [85].
+        axis: what is cut; 0 is the channels, and the batch is not counted.
 
     Raises:
-        BadArgument: sections is not a positive int.
-        ShapeMismatch: sections does not divide the channels.
+        BadArgument: sections is neither a positive int nor a tuple of such, or axis is no axis.
+        ShapeMismatch: the number of sections does not divide the channels, or the sizes do not add up to them.
+
+    Example:
+        >>> from deep_arch.language.specs import vector
+        >>> [str(part) for part in Split((85, 1)).shape(vector(86))]
+        ['(85)', '(1)']
     """
 
-    sections: int
+    sections: int | Sequence[int]
+    axis: int = 0
 
     @property
     def n_outputs(self) -> int:
-        return self.sections
+        given = self._checked()
+        return given if isinstance(given, int) else len(given)
+
+    def count_outputs(self, n_inputs: int) -> int:
+        if not isinstance(self.sections, Hyperparameter):
+            return self.n_outputs
+        return length_of(self.sections) or super().count_outputs(n_inputs)
 
     def shape(self, x: Spec) -> tuple[Spec, ...]:
-        sections = checks.positive(self, "sections")
-        if not x.shape or x.shape[0] % sections:
+        axis = checks.axis(self, x)
+        return tuple([x.with_shape(*x.shape[:axis], n, *x.shape[axis + 1 :]) for n in self.sizes(x)])
+
+    def sizes(self, x: Spec) -> tuple[int, ...]:
+        """Return the size of each part of an input."""
+        given, n = self._checked(), x.shape[self.axis]
+        if isinstance(given, int):
+            if n % given:
+                mend = f"Change sections, give the size of each, such as ({n - 1}, 1), or change what comes before."
+                raise checks.misfit(self, f"{checks.along(self.axis)} that {given} sections divide", str(x), mend)
+            return (n // given,) * given
+        if sum(given) != n:
+            total = f", which are {' + '.join(map(str, given))}" if len(given) > 1 else ""
             raise checks.misfit(
                 self,
-                f"channels that {sections} sections divide",
-                str(x),
-                "Change sections, or the channels of what comes before.",
+                f"{sum(given)} {checks.along(self.axis)}{total}",
+                f"{x}, which has {n}",
+                "Give the sizes of all parts, not the places of the cuts; or change what comes before.",
             )
-        return (x.with_shape(x.shape[0] // sections, *x.shape[1:]),) * sections
+        return given
+
+    def _checked(self) -> int | tuple[int, ...]:
+        if type(self.sections) is int and self.sections > 0:
+            return self.sections
+        sizes = checks.ints(self.sections, 1)
+        if sizes:
+            return sizes
+        raise checks.bad(
+            self,
+            "sections",
+            "a positive int, or a tuple of them",
+            "Give the number of equal parts, such as 2, or the size of each, such as (85, 1).",
+        )
+
+
+@dataclass(eq=False)
+class Slice(Operation):
+    """Take the channels from one to another.
+
+    Shape: (channels, *spatial) -> (stop - start, *spatial)
+
+    Args:
+        start: the first that is taken; a negative one is counted from the end, as in Python.
+        stop: the first after it that is not taken, likewise; None for none.
+        axis: what is cut; 0 is the channels, and the batch is not counted.
+
+    Raises:
+        BadArgument: an argument is not of these kinds.
+        ShapeMismatch: the input has no such channels, or none would be left.
+
+    Example:
+        >>> from deep_arch.language.specs import sequence, vector
+        >>> str(Slice(0, 85).shape(vector(86))), str(Slice(-1, None, axis=1).shape(sequence(length=9, features=4)))
+        ('(85)', '(4, 1)')
+    """
+
+    start: int
+    stop: int | None
+    axis: int = 0
+
+    def shape(self, x: Spec) -> Spec:
+        axis = checks.axis(self, x)
+        start, stop = self.bounds(x)
+        return x.with_shape(*x.shape[:axis], stop - start, *x.shape[axis + 1 :])
+
+    def bounds(self, x: Spec) -> tuple[int, int]:
+        """Return the first place that is taken of an input, and the first after it that is not, from the beginning."""
+        n = x.shape[self.axis]
+        if type(self.start) is not int:
+            raise checks.bad(self, "start", "an int", "Give the first place that is taken, such as 0.")
+        if self.stop is not None and type(self.stop) is not int:
+            raise checks.bad(self, "stop", "an int or None", "Give the first place that is not taken, None for none.")
+        start = self.start + n if self.start < 0 else self.start
+        stop = n if self.stop is None else self.stop + n if self.stop < 0 else self.stop
+        if 0 <= start < stop <= n:
+            return start, stop
+        span = f"{self.start}:{'' if self.stop is None else self.stop}"
+        raise checks.misfit(
+            self,
+            f"{checks.along(self.axis)} of which {span} is a part that is not empty",
+            f"{x}, which has {n}",
+            "Change start or stop, which itself is not taken; or change what comes before.",
+        )

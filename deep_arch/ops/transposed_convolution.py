@@ -32,7 +32,7 @@ class _TransposedConvolution(Operation):
     def shape(self, x: Spec) -> Spec:
         checks.spatial(self, x, self.ndim)
         checks.flag(self, "use_bias")
-        checks.one_of(self, "padding", ("same", "valid"))
+        checks.padding(self)
         kernel, strides, dilation = (
             checks.sizes(self, a, self.ndim) for a in ("kernel_size", "strides", "dilation_rate")
         )

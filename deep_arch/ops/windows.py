@@ -1,6 +1,6 @@
 """The arithmetic of sliding windows along one axis, for shapes here and for the backends' lowerings.
 
-"same" and "valid" mean what they mean in TensorFlow and Keras, on every backend.
+"same", "valid" and "causal" mean what they mean in TensorFlow and Keras, on every backend.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 Padding: TypeAlias = Literal["same", "valid"]
+CausalPadding: TypeAlias = Padding | Literal["causal"]
 Sizes: TypeAlias = int | tuple[int, ...]
 
 
@@ -34,9 +35,9 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: str = "same", 
         >>> output_size(7, kernel=3, stride=2), output_size(7, kernel=3, stride=2, padding="valid")
         (4, 3)
     """
-    if padding == "same":
-        return -(-size // stride)
-    return (size - span(kernel, dilation)) // stride + 1
+    if padding == "valid":
+        return (size - span(kernel, dilation)) // stride + 1
+    return -(-size // stride)
 
 
 def same_padding(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
@@ -48,6 +49,20 @@ def same_padding(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> 
     """
     total = max((output_size(size, kernel, stride) - 1) * stride + span(kernel, dilation) - size, 0)
     return total // 2, total - total // 2
+
+
+def padding_cells(padding: str, size: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
+    """Return the cells of zero that are added before and after an axis of `size` cells.
+
+    "causal" adds them all before, so that no window reaches further than the cell that its position stands at.
+
+    Example:
+        >>> padding_cells("same", 8, kernel=3), padding_cells("causal", 8, kernel=3)
+        ((1, 1), (2, 0))
+    """
+    if padding == "same":
+        return same_padding(size, kernel, stride, dilation)
+    return (span(kernel, dilation) - 1 if padding == "causal" else 0), 0
 
 
 def leaves_cells(size: int, kernel: int, stride: int = 1) -> bool:

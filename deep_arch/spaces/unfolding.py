@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from deep_arch.errors import ArityMismatch, ScopeError, TooDeep
+from deep_arch.errors import ArityMismatch, BadArgument, ScopeError, TooDeep
 from deep_arch.language.fragment import Call
 from deep_arch.language.program import Program, expansion_key
 from deep_arch.language.steps import (
@@ -108,7 +108,7 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
                 taken = tuple([_value(frame, slot) for slot in call.arguments])
                 inputs = _take(frame, call)
                 if kind == FAR_LEAF:
-                    n = 1 if call.module.single else _count_outputs(call, taken)
+                    n = 1 if call.module.single else _count_outputs(call, taken, frame)
                     add((call, frame, taken, inputs, next_id, n))
                     env[call.index] = next_id if n == 1 else tuple(range(next_id, next_id + n))
                     next_id += n
@@ -174,13 +174,15 @@ def _outputs(root: Frame) -> tuple[int, ...]:
 def _read(frame: Frame, reference: Reference) -> Any:
     """Return what a reference stands for: the id of a value, or ids for the whole of a call with several outputs."""
     levels, index, port = reference
-    found = up(frame, levels).env[index]
+    owner = up(frame, levels)
+    found = owner.env[index]
     if port is None:
         return found
     if isinstance(found, int):
         found = (found,)
     if port >= len(found):
-        raise _arity(frame, f"gives {len(found)} values", f"Got a use of output {port}, counted from 0.")
+        name = owner.fragment.call_at[index].name
+        raise _arity(frame, f"{name} gives {len(found)} values", f"Got a use of output {port}, counted from 0.")
     return found[port]
 
 
@@ -220,10 +222,17 @@ def _arity(frame: Frame, expected: str, got: str) -> ArityMismatch:
     )
 
 
-def _count_outputs(call: Call, taken: tuple[Any, ...]) -> int:
+def _count_outputs(call: Call, taken: tuple[Any, ...], frame: Frame) -> int:
     if any(value is UNSET for value in taken):
         return max(call.ports, default=0) + 1
-    n = _n_outputs(call, taken)
+    try:
+        n = _n_outputs(call, taken)
+    except BadArgument as error:
+        for value in taken:
+            if isinstance(value, Late):
+                int(value)  # which says that shapes are not known yet
+        address = module_address(up(frame, call.home), call)
+        raise BadArgument(address + str(error).removeprefix(call.module.base_name)) from error
     if n > 1 and call.used_whole:
         raise ArityMismatch(
             f"{call.name}: gives {n} values.\n  Got a use of them as one value.\n"
@@ -236,7 +245,7 @@ def _n_outputs(call: Call, taken: tuple[Any, ...]) -> int:
     if any(isinstance(value, Late) for value in taken):
         with contextlib.suppress(ArityMismatch):
             return call.module.count_outputs(call.n_inputs)  # what is written may tell, whatever the shapes
-    return call.module.resolved(taken).n_outputs
+    return call.module.resolved(taken).count_outputs(call.n_inputs)
 
 
 def _reach(step: Reach, frame: Frame, choose: Choose, result: Unfolding) -> None:

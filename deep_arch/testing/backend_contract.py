@@ -43,6 +43,7 @@ from deep_arch.errors import BadArgument, DeepArchError, NotSpecified, NotSuppor
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 from deep_arch.language.weights import Weight
+from deep_arch.testing.language_networks import DECODER, decoder, gpt_2
 from deep_arch.testing.network_spaces import RandomNetwork, networks
 from deep_arch.testing.networks import NETWORKS
 from deep_arch.testing.operation_strategies import CORNERS, OPERATIONS
@@ -55,24 +56,13 @@ from deep_arch.testing.parity import (
     assert_close,
     assert_named_close,
     draw,
+    space_of,
 )
 from deep_arch.testing.substitution_pairs import PAIRS, both, conv, tied_twice
 
 Function = Callable[..., Any]
 
 IMAGE = da.image(channels=4, height=8, width=8)
-
-
-def space_of(op: Operation, n_inputs: int) -> da.SearchSpace:
-    """Return a space of one call of an operation like `op`."""
-    call: Function = lambda *xs: type(op)(**op.arguments)(*xs)  # noqa: E731
-    spaces: dict[int, Function] = {
-        1: lambda a: call(a),
-        2: lambda a, b: call(a, b),
-        3: lambda a, b, c: call(a, b, c),
-        4: lambda a, b, c, d: call(a, b, c, d),
-    }
-    return da.space(spaces[n_inputs])
 
 
 def _in(dtype: str, spec: Spec) -> Spec:
@@ -207,6 +197,11 @@ class BackendContract(BackendRunner):
         sizes = {name: array.size for name, array in self.weights(model).items()}
         untrained = sum(size for name, size in sizes.items() if ".moving_" in name)
         assert (sum(sizes.values()) - untrained, untrained) == (network.trained, network.non_trainable)
+
+    def test_language_models_with_tied_heads_give_the_numbers_of_the_reference(self) -> None:
+        self.agree(da.space(decoder).at({}), DECODER)
+        net = gpt_2(n_blocks=2, num_heads=2, features=6, vocabulary=11, n_context=7)
+        self.agree(net.at({}), {"tokens": da.tokens(5, vocabulary=11)})
 
     # --- composition -------------------------------------------------------------------------------------------
 

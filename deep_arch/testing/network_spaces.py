@@ -86,6 +86,16 @@ def _swapped(x: Value) -> Value:
     return ops.Concatenate()(right, left)
 
 
+def _turned(x: Value) -> Value:
+    first, rest = ops.Split((1, WIDTH - 1))(x)
+    return ops.Concatenate()(rest, first)
+
+
+def _with_token(x: Value) -> Value:
+    x = ops.Concatenate(axis=1)(ops.Parameter((WIDTH, 1))(x), x)
+    return ops.Slice(0, da.choice([1, None]), axis=1)(x)
+
+
 def _squeezed(x: Value) -> Value:
     y = ops.ReLU()(ops.Dense(da.channels(x) // da.choice([1, 2, 4]))(x))
     return ops.Multiply()(x, ops.Sigmoid()(ops.Dense(da.channels(x))(y)))
@@ -111,10 +121,17 @@ def _sliding(n: int) -> dict[str, Part]:
         "mean": lambda: _MEAN[n](_kernel(), strides=1),
         "gated": lambda: _gated(n),
     }
+    if n == 1:
+        parts["causal"] = lambda: ops.Conv1D(WIDTH, _kernel(), padding="causal", dilation_rate=_gap())
     if n < 3:
         parts["depthwise"] = lambda: _DEPTHWISE[n](_kernel(), dilation_rate=_gap())
         parts["separable"] = lambda: _SEPARABLE[n](WIDTH, _kernel(), depth_multiplier=_gap())
     return parts
+
+
+def _grouped_attention() -> da.Module:
+    wavelength, causal = da.choice([None, 10.0]), da.boolean()
+    return ops.GroupQueryAttention(2, 2, da.choice([1, 2]), use_causal_mask=causal, rope_max_wavelength=wavelength)
 
 
 def keeping(n: int) -> dict[str, Part]:
@@ -127,14 +144,17 @@ def keeping(n: int) -> dict[str, Part]:
         "random": _pick(_RANDOM),
         "scale": lambda: ops.Scale(da.choice([0.5, 2.0])),
         "swapped": lambda: _swapped,
+        "turned": lambda: _turned,
         "squeezed": lambda: _squeezed,
         "projected": lambda: _projected,
         **(_sliding(n) if n else {}),
     }
     if n == 1:
         parts["attention"] = lambda: ops.MultiHeadAttention(da.choice([1, 2]), 3, value_dim=da.choice([None, 2]))
+        parts["grouped"] = _grouped_attention
         parts["lstm"] = lambda: ops.LSTM(WIDTH, return_sequences=True, go_backwards=da.boolean())
         parts["gru"] = lambda: ops.GRU(WIDTH, return_sequences=True, reset_after=da.boolean())
+        parts["positions"] = ops.PositionEmbedding
         parts["over length"] = lambda: _over_length
     if n:
         parts["zero"] = ops.Zero
@@ -146,6 +166,7 @@ def resizing(n: int) -> dict[str, Part]:
     if not n:
         return {"nothing": ops.Identity}
     return {
+        **({"token": lambda: _with_token} if n == 1 else {}),
         "nothing": ops.Identity,
         "strided": lambda: _CONV[n](WIDTH, da.choice([1, 2, 3, 4]), strides=_stride()),
         "strided and dilated": lambda: _CONV[n](WIDTH, 2, strides=2, dilation_rate=2),

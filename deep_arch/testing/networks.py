@@ -16,7 +16,9 @@ from deep_arch.language.values import Value
 from deep_arch.ops.windows import Padding
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
+from deep_arch.testing.language_networks import gpt_2
 from deep_arch.testing.shape_networks import efficientnet_b0, resnet_50
+from deep_arch.testing.vision_networks import inception_cell, shufflenet_v2, vit_b_16
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,35 @@ NETWORKS: tuple[Network, ...] = (
         "keras.applications.MobileNetV2, which counts 3,538,984 in all",
     ),
     Network(
+        "ShuffleNetV2",
+        shufflenet_v2,
+        {"x": da.image(channels=3, height=224, width=224)},
+        trained=2_278_604,
+        non_trainable=16_180,
+        source="Ma et al. (2018), ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design, table 5; "
+        "torchvision, shufflenet_v2_x1_0, which counts 2,278,604, and two for each of 8,090 normalised channels",
+    ),
+    Network(
+        "ViT-B/16",
+        vit_b_16,
+        {"x": da.image(channels=3, height=224, width=224)},
+        trained=86_567_656,
+        non_trainable=0,
+        source="Dosovitskiy et al. (2021), An Image is Worth 16x16 Words, table 1: 86M; torchvision, vit_b_16, "
+        "which counts 590,592 of patches, 198 x 768 of the class token and positions, 12 x 7,087,872 of blocks, "
+        "1,536 of normalisation and 769,000 of the classifier",
+    ),
+    Network(
+        "NAS-Bench-101's Inception-like cell",
+        inception_cell,
+        {"x": da.image(channels=3, height=32, width=32)},
+        trained=2_694_282,
+        non_trainable=11_008,
+        source="Ying et al. (2019), NAS-Bench-101: Towards Reproducible Neural Architecture Search; the example of "
+        "google-research/nasbench, to which the dataset gives 2,694,282 trainable parameters, and two for each of "
+        "5,504 normalised channels",
+    ),
+    Network(
         "ResNet-50",
         resnet_50,
         {"x": da.image(channels=3, height=224, width=224)},
@@ -238,5 +269,15 @@ NETWORKS: tuple[Network, ...] = (
         source="Keras examples, text_classification_with_transformer.py: 20,200 x 32 of embeddings, "
         "3 x (32 x 64 + 64) + 64 x 32 + 32 of attention, 2 x (32 x 32 + 32) of dense layers, 2 x 64 of normalisation, "
         "and 660 + 42 of the classifier",
+    ),
+    Network(
+        "GPT-2 small",
+        gpt_2(n_blocks=12, num_heads=12, features=768, vocabulary=50_257, n_context=1_024),
+        {"tokens": da.tokens(1_024, vocabulary=50_257)},
+        trained=124_439_808,
+        non_trainable=0,
+        source="Radford et al. (2019), Language Models are Unsupervised Multitask Learners, table 2, which says 117M; "
+        "their code says 124M; to the digit 50,257 x 768 for the embedding, which is the head too, 1,024 x 768 for "
+        "positions, 12 x (4 x (768 x 768 + 768) + 2 x 768 x 3,072 + 3,072 + 768 + 4 x 768) for blocks, and 2 x 768",
     ),
 )

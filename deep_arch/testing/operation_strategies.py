@@ -52,8 +52,12 @@ def _unary(cls: Any, x: st.SearchStrategy[Spec] = _any_rank, **arguments: st.Sea
     return st.tuples(st.builds(cls, **arguments), st.tuples(x)).filter(_fits)
 
 
-def _windows(n: int) -> dict[str, st.SearchStrategy[Any]]:
-    return {"strides": _sizes(n, 3), "padding": st.sampled_from(["same", "valid"])}
+def _windows(n: int, *paddings: str) -> dict[str, st.SearchStrategy[Any]]:
+    return {"strides": _sizes(n, 3), "padding": st.sampled_from([*paddings, "same", "valid"])}
+
+
+def _kernel_windows(n: int) -> dict[str, st.SearchStrategy[Any]]:
+    return _windows(n, "causal") if n == 1 else _windows(n)
 
 
 @st.composite
@@ -61,7 +65,7 @@ def _convolution(draw: Callable[[Any], Any], cls: Any, n: int) -> Case:
     groups = draw(st.integers(1, 3))
     x = draw(_image(n, st.integers(1, 2).map(lambda c: c * groups)))
     kernel, dilation = draw(_sizes(n, 4)), draw(_sizes(n, 2))
-    window = {name: draw(strategy) for name, strategy in _windows(n).items()}
+    window = {name: draw(strategy) for name, strategy in _kernel_windows(n).items()}
     filters = draw(st.integers(1, 3)) * groups
     return cls(filters, kernel, dilation_rate=dilation, groups=groups, use_bias=draw(_flags), **window), (x,)
 
@@ -74,7 +78,7 @@ def _depthwise(cls: Any, n: int, **more: st.SearchStrategy[Any]) -> Cases:
         depth_multiplier=st.integers(1, 3),
         dilation_rate=_sizes(n, 2),
         use_bias=_flags,
-        **_windows(n),
+        **_kernel_windows(n),
         **more,
     )
 
@@ -109,8 +113,14 @@ def _broadcast(draw: Callable[[Any], Any], cls: Any, most: int = 4) -> Case:
 
 @st.composite
 def _concatenate(draw: Callable[[Any], Any]) -> Case:
-    rest = draw(_any_rank).spatial
-    return ops.Concatenate(), tuple(Spec((channels, *rest)) for channels in draw(st.lists(_channels, min_size=1)))
+    axis, before, after = draw(_around_an_axis())
+    return ops.Concatenate(axis), tuple(Spec((*before, n, *after)) for n in draw(st.lists(_channels, min_size=1)))
+
+
+def _around_an_axis() -> st.SearchStrategy[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+    """Draw an axis and the sizes of those before and after it."""
+    sizes = st.tuples(_any_rank, st.integers(0, 3)).map(lambda t: (min(t[1], t[0].rank - 1), t[0].shape))
+    return sizes.map(lambda t: (t[0], t[1][: t[0]], t[1][t[0] + 1 :]))
 
 
 @st.composite
@@ -130,8 +140,30 @@ def _transpose(draw: Callable[[Any], Any]) -> Case:
 
 @st.composite
 def _split(draw: Callable[[Any], Any]) -> Case:
-    sections, x = draw(st.integers(1, 4)), draw(_any_rank)
-    return ops.Split(sections), (x.with_shape(x.channels * sections, *x.spatial),)
+    axis, before, after = draw(_around_an_axis())
+    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    if draw(_flags):
+        sizes = sizes[:1] * len(sizes)
+    x = Spec((*before, sum(sizes), *after))
+    return ops.Split(len(sizes) if len(set(sizes)) == 1 and draw(_flags) else tuple(sizes), axis), (x,)
+
+
+@st.composite
+def _slice(draw: Callable[[Any], Any]) -> Case:
+    x = draw(_any_rank)
+    axis = draw(st.integers(0, x.rank - 1))
+    n = x.shape[axis]
+    start = draw(st.integers(0, n - 1))
+    stop = draw(st.integers(start + 1, n))
+    first = draw(st.sampled_from([start, start - n]))
+    last = draw(st.sampled_from([stop, stop - n if stop < n else None]))
+    return ops.Slice(first, last, axis), (x,)
+
+
+@st.composite
+def _parameter(draw: Callable[[Any], Any]) -> Case:
+    x = draw(_any_rank | st.just(Spec((5,), "int64", 3)))
+    return ops.Parameter(draw(_any_rank).shape, draw(st.sampled_from(["uniform", 0.0, 0.5]))), (x,)
 
 
 def _sides(n: int) -> st.SearchStrategy[Any]:
@@ -153,10 +185,17 @@ def _group_normalization(draw: Callable[[Any], Any]) -> Case:
 
 
 @st.composite
-def _embedding(draw: Callable[[Any], Any]) -> Case:
+def _embedding(draw: Callable[[Any], Any], cls: Any = ops.Embedding) -> Case:
     rows = draw(st.integers(1, 9))
     tokens = Spec(tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=2))), "int64", rows)
-    return ops.Embedding(rows, draw(_channels)), (tokens,)
+    return cls(rows, draw(_channels)), (tokens,)
+
+
+def _reversible_embedding() -> Cases:
+    back = st.tuples(st.integers(1, 9), _any_rank)
+    return _embedding(ops.ReversibleEmbedding) | back.map(
+        lambda drawn: (ops.ReversibleEmbedding(drawn[0], drawn[1].channels), (drawn[1],))
+    )
 
 
 @st.composite
@@ -166,12 +205,21 @@ def _matmul(draw: Callable[[Any], Any]) -> Case:
 
 
 @st.composite
-def _attention(draw: Callable[[Any], Any]) -> Case:
+def _attention(draw: Callable[[Any], Any], grouped: bool = False) -> Case:
     query, value = draw(_sequence), draw(_sequence)
     key = value.with_shape(draw(_channels), *value.spatial)
-    heads, size, value_size = draw(st.integers(1, 3)), draw(_channels), draw(st.none() | _channels)
-    op = ops.MultiHeadAttention(heads, size, value_size, draw(_rates), draw(_flags))
-    return op, (query, value, key)[: draw(st.integers(1, 3))]
+    heads, size, wavelength = draw(st.integers(1, 3)), draw(_channels), draw(st.none() | st.sampled_from([10, 1e4]))
+    size *= 1 if wavelength is None else 2
+    rest = (draw(_rates), draw(_flags), draw(_flags), wavelength)
+    op: Any
+    if grouped:
+        op = ops.GroupQueryAttention(size, heads * draw(st.integers(1, 3)), heads, *rest)
+    else:
+        op = ops.MultiHeadAttention(heads, size, draw(st.none() | _channels), *rest)
+    inputs = (query, value, key)[: draw(st.integers(1, 3))]
+    full = (op.heads.queries, query.shape[1], inputs[min(len(inputs) - 1, 1)].shape[1])
+    mask = [draw(st.sampled_from([1, size, size])) for size in full[draw(st.integers(0, 3)) :]]
+    return op, (*inputs, Spec(tuple(mask), "bool")) if mask else inputs
 
 
 _recurrent: dict[str, st.SearchStrategy[Any]] = {
@@ -197,6 +245,9 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.GELU: _unary(ops.GELU, approximate=_flags),
     ops.Dense: _unary(ops.Dense, units=_channels, use_bias=_flags),
     ops.Embedding: _embedding(),
+    ops.ReversibleEmbedding: _reversible_embedding(),
+    ops.PositionEmbedding: _unary(ops.PositionEmbedding, _sequence, sequence_length=st.none() | st.integers(7, 10)),
+    ops.Parameter: _parameter(),
     ops.MatMul: _matmul(),
     ops.Conv1D: _convolution(ops.Conv1D, 1).filter(_fits),
     ops.Conv2D: _convolution(ops.Conv2D, 2).filter(_fits),
@@ -241,6 +292,7 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.Cropping2D: _unary(ops.Cropping2D, _image(2, low=5), cropping=_sides(2)),
     ops.Cropping3D: _unary(ops.Cropping3D, _image(3, low=5), cropping=_sides(3)),
     ops.Split: _split(),
+    ops.Slice: _slice(),
     ops.Add: _broadcast(ops.Add),
     ops.Subtract: st.tuples(st.just(ops.Subtract()), _any_rank.map(lambda x: (x, x))),
     ops.Multiply: _broadcast(ops.Multiply),
@@ -252,6 +304,13 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.LSTM: _unary(ops.LSTM, **_recurrent),
     ops.GRU: _unary(ops.GRU, reset_after=_flags, **_recurrent),
     ops.MultiHeadAttention: _attention(),
+    ops.GroupQueryAttention: _attention(grouped=True),
+    ops.RotaryEmbedding: _unary(
+        ops.RotaryEmbedding,
+        _image(1, st.integers(1, 3).map(lambda pairs: 2 * pairs)),
+        max_wavelength=st.sampled_from([10, 1e4]),
+        scaling_factor=st.sampled_from([1, 2.0]),
+    ),
     ops.Zero: st.integers(1, 3).flatmap(lambda n: _unary(ops.Zero, _image(n), strides=_sizes(n, 3))),
     ops.Scale: _unary(ops.Scale, initial=st.sampled_from([1e-6, 1.0])),
 }
@@ -263,9 +322,27 @@ CORNERS: Mapping[str, Case] = {
     "strides with dilation in groups": (ops.Conv2D(4, 3, strides=2, dilation_rate=2, groups=2), (Spec((4, 7, 8)),)),
     "unequal strides of each channel": (ops.DepthwiseConv2D(3, (1, 2), depth_multiplier=2), (Spec((2, 5, 6)),)),
     "less output than strides": (ops.Conv1DTranspose(2, 4, strides=3, output_padding=0), (Spec((3, 5)),)),
+    "windows that end at their own cell": (
+        ops.Conv1D(4, 3, strides=2, padding="causal", dilation_rate=2, groups=2),
+        (Spec((2, 8)),),
+    ),
+    "strides of each channel that end at their own cell": (
+        ops.SeparableConv1D(4, 2, strides=3, padding="causal"),
+        (Spec((2, 8)),),
+    ),
     "a mean at an uneven edge": (ops.AveragePooling2D(2, strides=1), (Spec((2, 5, 4)),)),
     "a window larger than its volume": (ops.AveragePooling3D(4, strides=2), (Spec((2, 3, 2, 5)),)),
     "steps from the end": (ops.GRU(3, return_sequences=True, go_backwards=True), (Spec((2, 5)),)),
+    "a mask that lets nothing through": (
+        ops.MultiHeadAttention(2, 3, use_causal_mask=True),
+        (Spec((4, 7)), Spec((1, 7, 7), "bool")),
+    ),
+    "causal attention to fewer": (ops.MultiHeadAttention(2, 3, use_causal_mask=True), (Spec((5, 6)), Spec((5, 4)))),
+    "causal attention to more": (ops.GroupQueryAttention(3, 4, 2, use_causal_mask=True), (Spec((5, 4)), Spec((5, 6)))),
+    "groups that attend to other features": (
+        ops.GroupQueryAttention(3, 4, 2, rope_max_wavelength=None),
+        (Spec((5, 4)), Spec((3, 6)), Spec((6,), "bool")),
+    ),
     "heads of another size": (ops.MultiHeadAttention(2, 3, value_dim=4), (Spec((5, 4)), Spec((3, 6)), Spec((2, 6)))),
 }
 """Uses of operations that frameworks do not agree on, or get wrong."""

@@ -1,11 +1,14 @@
 """What it takes to compare two backends: a way to run each, weights for both, and how close is close."""
 
+# The functions of the spaces here are lambdas, whose parameters have no types.
+# pyright: reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 import importlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -83,6 +86,8 @@ def draw(spec: Spec, seed: int = 0) -> Array:
     """Return an example of a spec, with a batch axis in front."""
     rng = np.random.default_rng(seed)
     shape = (BATCH, *spec.shape)
+    if spec.dtype == "bool":
+        return rng.random(shape) < 0.7
     if spec.dtype.startswith("int"):
         return rng.integers(spec.vocabulary or 2, size=shape, dtype=spec.dtype)
     return rng.standard_normal(shape).astype(spec.dtype)
@@ -102,13 +107,25 @@ def draw_weights(like: Arrays, seed: int = 0) -> dict[str, Array]:
     return drawn
 
 
+def space_of(op: Operation, n_inputs: int) -> da.SearchSpace:
+    """Return a space of one call of an operation like `op`."""
+    call: Callable[..., Any] = lambda *xs: type(op)(**op.arguments)(*xs)  # noqa: E731
+    spaces: dict[int, Callable[..., Any]] = {
+        1: lambda a: call(a),
+        2: lambda a, b: call(a, b),
+        3: lambda a, b, c: call(a, b, c),
+        4: lambda a, b, c, d: call(a, b, c, d),
+    }
+    return da.space(spaces[n_inputs])
+
+
 def is_deterministic(architecture: da.Architecture) -> bool:
     """Return whether training computes the same numbers each time."""
     return not any(_draws(call.module) for call in architecture.graph.calls)
 
 
 def _draws(module: Any) -> bool:
-    if isinstance(module, ops.MultiHeadAttention):
+    if isinstance(module, (ops.MultiHeadAttention, ops.GroupQueryAttention)):
         return module.dropout > 0
     if isinstance(module, _RANDOM):
         return getattr(module, "rate", 0) > 0 or getattr(module, "stddev", 0) > 0

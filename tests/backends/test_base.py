@@ -88,6 +88,19 @@ def test_a_shared_module_has_one_type(module: Any) -> None:
         build(tied, {"a": da.vector(3), "b": WIDE})
 
 
+def test_a_table_of_float32_is_no_head_of_float64() -> None:
+    def tied(tokens: Any, wide: Any) -> Any:
+        embedding, flat = ops.ReversibleEmbedding(9, 4), ops.Flatten()
+        return embedding(wide), embedding(tokens), flat(wide), flat(tokens)
+
+    inputs = {"tokens": da.tokens(3, vocabulary=9), "wide": da.vector(4, "float64")}
+    with pytest.raises(
+        ShapeMismatch, match=r"reversible_embedding: expected floats of one type.*\n  Got float64 and float32"
+    ):
+        build(tied, inputs)
+    build(lambda tokens, wide: (lambda flat: (flat(tokens), flat(wide)))(ops.Flatten()), inputs)
+
+
 @pytest.mark.parametrize("seed", [-1, 2**70, -(2**70)])
 def test_a_seed_is_any_int(seed: int) -> None:
     first, again = (torch_backend.get_weights(build(dense, da.vector(3), seed)) for _ in range(2))

@@ -23,9 +23,10 @@ from deep_arch.backends.keras_backend.layers import SameAveragePooling, Transpos
 from deep_arch.errors import BadArgument, MissingDependency, NotSupported, ShapeMismatch
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
-from deep_arch.testing.backend_contract import IMAGE, BackendContract, space_of
+from deep_arch.testing.backend_contract import IMAGE, BackendContract
 from deep_arch.testing.keras_runner import KerasRunner
-from deep_arch.testing.parity import BATCH, Array, assert_close, assert_named_close, draw, draw_weights
+from deep_arch.testing.language_networks import DECODER, decoder
+from deep_arch.testing.parity import BATCH, Array, assert_close, assert_named_close, draw, draw_weights, space_of
 from deep_arch.testing.substitution_pairs import conv, tied_twice
 from deep_arch.testing.torch_runner import TorchRunner
 
@@ -41,7 +42,7 @@ class TestKerasBackend(KerasRunner, BackendContract):
     reference = TorchRunner()
     dtypes = ("float32", "float64") if BACKEND == "tensorflow" else ("float32",)
     n_examples = 4 if BACKEND == "jax" else 10  # JAX compiles for every shape
-    rounded = (ops.GELU, ops.LeakyReLU, ops.UpSampling2D, ops.MultiHeadAttention)
+    rounded = (ops.GELU, ops.LeakyReLU, ops.UpSampling2D, ops.MultiHeadAttention, ops.GroupQueryAttention)
 
     def native(self, units: Any) -> da.Module:
         return keras_backend.wrap(keras.layers.Dense)(units)
@@ -53,13 +54,15 @@ def image_net(x: Any) -> Any:
     x = ops.PReLU()(ops.BatchNormalization()(stem(x)))
     x = da.repeat(lambda: da.sequential(lambda: ops.SeparableConv2D(6, 3), ops.SELU), 2)(x)
     y = ops.AveragePooling2D(3, strides=2)(ops.Conv2DTranspose(6, 3, strides=2, dilation_rate=2)(x))
-    left, right = ops.Split(2)(ops.Concatenate()(ops.Scale(0.5)(x), y, ops.Zero()(x)))
+    left, right, _ = ops.Split((7, 7, 4))(ops.Concatenate()(ops.Scale(0.5)(x), y, ops.Zero()(x)))
+    left, right = ops.Slice(1, 6)(left), ops.Slice(-5, None)(ops.Concatenate(axis=1)(*ops.Split((1, 3), axis=1)(right)))
     left = ops.GELU(approximate=True)(ops.Dropout(0.2)(left))
     return ops.Add()(left, right), ops.Dense(3)(ops.Flatten()(ops.Conv2D(2, 3, strides=2, dilation_rate=2)(x)))
 
 
 def transformer(x: Any) -> Any:
     x = ops.Embedding(11, 8)(x)
+    x = ops.PositionEmbedding()(ops.Concatenate(axis=1)(ops.Parameter((8, 1))(x), x))
     x = da.residual(lambda: da.sequential(ops.LayerNormalization, lambda: ops.MultiHeadAttention(2, 4)))(x)
     return ops.Dense(3)(ops.GRU(5)(ops.LSTM(4, return_sequences=True)(x)))
 
@@ -141,6 +144,41 @@ def test_models_export_to_onnx(built: Any, tmp_path: Path, capsys: pytest.Captur
     given = {name: np.moveaxis(array, 1, -1) if array.ndim > 2 else array for name, array in x.items()}
     got = [np.moveaxis(y, -1, 1) if y.ndim > 2 else y for y in session.run(None, given)]
     assert_close(got, RUNNER.run(model, x), 1e-4)
+
+
+def test_masked_attention_is_saved_and_exported(tmp_path: Path) -> None:
+    model = build(decoder, DECODER)
+    keras_backend.set_weights(model, draw_weights(keras_backend.get_weights(model)))
+    arrays = {name: draw(spec) for name, spec in DECODER.items()}
+    arrays["mask"][:, 2] = False  # which then attends to nothing
+    expected = RUNNER.run(model, arrays)
+    model.save(tmp_path / "model.keras")
+    assert_close(RUNNER.run(keras.models.load_model(tmp_path / "model.keras"), arrays), expected, 1e-6)
+    copy = keras.Model.from_config(model.get_config())
+    keras_backend.set_weights(copy, keras_backend.get_weights(model))
+    assert_close(RUNNER.run(copy, arrays), expected, 1e-6)
+    if BACKEND == "jax":
+        return
+    onnxruntime = pytest.importorskip("onnxruntime")
+    keras_backend.export_onnx(model, tmp_path / "model.onnx")
+    given = {"tokens": arrays["tokens"], "mask": np.moveaxis(arrays["mask"], 1, -1)}
+    (logits,) = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, given)
+    assert_close([np.moveaxis(logits, -1, 1)], expected, 1e-4)
+
+
+def test_an_attention_takes_masks_of_any_rank_and_size_in_its_calls() -> None:
+    def net(a: Any, b: Any, each: Any, pairs: Any, heads: Any) -> Any:
+        attention = ops.MultiHeadAttention(2, 3)
+        return attention(a, each), attention(a, b, pairs), attention(b, a, heads), attention(b)
+
+    inputs = {
+        "a": da.sequence(5, 4),
+        "b": da.sequence(7, 4),
+        "each": da.tensor(5, dtype="bool"),
+        "pairs": da.tensor(5, 7, dtype="bool"),
+        "heads": da.tensor(2, 7, 5, dtype="bool"),
+    }
+    TestKerasBackend().agree(da.space(net).at({}), inputs)
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="other backends export")

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import torch_backend
-from deep_arch.backends.torch_backend import building, lowerings
+from deep_arch.backends.torch_backend import attention, building, lowerings
 from deep_arch.backends.torch_backend.layout import channels_last
 from deep_arch.language.modules import Operation
 from deep_arch.ops.windows import same_padding, tuple_of
@@ -75,8 +75,44 @@ def columns_first(op: Any, emit: Any, specs: Any, x: Any) -> Any:
     return emit.function(torch.flip, x, (-1,))
 
 
+def causal_as_same(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    padding = "same" if op.padding == "causal" else op.padding
+    return with_arguments(type(op), padding=padding)(op, emit, specs, x)
+
+
+def cut_from_the_end(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    sizes = op.sizes(specs[0])
+    return LOWERINGS[ops.Split](ops.Split(sizes[::-1], op.axis), emit, specs, x)[::-1]
+
+
+def from_the_last_position(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    y = LOWERINGS[ops.PositionEmbedding](op, emit, specs, emit.function(torch.flip, x, (-1,)))
+    return emit.function(torch.flip, y, (-1,))
+
+
+def of_groups_in_turn(op: Any, emit: Any, specs: Any, *xs: Any) -> Any:
+    """Let heads of queries take the heads of keys in turn, where neighbours share one."""
+
+    class Wrong(attention.MultiHeadAttention):
+        def _heads(self, projected: torch.Tensor, size: int | None = None) -> torch.Tensor:
+            heads = super()._heads(projected, size)
+            return heads.flip(1) if heads.shape[1] == self.heads.keys else heads
+
+    with mock.patch.object(attention, "MultiHeadAttention", Wrong):
+        return LOWERINGS[ops.GroupQueryAttention](op, emit, specs, *xs)
+
+
+def without_mask(op: Any, emit: Any, specs: Any, *xs: Any) -> Any:
+    n = len(xs) - (specs[-1].dtype == "bool")
+    return LOWERINGS[ops.MultiHeadAttention](op, emit, specs[:n], *xs[:n])
+
+
 MUTANTS: dict[str, tuple[type[Operation], Callable[..., Any]]] = {
     "padding": (ops.Conv2D, odd_cell_before),
+    "causal": (ops.Conv1D, causal_as_same),
+    "split": (ops.Split, cut_from_the_end),
+    "slice": (ops.Slice, with_arguments(ops.Slice, start=0)),
+    "table": (ops.PositionEmbedding, from_the_last_position),
     "average": (ops.AveragePooling2D, counting_padding),
     "flatten": (ops.Flatten, channels_last_order),
     "softmax": (ops.Softmax, over_the_length),
@@ -87,6 +123,11 @@ MUTANTS: dict[str, tuple[type[Operation], Callable[..., Any]]] = {
     "gelu": (ops.GELU, with_arguments(ops.GELU, approximate=True)),
     "slope": (ops.LeakyReLU, with_arguments(ops.LeakyReLU, negative_slope=0.2)),
     "direction": (ops.LSTM, with_arguments(ops.LSTM, go_backwards=True)),
+    "causality": (ops.MultiHeadAttention, with_arguments(ops.MultiHeadAttention, use_causal_mask=False)),
+    "mask": (ops.MultiHeadAttention, without_mask),
+    "groups": (ops.GroupQueryAttention, of_groups_in_turn),
+    "positions": (ops.GroupQueryAttention, with_arguments(ops.GroupQueryAttention, rope_max_wavelength=None)),
+    "wavelength": (ops.RotaryEmbedding, with_arguments(ops.RotaryEmbedding, max_wavelength=20)),
     "upsampling": (ops.UpSampling2D, with_arguments(ops.UpSampling2D, interpolation="nearest")),
 }
 

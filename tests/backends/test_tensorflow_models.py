@@ -22,6 +22,7 @@ from deep_arch.backends import tensorflow_backend
 from deep_arch.backends.tensorflow_backend import windows
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec
+from deep_arch.testing.language_networks import DECODER, decoder
 
 IMAGE = da.image(channels=4, height=8, width=8)
 
@@ -31,6 +32,14 @@ def transformer(x: Any) -> Any:
     x = da.residual(lambda: da.sequential(ops.LayerNormalization, lambda: ops.MultiHeadAttention(2, 4)))(x)
     x = ops.Dense(8)(ops.GELU()(ops.Dense(16)(ops.RMSNormalization()(x))))
     return ops.Dense(3)(ops.GlobalAveragePooling1D()(ops.Scale(0.5)(x)))
+
+
+def visual(x: Any) -> Any:
+    """Return the class token of a sequence that also was convolved causally, joined with learned queries."""
+    x = ops.Conv1D(6, 3, padding="causal", dilation_rate=2)(x)
+    x = ops.PositionEmbedding(20)(ops.Concatenate(axis=1)(ops.Parameter((6, 1))(x), x))
+    small, large = ops.Split((2, 4))(ops.MultiHeadAttention(2, 4)(ops.Parameter((6, 3))(x), x))
+    return ops.Slice(0, 1, axis=1)(x), ops.Slice(1, -1)(large), small
 
 
 def image_net(x: Any) -> Any:
@@ -51,6 +60,7 @@ def recurrent(x: Any) -> Any:
 
 NETS: dict[str, tuple[Any, Spec]] = {
     "transformer": (transformer, da.tokens(6, vocabulary=11)),
+    "visual": (visual, da.sequence(length=9, features=4)),
     "image": (image_net, IMAGE),
     "recurrent": (recurrent, da.sequence(length=5, features=3)),
     "long": (recurrent, da.sequence(length=70, features=3)),
@@ -321,6 +331,32 @@ def test_an_onnx_file_computes_the_same(net: str, tmp_path: Path) -> None:
     assert [place.name for place in session.get_outputs()] == list(model.outputs)
     assert {place.shape[0] for place in (*session.get_inputs(), *session.get_outputs())} == {"batch"}
     assert_close(session.run(None, {"x": x.numpy()}), tf.nest.flatten(model(x)))
+
+
+def test_an_onnx_file_and_a_saved_model_of_masked_attention_compute_the_same(tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    model, rng = build(decoder, DECODER), np.random.default_rng(0)
+    arrays = {"tokens": rng.integers(11, size=(5, 6)), "mask": rng.random((5, 6, 6)) < 0.4}
+    assert not arrays["mask"].any(1).all(), "some attend to nothing"
+    expected = model(**arrays)
+    tensorflow_backend.export_onnx(model, tmp_path / "model.onnx")
+    assert_close(runtime.InferenceSession(tmp_path / "model.onnx").run(None, arrays)[0], expected)
+    tf.saved_model.save(model, str(tmp_path))
+    serve = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
+    assert_close(serve(**{name: tf.constant(array) for name, array in arrays.items()})["output"], expected)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_masked_attention_computes_in_half_precision(dtype: str) -> None:
+    def net(x: Any, mask: Any) -> Any:
+        x = ops.GroupQueryAttention(4, 4, 2, use_causal_mask=True, rope_max_wavelength=100)(x, mask)
+        return ops.ReversibleEmbedding(11, 8)(ops.RotaryEmbedding()(x))
+
+    x, mask = example(Spec((8, 6))), np.array([[False] * 6, [True] * 6, [False, True] * 3])
+    inputs = {kind: {"x": Spec((8, 6), kind), "mask": da.tensor(6, dtype="bool")} for kind in (dtype, "float32")}
+    result, expected = (build(net, specs)(tf.cast(x, kind), mask) for kind, specs in inputs.items())
+    assert result.dtype == dtype
+    np.testing.assert_allclose(tf.cast(result, "float32"), expected, atol={"float16": 1e-3, "bfloat16": 1e-2}[dtype])
 
 
 def test_onnx_outputs_come_in_order_under_free_names(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from deep_arch import ops
 from deep_arch.backends import torch_backend
 from deep_arch.errors import BadArgument, MissingDependency, NotSupported
 from deep_arch.language.specs import Spec
+from deep_arch.testing.language_networks import DECODER, decoder
 from deep_arch.testing.parity import TOLERANCES, assert_close, draw_weights
 
 TOKENS = da.tokens(6, vocabulary=11)
@@ -47,6 +48,14 @@ def translator(source: Any, target: Any) -> Any:
     return ops.Dense(11)(ops.GELU()(ops.Dense(16)(x)))
 
 
+def visual(x: Any) -> Any:
+    """Return the class token of a sequence that also was convolved causally, joined with learned queries."""
+    x = ops.Conv1D(6, 3, padding="causal", dilation_rate=2)(x)
+    x = ops.PositionEmbedding(20)(ops.Concatenate(axis=1)(ops.Parameter((6, 1))(x), x))
+    small, large = ops.Split((2, 4))(ops.MultiHeadAttention(2, 4)(ops.Parameter((6, 3))(x), x))
+    return ops.Slice(0, 1, axis=1)(x), ops.Slice(1, -1)(large), small
+
+
 def squeezed(x: Any) -> Any:
     """Return a network whose widths and shortcuts shapes decide."""
     x = da.residual(lambda: ops.Conv2D(6, 3, strides=2), project=lambda: ops.Conv2D(6, 1, strides=2))(x)
@@ -58,6 +67,8 @@ NETS: dict[str, tuple[Any, tuple[Spec, ...], tuple[str, ...]]] = {
     "squeezed": (squeezed, (IMAGE,), ("output",)),
     "recurrent": (recurrent, (SEQUENCE,), ("output",)),
     "translator": (translator, (TOKENS, da.tokens(4, vocabulary=11)), ("output",)),
+    "decoder": (decoder, tuple(DECODER.values()), ("output",)),
+    "visual": (visual, (SEQUENCE,), ("output_0", "output_1", "output_2")),
     "without_layers": (lambda x, unused: (x, ops.Split(3)(x)[1]), (SEQUENCE, IMAGE), ("output_0", "output_1")),
 }
 
@@ -72,6 +83,8 @@ def build(fn: Any, *specs: Spec) -> Any:
 def example(spec: Spec, n: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     shape = (n, *spec.shape)
+    if spec.dtype == "bool":
+        return torch.rand(shape, generator=generator) < 0.4
     return torch.randint(11, shape, generator=generator) if spec.vocabulary else torch.randn(shape, generator=generator)
 
 

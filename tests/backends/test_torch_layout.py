@@ -31,6 +31,7 @@ UNARY = (
     lambda: ops.MultiHeadAttention(2, 3),
     lambda: ops.LSTM(CHANNELS, return_sequences=True),
     lambda: ops.Conv1D(CHANNELS, 3),
+    ops.PositionEmbedding,
 )
 ANY_RANK = UNARY[:8]
 BINARY = (ops.Add, ops.Average, ops.Maximum, ops.Subtract)
@@ -70,6 +71,9 @@ def test_operations_in_one_graph_compute_what_each_computes_alone(data: st.DataO
             values.append(alone(op, root, f"layer_{step}", *(values[i] for i in taken)))
         ends = [
             (ops.Concatenate(), nodes[-2:], values[-2:]),
+            (ops.Concatenate(axis=1), nodes[-2:], values[-2:]),
+            (ops.Slice(1, 3, axis=0), nodes[-1:], values[-1:]),
+            (ops.Slice(1, 3, axis=1), nodes[-1:], values[-1:]),
             (
                 [ops.GlobalMaxPooling1D, ops.GlobalMaxPooling2D, ops.GlobalMaxPooling3D][n_axes - 1](),
                 nodes[-1:],

@@ -25,11 +25,19 @@ from deep_arch.testing.operation_strategies import OPERATIONS
 BATCH = 2
 CLASSES = [cls for cls in vars(ops).values() if isinstance(cls, type) and issubclass(cls, Operation)]
 COUNTED = {cls for cls in CLASSES if cls.__name__.startswith(("Conv", "Depthwise", "Separable"))} - {ops.Concatenate}
-COUNTED |= {ops.Dense, ops.MatMul, ops.MultiHeadAttention}  # where torch's counter counts what it runs
+COUNTED |= {
+    ops.Dense,
+    ops.MatMul,
+    ops.MultiHeadAttention,
+    ops.GroupQueryAttention,
+    ops.ReversibleEmbedding,
+}  # where torch's counter counts what it runs
 
 
 def example(spec: Spec) -> Tensor:
     shape = (BATCH, *spec.shape)
+    if spec.dtype == "bool":
+        return torch.rand(shape) < 0.7
     return torch.randn(shape) if spec.dtype == "float32" else torch.randint(spec.vocabulary or 2, shape)
 
 
@@ -295,6 +303,17 @@ def test_split_undoes_concatenate(compute: Any) -> None:
     xs = torch.randn(3, 2, 4, 5).unbind(0)
     for part, x in zip(compute(ops.Split(3), compute(ops.Concatenate(), *xs)), xs, strict=True):
         torch.testing.assert_close(part, x)
+
+
+def test_parts_of_other_sizes_lie_one_after_another(compute: Any) -> None:
+    x = torch.randn(2, 6, 4, 5)
+    parts = compute(ops.Split((1, 3, 2)), x)
+    for part, start, stop in zip(parts, (0, 1, 4), (1, 4, 6), strict=True):
+        torch.testing.assert_close(part, x[:, start:stop])
+        torch.testing.assert_close(compute(ops.Slice(start, stop), x), x[:, start:stop])
+    torch.testing.assert_close(compute(ops.Split((1, 4), axis=2), x)[1], x[..., 1:])
+    torch.testing.assert_close(compute(ops.Concatenate(axis=1), x, x[:, :, :1]), torch.cat([x, x[:, :, :1]], 2))
+    assert compute(ops.Slice(0, 3), x).data_ptr() == x.data_ptr(), "no copy"
 
 
 def test_merges_take_any_number_of_inputs(compute: Any) -> None:

@@ -58,6 +58,22 @@ def test_same_pooling_with_other_strides_on_each_axis_is_that_of_padded_input(
     torch.testing.assert_close(compute(ops.AveragePooling2D(pool, strides), x), mean)
 
 
+@given(st.integers(1, 9), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
+@settings(deadline=None, database=None)
+def test_a_causal_convolution_is_written_out_cell_by_cell(
+    compute: Any, size: int, kernel: int, stride: int, gap: int
+) -> None:
+    x, weight = torch.randn(2, 3, size), torch.randn(4, 3, kernel)
+    expected = torch.zeros(2, 4, -(-size // stride))
+    for out, cell in enumerate(range(0, size, stride)):
+        for tap in range(kernel):
+            seen = cell - (kernel - 1 - tap) * gap
+            if seen >= 0:
+                expected[:, :, out] += x[:, :, seen] @ weight[:, :, tap].T
+    op = ops.Conv1D(4, kernel, stride, "causal", gap, use_bias=False)
+    torch.testing.assert_close(compute(op, x, weight=weight), expected, atol=1e-5, rtol=1e-5)
+
+
 @given(
     st.tuples(*[st.integers(1, 4)] * 3),
     st.tuples(*[st.integers(1, 4)] * 3),

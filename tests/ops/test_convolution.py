@@ -113,6 +113,20 @@ def test_depthwise_is_a_convolution_of_as_many_groups_as_channels() -> None:
         (ops.Conv2D(8, 3, strides=1.5), "Got strides=1.5 (float)"),  # type: ignore[arg-type]
         (ops.Conv2D(8, 3, dilation_rate=-1), "Got dilation_rate=-1 (int)"),
         (ops.Conv2D(8, 3, padding="full"), "expected padding to be 'same' or 'valid'.\n  Got padding='full' (str)"),  # type: ignore[arg-type]
+        (
+            ops.Conv2D(8, 3, padding="causal"),
+            "conv2d: expected padding to be 'same' or 'valid'.\n  Got padding='causal' (str).\n"
+            "  'causal' is for Conv1D, DepthwiseConv1D and SeparableConv1D; elsewhere put an ops.Zero",
+        ),
+        (
+            ops.Conv2D(8, 3, padding=1),  # type: ignore[arg-type]
+            "conv2d: expected padding to be 'same' or 'valid'.\n  Got padding=1 (int).\n"
+            "  For a number of cells put an ops.ZeroPadding2D before it, and use padding='valid'.",
+        ),
+        (ops.Conv2D(8, 3, padding="SAME"), "Got padding='SAME' (str).\n  Check its spelling; names are in lower case."),  # type: ignore[arg-type]
+        (ops.AveragePooling2D(padding=(1, 1)), "Got padding=(1, 1) (tuple).\n  For a number of cells"),  # type: ignore[arg-type]
+        (ops.MaxPooling2D(padding="causal"), "max_pooling2d: expected padding to be 'same' or 'valid'"),  # type: ignore[arg-type]
+        (ops.Conv2DTranspose(8, 3, padding="causal"), "conv2d_transpose: expected padding to be 'same' or 'valid'"),  # type: ignore[arg-type]
         (ops.Conv2D(8, 3, groups=3), "expected groups to be a divisor of filters, 8.\n  Got groups=3 (int).\n  Choose"),
         (ops.Conv2D(8, 3, use_bias=1), "expected use_bias to be True or False.\n  Got use_bias=1 (int)"),  # type: ignore[arg-type]
         (ops.DepthwiseConv2D(3, depth_multiplier=0), "depthwise_conv2d: expected depth_multiplier"),
@@ -168,6 +182,20 @@ def test_bad_arguments(op: Any, text: str) -> None:
 def test_misfits(op: Any, x: Any, text: str) -> None:
     with pytest.raises(ShapeMismatch, match=re.escape(text)):
         op.shape(x)
+
+
+@pytest.mark.parametrize("kind", [ops.Conv1D, ops.DepthwiseConv1D, ops.SeparableConv1D])
+@given(st.integers(1, 9), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
+def test_causal_windows_begin_at_every_so_many_cells(kind: Any, size: int, kernel: int, stride: int, gap: int) -> None:
+    first = () if kind is ops.DepthwiseConv1D else (2,)
+    op = kind(*first, kernel_size=kernel, strides=stride, padding="causal", dilation_rate=gap)
+    assert op.shape(sequence(size, 2)) == sequence(len(range(0, size, stride)), 2)
+    assert op.parameters(sequence(size, 2)) == kind(*first, kernel_size=kernel).parameters(sequence(size, 2))
+
+
+def test_a_misspelt_padding_of_one_axis_names_causal_too() -> None:
+    with pytest.raises(BadArgument, match=r"'same' or 'valid' or 'causal'(.|\n)*Got padding='casual'"):
+        ops.Conv1D(8, 3, padding="casual").shape(sequence(9, 2))  # type: ignore[arg-type]
 
 
 def test_a_chosen_name_stands_in_the_message() -> None:

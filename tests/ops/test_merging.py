@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deep_arch import ops
-from deep_arch.errors import ShapeMismatch
+from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec, image, tensor, tokens, vector
 
 ELEMENTWISE = [ops.Add, ops.Multiply, ops.Average, ops.Maximum, ops.Minimum]
@@ -46,8 +46,19 @@ def test_subtract_stretches_too() -> None:
 def test_concatenate_and_stack() -> None:
     assert ops.Concatenate().shape(A, image(3, 4, 4), A) == image(19, 4, 4)
     assert ops.Concatenate().shape(vector(2), vector(3)) == vector(5)
+    assert ops.Concatenate(axis=2).shape(A, image(8, 4, 1)) == image(8, 4, 5)
     assert ops.Stack().shape(A) == tensor(1, 8, 4, 4)
     assert ops.Stack().shape(A, A, A) == tensor(3, 8, 4, 4)
+
+
+@pytest.mark.parametrize("axis", [-1, 1.0, True, None])
+def test_an_axis_is_counted_from_the_channels(axis: Any) -> None:
+    text = (
+        rf"expected axis to be an int of at least 0\.\n  Got axis={axis}(.|\n)*axis 0, the first axis after them is 1"
+    )
+    for op in (ops.Concatenate(axis), ops.Split(2, axis), ops.Slice(0, 1, axis)):
+        with pytest.raises(BadArgument, match=text):
+            op.shape(A)
 
 
 def test_a_vocabulary_does_not_outlive_a_merge() -> None:
@@ -81,7 +92,27 @@ def test_a_vocabulary_does_not_outlive_a_merge() -> None:
             (A, image(8, 4, 2)),
             "concatenate: expected inputs that differ in their channels only.\n  Got (8, 4, 4) and (8, 4, 2).\n  Bring",
         ),
-        (ops.Concatenate(), (tensor(), tensor()), "concatenate: expected inputs that differ in their channels only"),
+        (
+            ops.Concatenate(),
+            (tensor(), tensor()),
+            "concatenate: expected an input with an axis 0.\n  Got (), of rank 0.",
+        ),
+        (ops.Concatenate(), (vector(4), tensor()), "concatenate: expected inputs that differ in their channels only"),
+        (
+            ops.Concatenate(axis=3),
+            (A, A),
+            "concatenate: expected an input with an axis 3.\n  Got (8, 4, 4), of rank 3.",
+        ),
+        (
+            ops.Concatenate(axis=1),
+            (A, image(8, 4, 2)),
+            "concatenate: expected inputs that differ in their cells along axis 1 only.\n  Got (8, 4, 4) and (8,",
+        ),
+        (
+            ops.Concatenate(axis=2),
+            (image(8, 4, 4), tensor(8, 4)),
+            "inputs that differ in their cells along axis 2 only",
+        ),
         (ops.Concatenate(), (vector(4), tokens(4)), "concatenate: expected inputs of one dtype"),
         (
             ops.Stack(),

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import deep_arch as da
 from deep_arch import ops
-from deep_arch.errors import BadArgument, ShapeMismatch
-from deep_arch.language.specs import image, tensor, tokens, vector
+from deep_arch.errors import ArityMismatch, BadArgument, ShapeMismatch
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec, image, tensor, tokens, vector
 
 X = image(6, 4, 5)
 
@@ -36,6 +38,28 @@ def test_transpose_is_that_of_numpy(order: list[int]) -> None:
 def test_split_gives_as_many_outputs_as_sections() -> None:
     assert ops.Split(3).shape(X) == (image(2, 4, 5),) * 3
     assert ops.Split(1).shape(X) == (X,)
+    assert ops.Split(5, axis=2).shape(X) == (image(6, 4, 1),) * 5
+
+
+def test_split_gives_an_output_for_each_size() -> None:
+    assert ops.Split((1, 3, 2)).shape(X) == (image(1, 4, 5), image(3, 4, 5), image(2, 4, 5))
+    assert ops.Split([6]).shape(X) == (X,)
+    assert ops.Split([1, 3], axis=1).shape(X) == (image(6, 1, 5), image(6, 3, 5))
+    assert ops.Split((3, 1)).shape(tokens(4, 10)) == (tokens(3), tokens(1))
+
+
+@given(st.integers(-9, 9), st.none() | st.integers(-9, 9), st.integers(0, 2))
+def test_slice_is_that_of_numpy_where_it_reaches_no_further_than_the_input(
+    start: int, stop: int | None, axis: int
+) -> None:
+    n = X.shape[axis]
+    expected = np.zeros(X.shape)[(slice(None),) * axis + (slice(start, stop),)].shape
+    inside = -n <= start < n and (stop is None or -n < stop <= n) and expected[axis] > 0
+    if inside:
+        assert ops.Slice(start, stop, axis).shape(X).shape == expected
+    else:
+        with pytest.raises(ShapeMismatch, match="is a part that is not empty"):
+            ops.Slice(start, stop, axis).shape(X)
 
 
 @pytest.mark.parametrize(
@@ -69,10 +93,100 @@ def test_split_gives_as_many_outputs_as_sections() -> None:
             ShapeMismatch,
             "transpose: expected an input of rank 2.\n  Got (6, 4, 5), of rank 3.\n",
         ),
-        (ops.Split(0), BadArgument, "split: expected sections to be a positive int"),
-        (ops.Split(4), ShapeMismatch, "split: expected channels that 4 sections divide.\n  Got (6, 4, 5).\n  Change"),
+        (
+            ops.Split(0),
+            BadArgument,
+            "split: expected sections to be a positive int, or a tuple of them.\n  Got sections=0 (int).\n"
+            "  Give the number of equal parts, such as 2, or the size of each, such as (85, 1).",
+        ),
+        (
+            ops.Split(4),
+            ShapeMismatch,
+            "split: expected channels that 4 sections divide.\n  Got (6, 4, 5).\n"
+            "  Change sections, give the size of each, such as (5, 1), or change what comes before.",
+        ),
+        (ops.Split(2, axis=2), ShapeMismatch, "split: expected cells along axis 2 that 2 sections divide"),
+        (ops.Split(2, axis=3), ShapeMismatch, "split: expected an input with an axis 3.\n  Got (6, 4, 5), of rank 3."),
+        (
+            ops.Split([4, 3]),
+            ShapeMismatch,
+            "split: expected 7 channels, which are 4 + 3.\n  Got (6, 4, 5), which has 6.\n"
+            "  Give the sizes of all parts, not the places of the cuts; or change what comes before.",
+        ),
+        (ops.Split([4]), ShapeMismatch, "split: expected 4 channels.\n  Got (6, 4, 5), which has 6."),
+        (
+            ops.Slice(0, 7),
+            ShapeMismatch,
+            "slice: expected channels of which 0:7 is a part that is not empty.\n  Got (6, 4, 5), which has 6.",
+        ),
+        (ops.Slice(-1, 0, axis=1), ShapeMismatch, "slice: expected cells along axis 1 of which -1:0 is a part"),
+        (ops.Slice(6, None), ShapeMismatch, "slice: expected channels of which 6: is a part"),
+        (ops.Slice("0", 1), BadArgument, "slice: expected start to be an int.\n  Got start='0' (str)."),  # type: ignore[arg-type]
+        (ops.Slice(0, 1.0), BadArgument, "slice: expected stop to be an int or None.\n  Got stop=1.0 (float)."),  # type: ignore[arg-type]
     ],
 )
 def test_errors(op: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=re.escape(text)):
         op.shape(X)
+
+
+@pytest.mark.parametrize(
+    "sections", [None, "2", "ab", 2.0, 0, -1, True, (), [3, 0], (3, -1, 2), [3, 1.0], [3, None], {3: 1}]
+)
+def test_sections_of_another_kind_are_refused_before_they_are_counted(sections: Any) -> None:
+    def net(x: Any) -> Any:
+        return da.repeat(lambda x: ops.Split(sections)(x)[0], 1)(x)
+
+    with pytest.raises(BadArgument, match=r"^repeat\[0\]/split: expected sections to be(.|\n)*Got sections="):
+        da.space(net).sample(seed=0).shapes(vector(4))
+    with pytest.raises(BadArgument, match=r"split: expected sections to be"):
+        da.space(lambda x: next(iter(ops.Split(sections)(x)))).sample(seed=0)
+
+
+@pytest.mark.parametrize("n", [None, "2", 2.0, 0, True, [2]])
+def test_an_operation_whose_number_of_outputs_is_none_is_refused_by_name(n: Any) -> None:
+    class Halves(Operation):
+        @property
+        def n_outputs(self) -> int:
+            return n  # type: ignore[no-any-return]
+
+        def shape(self, x: Spec) -> tuple[Spec, ...]:
+            return x, x
+
+    for use in (lambda x: Halves()(x)[0], lambda x: next(iter(Halves()(x)))):
+        with pytest.raises(BadArgument, match=r"halves: n_outputs must be a positive int(.|\n)*Got(.|\n)*of Halves"):
+            da.space(use).sample(seed=0)
+
+
+def test_parts_are_unpacked_where_their_number_is_known() -> None:
+    def net(x: Any) -> Any:
+        n = da.integer(1, 7, name="n")
+        a, b = ops.Split((n, 8 - n))(x)
+        c, d = ops.Split(da.choice([[3, 1], [2, 2]], name="sizes"))(ops.Dense(4)(a))
+        return ops.Concatenate()(d, b, c)
+
+    architecture = da.space(net).at({"n": 5, "sizes": [3, 1]})
+    shapes = architecture.shapes(vector(8))
+    assert (shapes["split"], shapes["split_1"], shapes["concatenate"]) == (((5,), (3,)), ((3,), (1,)), (7,))
+    assert da.space(net).size() == 14
+    with pytest.raises(ArityMismatch, match=r"depends on open hyperparameters(.|\n)*Index the outputs"):
+        da.space(lambda x: list(ops.Split(da.choice([[3, 1], 4]))(x))).start()
+
+
+def test_sizes_of_parts_may_come_from_shapes() -> None:
+    def net(x: Any) -> Any:
+        a, b = ops.Split((da.channels(x) // 4, da.channels(x) - da.channels(x) // 4))(x)
+        return ops.Concatenate()(b, ops.Slice(0, da.channels(a))(b), a)
+
+    assert da.space(net).sample(seed=0).shapes(vector(10)) == {
+        "split": ((2,), (8,)),
+        "slice": (2,),
+        "concatenate": (12,),
+    }
+
+
+def test_parts_may_be_as_many_as_a_hyperparameter_says() -> None:
+    space = da.space(lambda x: ops.Split(da.choice([[3, 1], [2, 1, 1], 4], name="sizes"))(x)[1])
+    assert [space.at({"sizes": sizes}).shapes(vector(4))["split"][1] for sizes in ([3, 1], [2, 1, 1], 4)] == [(1,)] * 3
+    with pytest.raises(ArityMismatch, match=r"split gives 2 values\.\n  Got a use of output 2"):
+        da.space(lambda x: ops.Split([3, 1])(x)[2]).sample(seed=0)

@@ -17,6 +17,7 @@ from deep_arch import ops
 from deep_arch.language.modules import Operation
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.testing.networks import NETWORKS, Network, lenet_5, mobilenet_v2, resnet_20
+from deep_arch.testing.vision_networks import nas_bench_101, shuffled, shufflenet_v2, vertex_channels, vit_b_16
 
 BY_NAME = {network.name: network for network in NETWORKS}
 
@@ -83,7 +84,7 @@ def printed(code: str) -> dict[str, Any]:
 
 
 def weights_of(architecture: Architecture, inputs: da.Spec, trained_only: bool = False) -> dict[str, list[int]]:
-    """Return the shape of each weight by its neutral name, where no module is inside a substitution."""
+    """Return the shape of each weight by its address and name, which is its neutral name outside substitutions."""
     specs = architecture.value_specs(inputs)
     shapes: dict[str, list[int]] = {}
     for call in architecture.settled(inputs).calls:
@@ -128,6 +129,69 @@ def test_the_shortcuts_of_resnet_20_have_no_parameters() -> None:
 
 def test_mobilenet_v2_costs_what_its_paper_says() -> None:
     assert mobilenet_v2.at({}).cost(da.image(3, 224, 224)).macs // 1_000_000 == 300  # table 4
+
+
+def test_gpt_2_costs_what_others_count() -> None:
+    network = BY_NAME["GPT-2 small"]
+    # 291,648,307,200 operations, two for each: Karpathy, nanoGPT, transformer_sizing.ipynb.
+    assert 2 * network.architecture.cost(network.inputs).macs == 291_648_307_200
+
+
+def test_vit_b_16_and_shufflenet_v2_cost_what_torchvision_says() -> None:
+    image = da.image(3, 224, 224)
+    # 17.564 and 0.145 "GFLOPS", which are multiply-accumulates.
+    assert round(vit_b_16.at({}).cost(image).macs / 1e6) == 17_564
+    assert round(shufflenet_v2.at({}).cost(image).macs / 1e6) == 145
+
+
+def test_a_class_token_and_positions_make_vit_exact() -> None:
+    weights = weights_of(vit_b_16.at({}), da.image(3, 224, 224))
+    assert (weights["class_token.value"], weights["position_embedding.embeddings"]) == ([768, 1], [197, 768])
+
+
+def test_channels_are_shuffled_as_the_paper_says() -> None:
+    torch = pytest.importorskip("torch")
+    from deep_arch.backends import torch_backend
+
+    space = da.space(lambda x: shuffled(x, 6, 2))
+    x = torch.arange(6.0)[None, :, None, None].expand(1, 6, 2, 2)
+    y = torch_backend.build(space.at({}), da.image(6, 2, 2))(x)
+    assert y[0, :, 1, 0].tolist() == [0, 3, 1, 4, 2, 5]
+
+
+# --- NAS-Bench-101 ---------------------------------------------------------------------------------------------------
+
+CONV_1, CONV_3, POOL = "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3"
+
+
+def test_another_cell_of_nas_bench_101_has_the_parameters_of_the_dataset() -> None:
+    edges = {(0, 1), (0, 4), (0, 5), (1, 2), (2, 3), (2, 6), (3, 5), (4, 5), (5, 6)}
+    space = nas_bench_101(edges, (CONV_3, POOL, CONV_3, CONV_3, CONV_1))
+    assert space.at({}).cost(da.image(3, 32, 32)).parameters == 8_555_530
+
+
+def test_channels_that_do_not_divide_are_truncated_between_vertices() -> None:
+    edges = {(0, 1), (1, 2), (2, 3), (1, 4), (2, 4), (3, 4)}
+    assert vertex_channels(edges, 4, 256) == {1: 86, 2: 85, 3: 85}
+    architecture = nas_bench_101(edges, (CONV_3, CONV_3, CONV_1)).at({})
+    taken = {call.module.arguments["stop"] for call in architecture.graph.calls if isinstance(call.module, ops.Slice)}
+    assert taken == {42, 85, 170}
+
+    def convolved(size: int, before: int, after: int) -> int:
+        return size * size * before * after + 2 * after  # and two for each normalised channel
+
+    expected, width = convolved(3, 3, 128) + 512 * 10 + 10, 128
+    for channels, (a, b, c) in ((128, (43, 43, 42)), (256, (86, 85, 85)), (512, (171, 171, 170))):
+        for _ in range(3):
+            expected += convolved(1, width, a) + convolved(3, a, a) + convolved(3, b, b) + convolved(1, c, c)
+            width = channels
+    assert architecture.cost(da.image(3, 32, 32)).parameters == expected
+
+
+def test_a_cell_may_be_an_edge_from_its_input_to_its_output() -> None:
+    edges = {(0, 1), (1, 2), (0, 2)}
+    calls = nas_bench_101(edges, (POOL,)).at({}).graph.calls
+    assert sum(isinstance(call.module, ops.Add) for call in calls) == 9
 
 
 def test_shapes_decide_what_resnet_50_and_efficientnet_b0_are_made_of() -> None:
