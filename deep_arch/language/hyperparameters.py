@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, InvalidDomain, is_kind
 from deep_arch.language import scope
 from deep_arch.language.domains import Choice, Domain, Integer, Real
+from deep_arch.language.foreign import unboxed
 from deep_arch.language.subsets import Permutation, Subset
 
 _operator: Any = operator  # some of its functions have no types
@@ -139,7 +140,7 @@ class Dependent(Hyperparameter):
             DependentFailed: the function raised.
         """
         try:
-            return self.fn(*arguments)
+            return unboxed(self.fn(*arguments))
         except Exception as error:
             raise DependentFailed(
                 f"{where}: the function of a dependent hyperparameter raised {type(error).__name__}: {error}.\n"
@@ -170,15 +171,19 @@ _as_tuple.__name__ = _as_list.__name__ = ""  # formulas read (h, 3)
 def lift(value: Any) -> Any:
     """Return `value`, or a dependent hyperparameter where it is a tuple, list or dict that holds one.
 
-    So `kernel_size=(h, 3)` means what it seems to mean.
+    So `kernel_size=(h, 3)` means what it seems to mean. Numbers of NumPy become Python's.
     """
+    return _lifted(unboxed(value))
+
+
+def _lifted(value: Any) -> Any:
     kind = value.__class__
     if kind in (tuple, list):
-        items = [lift(item) for item in value]
+        items = [_lifted(item) for item in value]
         if any(isinstance(item, Hyperparameter) for item in items):
             return Dependent(_as_tuple if kind is tuple else _as_list, items)
     if kind is dict:
-        items = [lift(item) for item in value.values()]
+        items = [_lifted(item) for item in value.values()]
         if any(isinstance(item, Hyperparameter) for item in items):
             keys = tuple(value)
             return Dependent(lambda *found: dict(zip(keys, found, strict=True)), items)

@@ -14,8 +14,10 @@ from typing import Any, ClassVar, TypeVar
 
 from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError, is_kind
 from deep_arch.language import scope
+from deep_arch.language.foreign import unboxed
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter, lift
+from deep_arch.language.operation_classes import OperationClass, fitted, make_again
 from deep_arch.language.specs import Spec
 from deep_arch.language.values import Value
 from deep_arch.language.weights import Weight
@@ -72,6 +74,11 @@ class Module:
     def __call__(self, *values: Value) -> Value:
         """Record one call of this module and return its result, to be indexed or unpacked if it gives several."""
         recorder = scope.current()
+        if not hasattr(self, "open_arguments"):
+            raise BadArgument(
+                f"{type(self).__name__}: is no operation, and its __init__ did not call that of da.Module.\n"
+                f"  Got a call of it.\n  Derive the class from da.Operation, or make modules of anything with da.wrap."
+            )
         if recorder is None:
             raise ScopeError(
                 f"{self.base_name}: a module is called on values inside a search-space function.\n"
@@ -127,10 +134,12 @@ class Module:
 
 
 @dataclasses.dataclass(eq=False)
-class Operation(Module):
+class Operation(Module, metaclass=OperationClass):
     """A framework-neutral operation: a dataclass of its arguments with a shape rule and a cost rule.
 
-    The rules are called on an operation whose arguments are all constants (see `resolved`).
+    The rules are called on an operation whose arguments are all constants (see `resolved`). A class may have an
+    `__init__` of its own in place of a dataclass's: it is called once when the operation is made, on hyperparameters
+    too, and again with the values that these get. `docs/own_operations.md` shows an operation of one's own.
     """
 
     commutative: ClassVar[bool] = False
@@ -140,15 +149,29 @@ class Operation(Module):
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
-        names = [f.name for f in dataclasses.fields(self) if f.name != "name"]
-        Module.__init__(self, {name: getattr(self, name) for name in names}, self.name)
-        vars(self).update(self.arguments)
-
     def resolved(self: _SelfModule, values: tuple[Any, ...]) -> _SelfModule:
         clone = super().resolved(values)
-        vars(clone).update(clone.arguments)
+        kind = type(self)
+        given = fitted(kind, {name: clone.arguments[name] for name, _ in self.open_arguments})
+        clone.arguments = {**clone.arguments, **given}
+        if kind.by_hand or kind.remade:
+            make_again(clone)
+        else:
+            clone._set(given)
         return clone
+
+    def __post_init__(self) -> None:
+        """Do what else the class does when an operation is made."""
+
+    def _begin(self, arguments: Mapping[str, Any], name: str | None) -> None:
+        """Register with the function that runs; called once the operation is made."""
+        Module.__init__(self, arguments, name)
+        if not type(self).by_hand:
+            self._set(self.arguments)
+
+    def _set(self, arguments: Mapping[str, Any]) -> None:
+        for name, value in arguments.items():
+            setattr(self, name, value)  # a dataclass with slots does not look into __dict__
 
     # The rules name their inputs (`x`, or `*inputs` for merges), so the signatures here admit every such choice.
 
@@ -191,6 +214,7 @@ class Wrapped(Module):
     def __init__(
         self, factory: Callable[..., Any], arguments: Mapping[str, Any], name: str | None = None, outputs: int = 1
     ) -> None:
+        outputs = unboxed(outputs)
         if type(outputs) is not int or outputs < 1:
             raise BadArgument(
                 f"wrap: outputs must be a positive int.\n  Got {outputs!r} ({type(outputs).__name__}).\n"

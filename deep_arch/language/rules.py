@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from deep_arch.errors import BadArgument, ScopeError
 from deep_arch.language.applying import apply
+from deep_arch.language.foreign import unboxed
 from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
@@ -35,7 +36,7 @@ class Rule:
             )
         if any(on_values):
             return _RuleCall(self, (), {}, direct=True)(*args)
-        return _RuleCall(self, args, kwargs, direct=False)
+        return _RuleCall(self, unboxed(args), unboxed(kwargs), direct=False)
 
 
 class _RuleCall(Substitution):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from deep_arch.errors import ArityMismatch
 from deep_arch.language.dependence import evaluate, roots
 from deep_arch.language.domains import Domain
+from deep_arch.language.foreign import plain
 from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
@@ -27,7 +28,7 @@ class Substitution(Module):
         self._memories: dict[int, dict[Any, Fragment]] = {}
         self._probing = False
         self.made_in = current_fragment()
-        super().__init__(arguments, name, default_name)
+        super().__init__(plain(dict(arguments)), name, default_name)
 
     @abstractmethod
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:

@@ -10,6 +10,7 @@ from deep_arch.errors import BadArgument, InvalidDomain, ValueOutsideDomain, wro
 from deep_arch.language.applying import Fn, apply, arity, as_values, check_fn, several, shown
 from deep_arch.language.copies import Copies, Parts
 from deep_arch.language.domains import Choice
+from deep_arch.language.foreign import plain
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module
 from deep_arch.language.subsets import Permutation
@@ -43,7 +44,8 @@ class Or(Substitution):
     """One of several functions; see `or_`."""
 
     def __init__(self, fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, name: str | None = None) -> None:
-        self._fns: dict[Any, Fn] = dict(fns) if isinstance(fns, Mapping) else dict(enumerate(fns))  # pyright: ignore[reportUnknownArgumentType]
+        given: dict[Any, Fn] = dict(fns) if isinstance(fns, Mapping) else dict(enumerate(fns))  # pyright: ignore[reportUnknownArgumentType]
+        self._fns = {plain(key): fn for key, fn in given.items()}
         if not self._fns:
             raise InvalidDomain(
                 "or: expected at least one function.\n  Got none.\n  Give a list or a dict of functions."
@@ -83,6 +85,7 @@ class Permute(Parts):
 
     def __init__(self, fns: Iterable[Fn], order: Any = None, name: str | None = None) -> None:
         fns = list(fns)
+        order = tuple(order.tolist()) if hasattr(type(order), "tolist") else order  # of an array
         super().__init__(fns, {"order": Independent(Permutation(range(len(fns)))) if order is None else order}, name)
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, is_kind, wrong_kind
 from deep_arch.language.hyperparameters import Dependent
-from deep_arch.language.options import same
+from deep_arch.language.options import content_key, same
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.frames import Unfolding
@@ -224,7 +224,7 @@ class Architecture:
         return all(same(value, other.values[address]) for address, value in self.values.items())
 
     def __hash__(self) -> int:
-        return hash((id(self.space.program.fn), frozenset([(k, _hashable(v)) for k, v in self.values.items()])))
+        return hash((id(self.space.program.fn), frozenset([(k, content_key(v)) for k, v in self.values.items()])))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.space, dict(self.values))
@@ -238,11 +238,3 @@ class Architecture:
 
 def _restore(space: SearchSpace, values: Mapping[str, Any]) -> Architecture:
     return Architecture(space, space.replay(values))
-
-
-def _hashable(value: Any) -> Any:
-    try:
-        hash(value)
-    except TypeError:
-        return value.__class__
-    return value
