@@ -7,32 +7,21 @@ function they were made.
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, InvalidDomain, is_kind
+from deep_arch.errors import BadArgument, DependentFailed, InvalidDomain, is_kind
 from deep_arch.language import scope
+from deep_arch.language.arithmetic import Arithmetic
 from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.foreign import unboxed
 from deep_arch.language.subsets import Permutation, Subset
 
-_operator: Any = operator  # some of its functions have no types
-
 _NAME = re.compile(r"[^\W\d]\w*\Z")
 
 
-def _has_no_value(self: Hyperparameter, *_: object) -> NoReturn:
-    raise HyperparameterMisuse(
-        f"{self}: a hyperparameter has no value while the space is being written, so it has no truth value, "
-        "order, or place in range().\n  Got one where a plain value is needed.\n"
-        "  To build a part or not use da.optional(fn, use=h); to choose between parts da.or_(fns, which=h); "
-        "to repeat a part da.repeat(fn, times=h); to compute with the value da.dependent(lambda v: v < 3, h)."
-    )
-
-
-class Hyperparameter:
+class Hyperparameter(Arithmetic):
     """What independent and dependent hyperparameters share: a name, an owner, and arithmetic.
 
     Attributes:
@@ -52,59 +41,9 @@ class Hyperparameter:
         self.owner = scope.current()
         self.slot = -1 if self.owner is None else self.owner.add_hyperparameter(self)
 
-    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = __float__ = __iter__ = __len__ = _has_no_value
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, bool | int | float | str | list | tuple | dict):
-            _has_no_value(self)
-        return self is other
-
-    __hash__ = object.__hash__
-
-    def __add__(self, other: Any) -> Dependent:
-        return Dependent(_operator.add, (self, other))
-
-    def __radd__(self, other: Any) -> Dependent:
-        return Dependent(_operator.add, (other, self))
-
-    def __sub__(self, other: Any) -> Dependent:
-        return Dependent(_operator.sub, (self, other))
-
-    def __rsub__(self, other: Any) -> Dependent:
-        return Dependent(_operator.sub, (other, self))
-
-    def __mul__(self, other: Any) -> Dependent:
-        return Dependent(_operator.mul, (self, other))
-
-    def __rmul__(self, other: Any) -> Dependent:
-        return Dependent(_operator.mul, (other, self))
-
-    def __truediv__(self, other: Any) -> Dependent:
-        return Dependent(_operator.truediv, (self, other))
-
-    def __rtruediv__(self, other: Any) -> Dependent:
-        return Dependent(_operator.truediv, (other, self))
-
-    def __floordiv__(self, other: Any) -> Dependent:
-        return Dependent(_operator.floordiv, (self, other))
-
-    def __rfloordiv__(self, other: Any) -> Dependent:
-        return Dependent(_operator.floordiv, (other, self))
-
-    def __mod__(self, other: Any) -> Dependent:
-        return Dependent(_operator.mod, (self, other))
-
-    def __rmod__(self, other: Any) -> Dependent:
-        return Dependent(_operator.mod, (other, self))
-
-    def __pow__(self, other: Any) -> Dependent:
-        return Dependent(_operator.pow, (self, other))
-
-    def __rpow__(self, other: Any) -> Dependent:
-        return Dependent(_operator.pow, (other, self))
-
-    def __neg__(self) -> Dependent:
-        return Dependent(_operator.neg, (self,))
+    def computed(self, fn: Callable[..., Any], *parents: Any) -> Dependent:
+        """Return the hyperparameter that is `fn` of the parents' values."""
+        return Dependent(fn, parents)
 
 
 class Independent(Hyperparameter):
@@ -282,7 +221,7 @@ def dependent(fn: Callable[..., Any], *parents: Any, name: str | None = None, ta
     Raises:
         BadArgument: `fn` is not callable.
     """
-    if not callable(fn):
+    if not callable(fn) or isinstance(fn, Hyperparameter):
         raise BadArgument(
             f"dependent: the first argument is the function, the others its parents.\n  Got {fn!r}.\n"
             "  Write da.dependent(lambda a, b: a + b, first, second)."

@@ -149,7 +149,7 @@ def _note(error: Exception, address: str, arguments: dict[str, Any]) -> None:
 
 
 def _input_names(fn: Callable[..., Any]) -> tuple[str, ...]:
-    if not callable(fn):
+    if not callable(fn) or isinstance(fn, Hyperparameter):
         raise BadArgument(
             f"space: a search space is a function that composes modules.\n  Got {fn!r} ({type(fn).__name__}).\n"
             "  Write `@da.space` above a function of the model's inputs."

@@ -141,7 +141,7 @@ class Substitute(Substitution):
     def __init__(self, fn: Callable[..., Any], arguments: Mapping[str, Any], name: str | None = None) -> None:
         self._fn = fn
         super().__init__(arguments, name)
-        if isinstance(fn, Module) or not callable(fn):
+        if isinstance(fn, Module | Hyperparameter) or not callable(fn):
             raise BadArgument(
                 f"{where_is(self)}: expected a function of the hyperparameters' values.\n  Got {fn!r}.\n"
                 "  Write da.substitute(lambda n: ..., n=h)."

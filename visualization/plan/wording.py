@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.modules import Module, Operation, Wrapped, snake_case
+from deep_arch.language.options import same
 from deep_arch.language.subsets import Permutation, Subset
 from deep_arch.spaces.graph import Argument
 
@@ -23,7 +24,13 @@ _BINARY: Final = {
     "truediv": ("/", 2),
     "floordiv": ("//", 2),
     "mod": ("%", 2),
+    "matmul": ("@", 2),
     "pow": ("**", 4),
+    "lshift": ("<<", 0),
+    "rshift": (">>", 0),
+    "and_": ("&", -1),
+    "xor": ("^", -2),
+    "or_": ("|", -3),
 }
 _NEGATION: Final = 3
 _ATOM: Final = 5
@@ -44,7 +51,7 @@ def value_text(value: Any) -> str:
         return shorten(name)
     if isinstance(value, float):
         return f"{value:.6g}"
-    return shorten(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))
+    return shorten(re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(value).split())))
 
 
 def domain_text(domain: Domain) -> str:
@@ -104,6 +111,8 @@ def _expression(argument: Argument) -> tuple[str, int]:
         left, right = operands
         left_least, right_least = (strength + 1, strength) if symbol == "**" else (strength, strength + 1)
         return f"{_enclosed(left, left_least)} {symbol} {_enclosed(right, right_least)}", strength
+    if argument.symbol == "getitem" and len(operands) == 2:
+        return f"{_enclosed(operands[0], _ATOM)}[{operands[1][0]}]", _ATOM
     name = argument.symbol if argument.symbol.isidentifier() else "f"
     return f"{name}({', '.join(text for text, _ in operands)})", _ATOM
 
@@ -156,17 +165,14 @@ def constants(module: Module) -> list[str]:
     defaults = _defaults(module) if isinstance(module, Operation) else {}
     shown: list[str] = []
     for name, value in module.arguments.items():
-        if name not in open_names and not (name in defaults and _same(defaults[name], value)):
+        if name not in open_names and not (name in defaults and same(defaults[name], value)):
             shown.append(_sizes(module, name, value) or f"{name}={value_text(value)}")
     return shown
 
 
-def _same(default: Any, value: Any) -> bool:
-    return type(default) is type(value) and bool(default == value)
-
-
 def _defaults(operation: Operation) -> dict[str, Any]:
-    return {f.name: f.default for f in dataclasses.fields(operation) if f.default is not dataclasses.MISSING}
+    parameters = inspect.signature(type(operation)).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def _sizes(module: Module, name: str, value: Any) -> str:
