@@ -13,7 +13,6 @@ from typing import Any, Final, NoReturn
 
 from deep_arch.errors import HyperparameterMisuse
 from deep_arch.language.foreign import plain
-from deep_arch.language.values import Unset
 
 _operator: Any = operator  # some of its functions have no types
 
@@ -37,7 +36,7 @@ class _NoAttribute(HyperparameterMisuse, AttributeError):
     """An attribute of the value that a hyperparameter does not have yet; `hasattr` takes it for what it is."""
 
 
-def has_no_value(self: object, *_: object) -> NoReturn:
+def has_no_value(self: object, *_: object, **__: object) -> NoReturn:
     raise HyperparameterMisuse(
         f"{self}: a hyperparameter has no value while the space is being written, so it has no truth value, "
         "order, or place in range().\n  Got one where a plain value is needed.\n"

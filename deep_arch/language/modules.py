@@ -9,10 +9,10 @@ from __future__ import annotations
 import copy
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError, is_kind
+from deep_arch.errors import ArityMismatch, BadArgument, DeepArchError, NotSupported, ScopeError, is_kind, wrong_kind
 from deep_arch.language import scope
 from deep_arch.language.foreign import unboxed
 from deep_arch.language.fragment import Fragment
@@ -115,7 +115,7 @@ class Module:
                 f"{self.base_name}: the number of outputs depends on open hyperparameters, so it cannot be unpacked.\n"
                 "  Index the outputs that you need: `parts = module(x); parts[0]`."
             )
-        return self.n_outputs
+        return n_outputs_of(self)
 
     def lexical_levels(self, fragment: Fragment) -> int:
         """Return how many fragments up from `fragment` the one lies that encloses this module's function."""
@@ -133,7 +133,28 @@ class Module:
         return clone
 
 
-@dataclasses.dataclass(eq=False)
+def n_outputs_of(module: Module) -> int:
+    """Return how many values a call of a module with constant arguments gives.
+
+    Raises:
+        BadArgument: its arguments give no such number.
+    """
+    n: Any = None
+    try:
+        n = module.n_outputs
+    except (TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, DeepArchError):
+            raise
+    if type(n) is int and n > 0:
+        return n
+    names = " and ".join(module.arguments) or "n_outputs"
+    raise BadArgument(
+        f"{module.base_name}: expected {names} to give a positive int as the number of outputs.\n"
+        f"  Got {'none' if n is None else repr(n)} from {module!r}.\n  Change {names}."
+    )
+
+
+@dataclasses.dataclass(eq=False, repr=False)
 class Operation(Module, metaclass=OperationClass):
     """A framework-neutral operation: a dataclass of its arguments with a shape rule and a cost rule.
 
@@ -193,15 +214,27 @@ class Operation(Module, metaclass=OperationClass):
 
     def parameters(self, *inputs: Any, **_: Any) -> int:
         """Return the number of trained parameters, which is that of `weights` unless a subclass knows better."""
-        return sum([weight.size for weight in self.weights(*inputs).values() if weight.trained])
+        return sum([weight.size for weight in _weights(self, inputs) if weight.trained])
 
     def non_trainable(self, *inputs: Any, **_: Any) -> int:
         """Return the number of parameters that no optimizer changes, such as running means."""
-        return sum([weight.size for weight in self.weights(*inputs).values() if not weight.trained])
+        return sum([weight.size for weight in _weights(self, inputs) if not weight.trained])
 
     def macs(self, *inputs: Any, **_: Any) -> int:
         """Return the multiply-accumulates for one example."""
         return 0
+
+
+def _weights(operation: Operation, inputs: Sequence[Any]) -> list[Weight]:
+    weights: Any = operation.weights(*inputs)
+    if not isinstance(weights, Mapping) or not all(isinstance(weight, Weight) for weight in weights.values()):  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        raise wrong_kind(
+            f"{operation.base_name}.weights",
+            "a mapping from names to da.Weight",
+            weights,
+            'Return what it holds before training, such as {"kernel": da.Weight((3, 4))}.',
+        )
+    return list(weights.values())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
 
 
 class Wrapped(Module):

@@ -38,7 +38,7 @@ class OperationClass(Constructed):
             cls.by_hand = "__init__" in namespace or getattr(cls, "by_hand", False)
             own = "__post_init__" in namespace and any(isinstance(base, OperationClass) for base in bases)
             cls.remade = own or getattr(cls, "remade", False)
-        if namespace.get("__hash__", ()) is None:  # there is an __eq__
+        if cls.__dict__.get("__hash__", ()) is None:  # there is an __eq__
             type.__setattr__(cls, "__hash__", object.__hash__)
 
     def __setattr__(cls, name: str, value: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from deep_arch.errors import ArityMismatch, ScopeError, TooDeep
 from deep_arch.language.fragment import Call
+from deep_arch.language.modules import n_outputs_of
 from deep_arch.language.program import Program, expansion_key
 from deep_arch.language.steps import (
     CALLS,
@@ -217,7 +218,7 @@ def _arity(frame: Frame, expected: str, got: str) -> ArityMismatch:
 def _count_outputs(call: Call, taken: tuple[Any, ...]) -> int:
     if any(value is UNSET for value in taken):
         return max(call.ports, default=0) + 1
-    n = call.module.resolved(taken).n_outputs
+    n = n_outputs_of(call.module.resolved(taken))
     if n > 1 and call.used_whole:
         raise ArityMismatch(
             f"{call.name}: gives {n} values.\n  Got a use of them as one value.\n"
