@@ -8,14 +8,14 @@ function they were made.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from deep_arch.errors import BadArgument, DependentFailed, InvalidDomain, is_kind
 from deep_arch.language import scope
 from deep_arch.language.arithmetic import Arithmetic
 from deep_arch.language.domains import Choice, Domain, Integer, Real
-from deep_arch.language.foreign import unboxed
+from deep_arch.language.foreign import PLAIN, unboxed
 from deep_arch.language.subsets import Permutation, Subset
 
 _NAME = re.compile(r"[^\W\d]\w*\Z")
@@ -79,7 +79,8 @@ class Dependent(Hyperparameter):
             DependentFailed: the function raised.
         """
         try:
-            return unboxed(self.fn(*arguments))
+            value = self.fn(*arguments)
+            return value if value.__class__ in PLAIN else unboxed(value)
         except Exception as error:
             raise DependentFailed(
                 f"{where}: the function of a dependent hyperparameter raised {type(error).__name__}: {error}.\n"
@@ -136,10 +137,19 @@ def _holds_hyperparameter(value: Any) -> bool:
 
 
 def _listed(options: Any, kind: str) -> tuple[Any, ...]:
-    if isinstance(options, Hyperparameter) or not hasattr(options, "__iter__"):
+    mend = ""
+    if isinstance(options, str | bytes | bytearray):
+        mend = f"A text is one option. Did you mean da.{kind}([{options!r}])? Its letters are list({options!r})."
+    elif isinstance(options, Mapping) or hasattr(type(options), "iloc") and hasattr(options, "columns"):
+        mend = (
+            f"A choice is among keys or among values: write da.{kind}(list(options)), or da.{kind}(options.values())."
+        )
+    elif isinstance(options, Hyperparameter) or not hasattr(options, "__iter__") or getattr(options, "shape", 0) == ():
+        mend = f"Write da.{kind}([1, 2, 3]), or da.{kind}(range(3))."
+    if mend:
         raise InvalidDomain(
             f"{kind}: expected the options, as a list or another iterable.\n"
-            f"  Got {options!r} ({type(options).__name__}).\n  Write da.{kind}([1, 2, 3]), or da.{kind}(range(3))."
+            f"  Got {options!r} ({type(options).__name__}).\n  {mend}"
         )
     return tuple(options)
 

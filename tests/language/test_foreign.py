@@ -162,7 +162,9 @@ def test_counts_of_copies_and_positions() -> None:
 def test_values_given_by_the_user() -> None:
     def net(x: da.Value) -> da.Value:
         da.config(
-            rate=da.real(0, 1, name="rate"), of=da.subset(range(4), 2, name="of"), order=da.permutation("ab", name="o")
+            rate=da.real(0, 1, name="rate"),
+            of=da.subset(range(4), 2, name="of"),
+            order=da.permutation(["a", "b"], name="o"),
         )
         return ops.Dense(da.choice([8, 16], name="n"))(ops.Dropout(da.choice([0.25], name="p"))(x))
 
@@ -253,7 +255,7 @@ def test_searchers_are_made_with_any_numbers(ours: Any, theirs: Any) -> None:
     histories: list[Any] = []
     for make in (ours, theirs):
         searcher = make()
-        assert all(plainly(v) for k, v in vars(searcher).items() if isinstance(v, int | float | np.generic)), k
+        assert all(plainly(v) for v in vars(searcher).values() if isinstance(v, int | float | np.generic))
         search = da.search(space, searcher, trials=5, seed=0, duplicates="give")
         for trial in search:
             trial.tell(float(trial.values["dense.units"]))
