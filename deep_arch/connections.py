@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deep_arch.errors import ArityMismatch
-from deep_arch.language.applying import Fn, apply, check_fn, several
+from deep_arch.language.applying import Fn, apply, apply_part, check_fn, several
 from deep_arch.language.copies import Copies
 from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.values import Value
@@ -35,6 +35,8 @@ class DenseBlock(Copies):
 class Residual(Substitution):
     """`fn` beside a shortcut; see `residual`."""
 
+    in_copies = True
+
     def __init__(self, fn: Fn, combine: Fn, project: Fn | None, name: str | None = None) -> None:
         self._fn, self._combine, self._project = fn, combine, project
         super().__init__({}, name)
@@ -44,15 +46,17 @@ class Residual(Substitution):
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         here = where_is(self)
-        main = several(apply(self._fn, inputs, here), len(inputs), here)
+        main = several(apply_part(self._fn, inputs, 0, here), len(inputs), here)
         shortcut: Sequence[Value] = inputs
         if self._project is not None:
-            shortcut = several(apply(self._project, inputs, here), len(inputs), here)
+            shortcut = several(apply_part(self._project, inputs, 1, here), len(inputs), here)
         return [apply(self._combine, pair, where_is(self)) for pair in zip(main, shortcut, strict=True)]
 
 
 def residual(fn: Fn, combine: Fn = None, project: Fn | None = None, *, name: str | None = None) -> Residual:
     """Return a module that is `combine(fn(x), x)`, or `combine(fn(x), project(x))`; `combine` is `ops.Add` if left out.
+
+    What `fn` names is addressed as `residual[0]/...`, and what `project` does as `residual[1]/...`.
 
     References:
         He et al., Deep residual learning for image recognition (2016), equations 1 and 2.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from deep_arch.errors import ArityMismatch, BadArgument, wrong_kind
+from deep_arch.language.fragment import current_fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
 from deep_arch.language.values import Value
@@ -58,6 +59,19 @@ def apply(fn: Fn, inputs: Sequence[Value], where: str) -> Any:
             "  Give the function one parameter for each value that the module is called on."
         )
     return fn(*inputs)
+
+
+def apply_part(fn: Fn, inputs: Sequence[Value], index: int, where: str) -> Any:
+    """Compose `fn` as a part of the function that runs, whose names are its own; a module has its name already.
+
+    Raises:
+        BadArgument, ArityMismatch: see `apply`.
+    """
+    fragment = current_fragment()
+    if fragment is None or isinstance(fn, Module):
+        return apply(fn, inputs, where)
+    with fragment.part(index):
+        return apply(fn, inputs, f"{where}[{index}]")
 
 
 def check_fn(fn: Fn, where: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deep_arch.errors import DuplicateName, ScopeError
+from deep_arch.errors import ScopeError
 from deep_arch.language import scope
 from deep_arch.language.hyperparameters import lift
 
@@ -16,6 +16,7 @@ def config(**hyperparameters: Any) -> None:
 
     Raises:
         ScopeError: no search-space function is running.
+        DuplicateName: the function that runs has attached something by that name.
     """
     recorder = scope.current()
     if recorder is None:
@@ -23,6 +24,4 @@ def config(**hyperparameters: Any) -> None:
             "config: is called inside a search-space function.\n  Got a call with no such function running."
         )
     for name, value in hyperparameters.items():
-        if name in recorder.config:
-            raise DuplicateName(f"{recorder.where()}: config has {name!r} already.\n  Got it twice in one function.")
-        recorder.config[name] = lift(value)
+        recorder.configure(name, lift(value))

@@ -48,7 +48,7 @@ class Module:
     order_immaterial: ClassVar[bool] = False
     """Whether every value of the arguments gives the same parts in another order."""
     in_copies: ClassVar[bool] = False
-    """Whether what it unfolds to is numbered copies of functions."""
+    """Whether what it unfolds to is numbered copies or parts, such as `repeat[1]/...`."""
 
     arguments: Mapping[str, Any]
     base_name: str

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from deep_arch.errors import BadArgument, InvalidDomain, ValueOutsideDomain, wrong_kind
-from deep_arch.language.applying import Fn, apply, arity, as_values, check_fn, several, shown
+from deep_arch.language.applying import Fn, apply, apply_part, arity, as_values, check_fn, several, shown
 from deep_arch.language.copies import Copies, Parts
 from deep_arch.language.domains import Choice
 from deep_arch.language.foreign import plain
@@ -120,6 +120,8 @@ class SplitCombine(Copies):
 class Sequential(Substitution):
     """Functions one after another; see `sequential`."""
 
+    in_copies = True
+
     def __init__(self, fns: Sequence[Fn], name: str | None = None) -> None:
         self._fns = fns
         super().__init__({}, name)
@@ -128,10 +130,10 @@ class Sequential(Substitution):
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         values = list(inputs)
-        for fn in self._fns:
+        for i, fn in enumerate(self._fns):
             if len(values) == 1 and not isinstance(fn, Module) and (least := arity(fn)[0]) > 1:
                 values = several(values[0], least, where_is(self))
-            values = as_values(apply(fn, values, where_is(self)), where_is(self))
+            values = as_values(apply_part(fn, values, i, where_is(self)), where_is(self))
         return values
 
 
@@ -199,7 +201,18 @@ def split_combine(fn: Fn, combine: Fn, times: Any, *, name: str | None = None) -
 
 
 def sequential(*fns: Fn, name: str | None = None) -> Sequential:
-    """Return a module that is `fns` one after another."""
+    """Return a module that is `fns` one after another.
+
+    Each function is a part of its own: what it names is addressed as `sequential[0]/...`, `sequential[1]/...`, so that
+    one function may be given twice. A module keeps the name that it has where it was made.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> block = lambda: ops.Dense(da.choice([8, 16], name="width"))
+        >>> da.space(lambda x: da.sequential(block, ops.ReLU, block)(x)).sample(seed=0).values
+        {'sequential[0]/width': 16, 'sequential[2]/width': 16}
+    """
     return Sequential(fns, name)
 
 
