@@ -21,7 +21,7 @@ class Rule:
     """A function whose calls give modules that unfold only when reached; see `rule`."""
 
     def __init__(self, fn: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, fn)
+        functools.update_wrapper(self, fn, updated=())
         self.fn = fn
         self.defined_in = current_fragment()
 

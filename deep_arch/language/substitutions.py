@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from deep_arch.errors import BadArgument, InvalidDomain, ValueOutsideDomain, wrong_kind
 from deep_arch.language.applying import Fn, apply, apply_part, arity, as_values, check_fn, several, shown
@@ -157,9 +157,21 @@ class Substitute(Substitution):
                 f"{where_is(self)}: the function {shown(self._fn)} does not take the hyperparameters by "
                 f"name: {error}.\n"
                 f"  Got {', '.join(arguments) or 'none'}.\n"
-                "  Let its parameters have the names that substitute is given."
+                f"  Let its parameters have the names that substitute is given. {_INPUTS}"
             ) from error
-        return apply(self._fn(**arguments), inputs, where_is(self))
+        made = self._fn(**arguments)
+        if isinstance(made, Value | tuple | list) or made is None:
+            raise BadArgument(
+                f"{where_is(self)}: expected {shown(self._fn)} to return a function of values, a function that makes "
+                f"a module, or a module.\n  Got {made!r} ({type(made).__name__}).\n  {_INPUTS}"
+            )
+        return apply(made, inputs, where_is(self))
+
+
+_INPUTS: Final = (
+    "The values of the hyperparameters reach it, and the inputs reach the function that it returns: "
+    "da.substitute(lambda n: lambda x: ops.Dense(n)(x), n=h)(x)."
+)
 
 
 def repeat(fn: Fn, times: Any, *, name: str | None = None) -> Repeat:
@@ -219,7 +231,24 @@ def sequential(*fns: Fn, name: str | None = None) -> Sequential:
 def substitute(fn: Callable[..., Any], /, *, name: str | None = None, **hyperparameters: Any) -> Substitute:
     """Return a module that is what `fn` makes of the hyperparameters' values, given to it by name.
 
-    `fn` returns a function of values, a function that makes a module, or a module.
+    `fn` returns a function of values, a function that makes a module, or a module; the inputs of the module reach
+    what it returns, and never `fn` itself.
+
+    Raises:
+        BadArgument: `fn` is no function, does not take the hyperparameters by name, or returns none of the three.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> def tower(depth, width):  # values of the hyperparameters
+        ...     def build(x):  # the inputs
+        ...         for _ in range(depth):
+        ...             x = ops.Dense(units=width)(x)
+        ...         return x
+        ...     return build
+        >>> net = da.space(lambda x: da.substitute(tower, depth=da.integer(1, 3), width=da.choice([8, 16]))(x))
+        >>> net.size()
+        6
     """
     return Substitute(fn, hyperparameters, name)
 

@@ -11,6 +11,7 @@ from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, is_kin
 from deep_arch.language.hyperparameters import Dependent
 from deep_arch.language.options import content_key, same
 from deep_arch.language.specs import Inputs, Spec
+from deep_arch.spaces.attached import Attached
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.frames import Unfolding
 from deep_arch.spaces.graph import Graph
@@ -59,10 +60,13 @@ class Architecture:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The values that `da.config` attached, by name; without those that are open."""
+        """The values that `da.config` attached, by name; without those that are open.
+
+        What a part attached is called `part/name`, and found by the `name` alone where that is unambiguous.
+        """
         from deep_arch.language.values import UNSET
 
-        return {k: v for k, v in self._unfolding.config.items() if v is not UNSET}
+        return Attached({k: v for k, v in self._unfolding.config.items() if v is not UNSET})
 
     @property
     def structure(self) -> set[str]:

@@ -44,7 +44,7 @@ class SearchSpace(Replaying):
         self.program = Program(fn)
         self.restrictions = Restrictions()
         self._counts: Counter | None = None
-        functools.update_wrapper(self, fn)
+        functools.update_wrapper(self, fn, updated=())  # attributes of a callable object are its own
 
     def __call__(self, *values: Value) -> Any:
         """Compose the space's function into the one that is running, as a part of it."""
