@@ -56,6 +56,7 @@ def build(architecture: Architecture) -> PythonProgram:
         architecture.space.name,
         graph.inputs,
         graph.output_names,
+        graph.outputs_are_named,
         {address: thing for address, (thing, _) in made.items()},
         tuple(instructions),
         _at(registers, graph.outputs),

@@ -57,6 +57,7 @@ class Fragment:
         blank, unset: room for what the calls give, and for the values of the own hyperparameters.
         plain: whether an unfolding that enters it has nothing else to look after.
         of_rule: whether it is what a rule unfolds to.
+        outputs_are_named: whether the function returned a dict.
         suffixes: the name of each own hyperparameter, by slot.
         created: own slots and calls, as they were made.
         steps: what an unfolding does, in order.
@@ -81,6 +82,7 @@ class Fragment:
         self.config: dict[str, Any] = {}
         self.outputs: tuple[Reference, ...] = ()
         self.output_names: tuple[str, ...] = ()
+        self.outputs_are_named = False
         self.captures: list[Reference] = []
         self.created: list[int | Call] = []
         self.steps: tuple[Step, ...] = ()
@@ -276,6 +278,7 @@ class Fragment:
         names: tuple[str, ...] | None = None
         if isinstance(returned, Mapping):
             names, returned = tuple(map(str, returned)), tuple(returned.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            self.outputs_are_named = True
         if returned is None and self.config:
             returned = ()
         if not _are_values(returned):
@@ -286,6 +289,9 @@ class Fragment:
             )
         if not returned and not self.config:
             raise ArityMismatch(f"{self.where()}: a search-space function returns at least one value.\n  Got none.")
+        for value in returned if names else ():  # a name is that of one value
+            if value.port is None and value.index >= value.fragment.n_inputs:
+                value.fragment.call_at[value.index].used_whole = True
         return tuple(returned), names or tuple(f"output_{i}" for i in range(len(returned)))
 
     def _name_the_rest(self) -> None:
