@@ -166,7 +166,9 @@ class Operation(Module, metaclass=OperationClass):
     commutative: ClassVar[bool] = False
     """Whether the order of the inputs is immaterial."""
     stateless: ClassVar[bool] = True
-    """Whether two modules with equal arguments compute the same: no parameters, no randomness."""
+    """Whether two modules with equal arguments compute the same: no parameters, no randomness.
+
+    False for a class that defines `weights`, unless it says otherwise."""
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
 
