@@ -32,7 +32,8 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     """Return a specified architecture as a TensorFlow model with new weights.
 
     The model is called as model(x, training=False), or with the space's inputs by name, and returns what the
-    space's function does: a tensor, a tuple of several, or a dict of them. Tensors are (batch, *spatial, channels). Variables are named after addresses: those of
+    space's function does: a tensor, a tuple of several, or a dict of them. Tensors are (batch, *spatial, channels).
+    Variables are named after addresses: those of
     `repeat[1]/conv2d` are `repeat_1/conv2d/kernel` and so on. Modules that were called several times share theirs.
 
     tf.train.Checkpoint(model=model) saves and restores all state, and tf.saved_model.save(model, folder) saves the

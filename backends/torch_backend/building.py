@@ -34,7 +34,8 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     """Return a specified architecture as a torch model with new weights.
 
     The model takes the space's inputs in their order or by name (`self_` for `self`, `torch_` for `torch`), and returns
-    what the space's function does: a tensor, a tuple of several, or a dict of them. Tensors are (batch, channels, *spatial). Submodules are named after addresses: the
+    what the space's function does: a tensor, a tuple of several, or a dict of them. Tensors are
+    (batch, channels, *spatial). Submodules are named after addresses: the
     weights of `repeat[1]/conv2d` are `repeat_1.conv2d.weight` and so on, on every machine. Modules that were called
     several times share one submodule.
 

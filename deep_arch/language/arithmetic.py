@@ -46,15 +46,24 @@ def has_no_value(self: object, *_: object, **__: object) -> NoReturn:
 
 
 def _forward(fn: Callable[..., Any]) -> Any:
-    return lambda self, other: self.computed(fn, self, other)
+    def operate(self: Arithmetic, other: Any) -> Any:
+        return self.computed(fn, self, other)
+
+    return operate
 
 
 def _reflected(fn: Callable[..., Any]) -> Any:
-    return lambda self, other: self.computed(fn, other, self)
+    def operate(self: Arithmetic, other: Any) -> Any:
+        return self.computed(fn, other, self)
+
+    return operate
 
 
 def _alone(fn: Callable[..., Any]) -> Any:
-    return lambda self: self.computed(fn, self)
+    def operate(self: Arithmetic) -> Any:
+        return self.computed(fn, self)
+
+    return operate
 
 
 class Arithmetic:

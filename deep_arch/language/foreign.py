@@ -57,7 +57,9 @@ def _deep(value: Any, convert: Callable[[Any], Any]) -> Any:
         return value
     if kind is tuple or kind is list:
         items = [_deep(item, convert) for item in value]
-        return value if all(map(operator.is_, items, value)) else kind(items)
+        if all(map(operator.is_, items, value)):
+            return value
+        return tuple(items) if kind is tuple else items
     if kind is dict:
         made = {_deep(key, convert): _deep(item, convert) for key, item in value.items()}
         return value if all(map(operator.is_, made.values(), value.values())) else made
@@ -65,13 +67,13 @@ def _deep(value: Any, convert: Callable[[Any], Any]) -> Any:
 
 
 def _unboxed(value: Any) -> Any:
-    kind: Any = type(value)  # asked in place of the value, which may answer to any name
+    kind = value.__class__  # asked in place of the value, which may answer to any name
     is_scalar = hasattr(kind, "dtype") and hasattr(kind, "item") and not hasattr(kind, "__setitem__")
     return _item(value) if is_scalar else value
 
 
 def _plain(value: Any) -> Any:
-    kind: Any = type(value)
+    kind = value.__class__
     if not hasattr(kind, "dtype") or not hasattr(kind, "shape"):
         return value
     try:
@@ -106,7 +108,7 @@ class Contents(NamedTuple):
 
 def is_array(value: Any) -> bool:
     """Return whether a value is an array, a tensor or a table: what may have an `==` without a truth value."""
-    kind: Any = type(value)
+    kind = value.__class__
     if kind in PLAIN or kind is tuple or kind is list or kind is dict or isinstance(value, type):
         return False
     return any(hasattr(kind, mark) for mark in ("dtype", "tocoo", "dense_shape", "iloc")) or kind is memoryview

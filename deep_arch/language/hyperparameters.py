@@ -138,9 +138,9 @@ def _holds_hyperparameter(value: Any) -> bool:
 
 def _listed(options: Any, kind: str) -> tuple[Any, ...]:
     mend = ""
-    if isinstance(options, str | bytes | bytearray):
+    if is_kind(options, str | bytes | bytearray):
         mend = f"A text is one option. Did you mean da.{kind}([{options!r}])? Its letters are list({options!r})."
-    elif isinstance(options, Mapping) or hasattr(type(options), "iloc") and hasattr(options, "columns"):
+    elif is_kind(options, Mapping) or hasattr(options.__class__, "columns"):  # a dict, or a table
         mend = (
             f"A choice is among keys or among values: write da.{kind}(list(options)), or da.{kind}(options.values())."
         )

@@ -174,7 +174,7 @@ class Operation(Module, metaclass=OperationClass):
 
     def resolved(self: _SelfModule, values: tuple[Any, ...]) -> _SelfModule:
         clone = super().resolved(values)
-        kind = type(self)
+        kind: Any = type(self)
         given = fitted(kind, {name: clone.arguments[name] for name, _ in self.open_arguments})
         clone.arguments = {**clone.arguments, **given}
         if kind.by_hand or kind.remade:
@@ -229,14 +229,14 @@ class Operation(Module, metaclass=OperationClass):
 
 def _weights(operation: Operation, inputs: Sequence[Any]) -> list[Weight]:
     weights: Any = operation.weights(*inputs)
-    if not isinstance(weights, Mapping) or not all(isinstance(weight, Weight) for weight in weights.values()):  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    if not is_kind(weights, Mapping) or not all(is_kind(weight, Weight) for weight in weights.values()):
         raise wrong_kind(
             f"{operation.base_name}.weights",
             "a mapping from names to da.Weight",
             weights,
             'Return what it holds before training, such as {"kernel": da.Weight((3, 4))}.',
         )
-    return list(weights.values())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
+    return list(weights.values())
 
 
 class Wrapped(Module):

@@ -38,7 +38,11 @@ class OperationClass(Constructed):
             cls.by_hand = "__init__" in namespace or getattr(cls, "by_hand", False)
             own = "__post_init__" in namespace and any(isinstance(base, OperationClass) for base in bases)
             cls.remade = own or getattr(cls, "remade", False)
-        if "weights" in namespace and "stateless" not in namespace and any(isinstance(b, OperationClass) for b in bases):
+        if (
+            "weights" in namespace
+            and "stateless" not in namespace
+            and any(isinstance(b, OperationClass) for b in bases)
+        ):
             type.__setattr__(cls, "stateless", False)  # two of them hold two sets of weights
         if cls.__dict__.get("__hash__", ()) is None:  # there is an __eq__
             type.__setattr__(cls, "__hash__", object.__hash__)
@@ -102,7 +106,7 @@ def _tuples(value: Any) -> Any:
 
 def make_again(operation: Any) -> None:
     """Make a copy of an operation what its class makes of the arguments that the copy has."""
-    signature = inspect.signature(type(operation))
+    signature = inspect.signature(operation.__class__)
     bound = inspect.BoundArguments(signature, {**operation.arguments})  # pyright: ignore[reportArgumentType]
     name = operation.name
     operation.__init__(*bound.args, **bound.kwargs)

@@ -52,7 +52,7 @@ class Subset(Domain):
         return tuple([self.options[p] for p in (positions if self.ordered else sorted(positions))])
 
     def accept(self, value: Any) -> Any:
-        members = value.tolist() if hasattr(type(value), "tolist") else value  # of an array
+        members = value.tolist() if hasattr(value.__class__, "tolist") else value  # of an array
         if not isinstance(members, list | tuple) or len(members) != self.length:  # pyright: ignore[reportUnknownArgumentType]
             return REJECTED
         return self._from([self._options.closest(v) for v in members])  # pyright: ignore[reportUnknownVariableType]

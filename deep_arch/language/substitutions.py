@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from deep_arch.errors import BadArgument, InvalidDomain, ValueOutsideDomain, wrong_kind
+from deep_arch.errors import BadArgument, InvalidDomain, ValueOutsideDomain, is_kind, wrong_kind
 from deep_arch.language.applying import Fn, apply, apply_part, arity, as_values, check_fn, several, shown
 from deep_arch.language.copies import Copies, Parts
 from deep_arch.language.domains import Choice
@@ -85,7 +85,7 @@ class Permute(Parts):
 
     def __init__(self, fns: Iterable[Fn], order: Any = None, name: str | None = None) -> None:
         fns = list(fns)
-        order = tuple(order.tolist()) if hasattr(type(order), "tolist") else order  # of an array
+        order = tuple(order.tolist()) if hasattr(order.__class__, "tolist") else order  # of an array
         super().__init__(fns, {"order": Independent(Permutation(range(len(fns)))) if order is None else order}, name)
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
@@ -160,10 +160,10 @@ class Substitute(Substitution):
                 f"  Let its parameters have the names that substitute is given. {_INPUTS}"
             ) from error
         made = self._fn(**arguments)
-        if isinstance(made, Value | tuple | list) or made is None:
+        if is_kind(made, Value | tuple | list) or made is None:
             raise BadArgument(
                 f"{where_is(self)}: expected {shown(self._fn)} to return a function of values, a function that makes "
-                f"a module, or a module.\n  Got {made!r} ({type(made).__name__}).\n  {_INPUTS}"
+                f"a module, or a module.\n  Got {made!r} ({made.__class__.__name__}).\n  {_INPUTS}"
             )
         return apply(made, inputs, where_is(self))
 

@@ -27,7 +27,7 @@ class Attached(dict[str, Any]):
             )
         raise UnknownAddress(
             f"config: nothing that has a value is called {name!r}.\n  Got the names {', '.join(self) or 'none'}.\n"
-            f"  Attach it with da.config({name}=...).{nearest(name, self)}"
+            f"  Attach it with da.config({name}=...).{nearest(name, [key.rpartition('/')[2] for key in self])}"
         )
 
     def __contains__(self, name: object) -> bool:
@@ -35,7 +35,7 @@ class Attached(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return what has a name, or the default where nothing has it."""
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401, which would call itself
 
     def _ending_in(self, name: object) -> list[str]:
         return [key for key in self if key.endswith(f"/{name}")]

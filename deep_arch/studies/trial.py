@@ -249,7 +249,9 @@ def _raise_ended(trial: Trial, called: str) -> NoReturn:
 
 def _listed(score: Any) -> list[Any]:
     """Return the scores in a number, tuple, list, array or tensor."""
-    score = score.numpy() if hasattr(type(score), "numpy") and not hasattr(score, "tolist") else score  # of TensorFlow
+    score = (
+        score.numpy() if hasattr(score.__class__, "numpy") and not hasattr(score, "tolist") else score
+    )  # of TensorFlow
     score = score.tolist() if hasattr(score, "tolist") else score
     return list(score) if isinstance(score, tuple | list) else [score]  # pyright: ignore[reportUnknownArgumentType]
 
