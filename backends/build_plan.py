@@ -63,6 +63,7 @@ class BuildPlan:
         inputs: the names of the inputs, whose values have the ids 0, 1, ...
         outputs: the ids of the outputs.
         output_names: their names.
+        outputs_are_named: whether the space's function returned a dict, so that the model does.
         steps: the calls in topological order.
         specs: the spec of each value, by id.
     """
@@ -70,8 +71,20 @@ class BuildPlan:
     inputs: tuple[str, ...]
     outputs: tuple[int, ...]
     output_names: tuple[str, ...]
+    outputs_are_named: bool
     steps: tuple[BuildStep, ...]
     specs: tuple[Spec, ...]
+
+    def returned(self, values: Sequence[Any]) -> Any:
+        """Return outputs as the space's function did: as a dict, as one value, or as a tuple of several."""
+        return as_returned(values, self.output_names if self.outputs_are_named else None)
+
+
+def as_returned(values: Sequence[Any], names: Sequence[str] | None) -> Any:
+    """Return values as a dict where there are names, and else alone or as a tuple of several."""
+    if names is not None:
+        return dict(zip(names, values, strict=True))
+    return values[0] if len(values) == 1 else tuple(values)
 
 
 def build_plan(architecture: Architecture, inputs: Inputs, backend: str, as_native: AsNative) -> BuildPlan:
@@ -101,7 +114,8 @@ def build_plan(architecture: Architecture, inputs: Inputs, backend: str, as_nati
         vary = varying[address], len(ranks[address]) > 1
         seen.add(address)
         steps.append(BuildStep(call.address, module, address, path, call.inputs, call.outputs, taken, *vary, tied))
-    return BuildPlan(graph.inputs, tuple(graph.outputs), graph.output_names, tuple(steps), tuple(specs))
+    named = graph.outputs_are_named
+    return BuildPlan(graph.inputs, tuple(graph.outputs), graph.output_names, named, tuple(steps), tuple(specs))
 
 
 def _value_specs(graph: Graph, inputs: Sequence[Spec], as_native: AsNative) -> tuple[list[Spec], list[Module]]:

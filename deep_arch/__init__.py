@@ -1,5 +1,7 @@
 """A modular, graph-based language for search spaces over architectures."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from deep_arch import errors as errors
 from deep_arch.connections import dense_block as dense_block
 from deep_arch.connections import residual as residual
@@ -35,6 +37,7 @@ from deep_arch.language.values import Value as Value
 from deep_arch.language.weights import Weight as Weight
 from deep_arch.language.wrapping import wrap as wrap
 from deep_arch.measures.costs import Cost as Cost
+from deep_arch.names import unknown_name as _unknown_name
 from deep_arch.spaces.architecture import Architecture as Architecture
 from deep_arch.spaces.choice_points import ChoicePoint as ChoicePoint
 from deep_arch.spaces.graph import Graph as Graph
@@ -48,3 +51,8 @@ from deep_arch.studies.search import search as search
 from deep_arch.studies.searcher import FinishedTrial as FinishedTrial
 from deep_arch.studies.searcher import Searcher as Searcher
 from deep_arch.studies.searcher import Values as Values
+
+if not _TYPE_CHECKING:  # type checkers know which names there are
+
+    def __getattr__(name: str) -> object:
+        raise _unknown_name(__name__, name, globals())

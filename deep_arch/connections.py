@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deep_arch.errors import ArityMismatch
-from deep_arch.language.applying import Fn, apply, check_fn, several
+from deep_arch.language.applying import Fn, apply, apply_part, check_fn, several
 from deep_arch.language.copies import Copies
 from deep_arch.language.formulas import shape
 from deep_arch.language.hyperparameters import Dependent
@@ -39,6 +39,8 @@ class DenseBlock(Copies):
 class Residual(Substitution):
     """`fn` beside a shortcut; see `residual`."""
 
+    in_copies = True
+
     def __init__(self, fn: Fn, combine: Fn, project: Fn | None, name: str | None = None) -> None:
         self._fn, self._combine, self._project = fn, combine, project
         super().__init__({}, name)
@@ -48,10 +50,10 @@ class Residual(Substitution):
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         here = where_is(self)
-        main = several(apply(self._fn, inputs, here), len(inputs), here)
+        main = several(apply_part(self._fn, inputs, 0, here), len(inputs), here)
         shortcut = list(inputs)
         if self._project is not None:
-            projected = several(apply(self._project, inputs, here), len(inputs), here)
+            projected = several(apply_part(self._project, inputs, 1, here), len(inputs), here)
             for i, (x, y) in enumerate(zip(inputs, main, strict=True)):
                 differ = Dependent(operator.ne, (shape(x), shape(y)))
                 shortcut[i] = select(differ, {False: [x], True: [projected[i]]}, here)[0]
@@ -74,11 +76,13 @@ def residual(fn: Fn, combine: Fn = None, project: Fn | None = None, *, name: str
         >>> arch = net.at({"repeat[0]/choice": 16, "repeat[1]/choice": 32})
         >>> for address in arch.shapes(da.image(channels=16, height=8, width=8)):
         ...     print(address)  # only the second projects
-        repeat[0]/residual/conv2d
+        repeat[0]/residual[0]/conv2d
         repeat[0]/residual/add
-        repeat[1]/residual/conv2d
-        repeat[1]/residual/conv2d_1
+        repeat[1]/residual[0]/conv2d
+        repeat[1]/residual[1]/conv2d
         repeat[1]/residual/add
+
+    What `fn` names is addressed as `residual[0]/...`, and what `project` does as `residual[1]/...`.
 
     References:
         He et al., Deep residual learning for image recognition (2016), equations 1 and 2.

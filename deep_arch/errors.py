@@ -10,6 +10,7 @@ DeepArchError
 ├── BadArgument (TypeError)            an argument of the wrong kind
 ├── ValueOutsideDomain (ValueError)    a value that its hyperparameter cannot take
 ├── UnknownAddress (KeyError)          an address that the space does not have
+├── UnknownName (AttributeError)        a name that a module of deep_arch does not have
 ├── UnreachedAddress (KeyError)        an address of the space that these values do not lead to
 ├── MissingValues (ValueError)         hyperparameters left without a value
 ├── AlreadyAssigned (ValueError)       a second value for one hyperparameter
@@ -75,6 +76,10 @@ class ValueOutsideDomain(DeepArchError, ValueError):
 
 class UnknownAddress(DeepArchError, KeyError):
     """An address that the space does not have."""
+
+
+class UnknownName(DeepArchError, AttributeError):
+    """A name that a module of deep_arch does not have."""
 
 
 class UnreachedAddress(DeepArchError, KeyError):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from deep_arch.errors import ShapeMismatch, is_kind, nearest, wrong_kind
+from deep_arch.language.foreign import plain
 from deep_arch.language.specs import Inputs
 from deep_arch.measures.costs import Cost
 from deep_arch.searchers.parts.checks import check_count
@@ -116,6 +117,7 @@ def within(inputs: Inputs, **bounds: float) -> Predicate:
         BadArgument: a bound on what is no cost.
     """
     known = [name for name in dir(Cost) if not name.startswith("_")]
+    bounds = plain(bounds)
     for name, bound in bounds.items():
         if name not in known or is_kind(bound, bool) or not is_kind(bound, int | float):
             raise wrong_kind(

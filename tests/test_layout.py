@@ -33,7 +33,7 @@ def imports(path: Path, lazy_too: bool) -> set[str]:
 
 FLOORS = [
     {"errors"},
-    {"extras"},
+    {"extras", "names"},
     {"language"},
     {"ops"},
     {"connections"},

@@ -40,7 +40,7 @@ MEMBERS = {
         ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives propose should_stop start
         state_dict tell
     """,
-    deep_arch.Graph: "config edges groups inputs n_values output_names sources",
+    deep_arch.Graph: "config edges groups inputs n_values output_names outputs_are_named sources",
 }
 
 ANALYSIS = ["best_so_far", "compare", "frame", "hypervolume", "importance", "pareto_front", "regret"]

@@ -37,9 +37,10 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     """Return a specified architecture as a functional Keras model with new weights.
 
     The model takes the array of the space's input, or of several inputs a list in their order or a dict by name, and
-    returns an array, or a list of several. Arrays are (batch, *spatial, channels), whatever Keras's own setting.
-    Layers are named after addresses: that of `repeat[1]/conv2d` is `repeat_1-conv2d`, on every machine. Modules that
-    were called several times share one layer. Models compile, train, save, load and draw as those written by hand.
+    returns what the space's function does: an array, a list of several, or a dict of them. Arrays are
+    (batch, *spatial, channels), whatever Keras's own setting. Layers are named after addresses: that of
+    `repeat[1]/conv2d` is `repeat_1-conv2d`, on every machine. Modules that were called several times share one layer.
+    Models compile, train, save, load and draw as those written by hand.
 
     An operation of your own is lowered by its method `to_keras(emit, specs, *tensors)`, which is asked before the table
     in `keras_backend.lowerings`: see `Lowering` and `Emitter`.
@@ -74,7 +75,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     with _deep(len(names.layers) + len(todo.steps)):
         model = keras.Model(
             given[0] if len(given) == 1 else given,
-            outputs[0] if len(outputs) == 1 else outputs,
+            returned if isinstance(returned := todo.returned(outputs), dict) or len(outputs) == 1 else outputs,
             name=identifier(architecture.space.name),
         )
     setattr(model, CALLS, tuple(names.layers))

@@ -80,6 +80,7 @@ def _export_torch(model: Any, path: str) -> None:
         Inference().eval(),
         tuple(examples),
         input_names=[x.name for x in model.inputs],
+        output_names=list(model.output) if isinstance(model.output, dict) else None,
         dynamic_shapes=(tuple({0: batch} for _ in examples),),
         verbose=False,
     )

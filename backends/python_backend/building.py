@@ -63,6 +63,7 @@ def build(architecture: Architecture, inputs: Inputs | None = None) -> PythonPro
         architecture.space.name,
         graph.inputs,
         graph.output_names,
+        graph.outputs_are_named,
         {address: thing for address, (thing, _) in made.items()},
         tuple(instructions),
         _at(registers, graph.outputs),

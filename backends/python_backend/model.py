@@ -20,19 +20,21 @@ Instruction: TypeAlias = tuple[str, Callable[..., Any], Any, Any]
 class PythonProgram:
     """An architecture that runs as plain Python; see `build`.
 
-    It takes the space's inputs in their order or by name, and returns a value, or a named tuple of several. It pickles
-    when the objects in `modules` do.
+    It takes the space's inputs in their order or by name, and returns a value, a named tuple of several, or a dict of
+    them where the space's function returned one. It pickles when the objects in `modules` do.
 
     Attributes:
         name: that of the space.
         input_names: in their order.
-        output_names: in their order. The named tuple has them as attributes where they are identifiers.
+        output_names: in their order; the named tuple has them as attributes.
+        outputs_are_named: whether they are returned as a dict.
         modules: what the factories returned, by the addresses of the modules.
     """
 
     name: str
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
+    outputs_are_named: bool
     modules: Mapping[str, Any]
     _instructions: tuple[Instruction, ...]
     _outputs: tuple[int, ...]
@@ -61,6 +63,8 @@ class PythonProgram:
             else:
                 for register, part in zip(given, _parts(address, result, len(given)), strict=True):
                     held[register] = part
+        if self.outputs_are_named:
+            return dict(zip(self.output_names, [held[i] for i in self._outputs], strict=True))
         if len(self._outputs) == 1:
             return held[self._outputs[0]]
         return _outputs_class(self.output_names)(*[held[i] for i in self._outputs])

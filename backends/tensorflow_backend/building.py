@@ -31,8 +31,9 @@ _EXAMPLE = """Give the class a method `to_tensorflow(self, context, *tensors)` t
 def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -> Model:
     """Return a specified architecture as a TensorFlow model with new weights.
 
-    The model is called as model(x, training=False), or with the space's inputs by name, and returns a tensor, or a
-    tuple of several. Tensors are (batch, *spatial, channels). Variables are named after addresses: those of
+    The model is called as model(x, training=False), or with the space's inputs by name, and returns what the
+    space's function does: a tensor, a tuple of several, or a dict of them. Tensors are (batch, *spatial, channels).
+    Variables are named after addresses: those of
     `repeat[1]/conv2d` are `repeat_1/conv2d/kernel` and so on. Modules that were called several times share theirs.
 
     tf.train.Checkpoint(model=model) saves and restores all state, and tf.saved_model.save(model, folder) saves the
@@ -73,7 +74,11 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     specs = dict(zip(todo.inputs, todo.specs, strict=False))
     outputs = tuple(zip(todo.output_names, todo.outputs, strict=True))
     program = TensorProgram(
-        specs, tuple(instructions), outputs, functools.partial(build, architecture, inputs, drawn_from)
+        specs,
+        tuple(instructions),
+        outputs,
+        todo.outputs_are_named,
+        functools.partial(build, architecture, inputs, drawn_from),
     )
     return Model(identifier(architecture.space.name), program, weights, natives, generator)
 

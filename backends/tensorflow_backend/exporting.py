@@ -43,6 +43,7 @@ def export_onnx(model: Model, path: str | Path) -> None:
 
     def infer(*inputs: Any) -> dict[str, Any]:
         outputs = model(*inputs)
+        outputs = tuple(outputs.values()) if isinstance(outputs, dict) else outputs
         return dict(zip(names, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
 
     try:

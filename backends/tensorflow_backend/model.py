@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from deep_arch.backends.build_plan import as_returned
 from deep_arch.backends.names import ModuleNames
 from deep_arch.backends.specs import native_shape
 from deep_arch.errors import BadArgument, ShapeMismatch, is_kind, nearest
@@ -42,12 +43,14 @@ class TensorProgram:
         inputs: the spec of each input, by name.
         instructions: the steps in topological order.
         outputs: the id of the value of each output, by name.
+        named: whether the outputs are returned as a dict.
         again: builds such a model once more.
     """
 
     inputs: Mapping[str, Spec]
     instructions: tuple[Instruction, ...]
     outputs: tuple[tuple[str, int], ...]
+    named: bool
     again: Callable[[], Model]
 
 
@@ -90,15 +93,15 @@ class Model(tf.Module):  # type: ignore[misc]
         self.serve = tf.function(self._served, input_signature=signature)
 
     def __call__(self, /, *inputs: Any, training: bool = False, **by_name: Any) -> Any:
-        """Return the output, or a tuple of several, for tensors (batch, *spatial, channels).
+        """Return the output, a tuple of several, or a dict of them, for tensors (batch, *spatial, channels).
 
         Raises:
             BadArgument: an input is missing or unknown, or `training` is no bool.
             ShapeMismatch: an input has another shape than its spec.
         """
         values = self._values(inputs, training, by_name)
-        outputs = tuple([values[i] for _, i in self._program.outputs])
-        return outputs[0] if len(outputs) == 1 else outputs
+        outputs = [values[i] for _, i in self._program.outputs]
+        return as_returned(outputs, self.outputs if self._program.named else None)
 
     def __deepcopy__(self, memo: Any) -> Model:
         """Return a model with the same numbers in variables of its own."""

@@ -34,7 +34,8 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     """Return a specified architecture as a torch model with new weights.
 
     The model takes the space's inputs in their order or by name (`self_` for `self`, `torch_` for `torch`), and returns
-    a tensor, or a tuple of several. Tensors are (batch, channels, *spatial). Submodules are named after addresses: the
+    what the space's function does: a tensor, a tuple of several, or a dict of them. Tensors are
+    (batch, channels, *spatial). Submodules are named after addresses: the
     weights of `repeat[1]/conv2d` are `repeat_1.conv2d.weight` and so on, on every machine. Modules that were called
     several times share one submodule.
 
@@ -69,8 +70,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     with seeded(number) as drawn_from:
         weights = _write(todo, graph, root, nodes)
         initialise(root, todo, weights, drawn_from)
-    outputs = tuple(nodes[i] for i in todo.outputs)
-    graph.output(outputs[0] if len(outputs) == 1 else outputs)
+    graph.output(todo.returned([nodes[i] for i in todo.outputs]))
     _erase_unused(graph)
     record = Record(weights, dict(zip(todo.inputs, todo.specs, strict=False)), todo.output_names)
     model = Model(root, graph, identifier(architecture.space.name), record)

@@ -14,6 +14,8 @@ from types import FunctionType
 from typing import Any
 
 from deep_arch.errors import ArityMismatch, BadArgument, wrong_kind
+from deep_arch.language.fragment import current_fragment
+from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
 from deep_arch.language.values import Value
 
@@ -49,7 +51,7 @@ def apply(fn: Fn, inputs: Sequence[Value], where: str) -> Any:
     least, most = arity(fn)
     if least == 0 and most != float("inf"):
         made = fn()
-        if isinstance(made, Value) or not callable(made):
+        if isinstance(made, Value | Hyperparameter) or not callable(made):
             raise BadArgument(
                 f"{where}: a function without required arguments returns a module.\n  Got {made!r} "
                 f"({type(made).__name__}).\n  To return values, take the inputs as parameters: `lambda x: ...`."
@@ -64,9 +66,22 @@ def apply(fn: Fn, inputs: Sequence[Value], where: str) -> Any:
     return fn(*inputs)
 
 
+def apply_part(fn: Fn, inputs: Sequence[Value], index: int, where: str) -> Any:
+    """Compose `fn` as a part of the function that runs, whose names are its own; a module has its name already.
+
+    Raises:
+        BadArgument, ArityMismatch: see `apply`.
+    """
+    fragment = current_fragment()
+    if fragment is None or isinstance(fn, Module):
+        return apply(fn, inputs, where)
+    with fragment.part(index):
+        return apply(fn, inputs, f"{where}[{index}]")
+
+
 def check_fn(fn: Fn, where: str) -> None:
     """Raise BadArgument unless `fn` can be a function of a substitution."""
-    if isinstance(fn, Value) or not callable(fn):
+    if isinstance(fn, Value | Hyperparameter) or not callable(fn):
         raise BadArgument(
             f"{where}: expected a function of values, a function that makes a module, or a module.\n"
             f"  Got {fn!r} ({type(fn).__name__}).\n  Write `lambda x: ...` or `lambda: ops.ReLU()`."

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import inspect
+import pickle
 from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
+
+from deep_arch.language.foreign import contents
 
 
 def digest(*parts: object) -> str:
@@ -39,9 +43,13 @@ def _canonical(value: Any, canonical: Callable[[Any], str]) -> str:
         return f"set({','.join(sorted(map(canonical, value)))})"  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, type) or inspect.isroutine(value):
         return _function(value, canonical)
-    if hasattr(value, "tobytes"):  # an array, whose repr leaves out what is long
-        return f"{value.dtype}{value.shape}{hashlib.blake2b(value.tobytes()).hexdigest()}"
+    if (held := contents(value)) is not None:  # an array, whose repr leaves out what is long
+        data = held.data if isinstance(held.data, bytes) else held.data.encode()
+        return f"{held.dtype}{held.shape}{hashlib.blake2b(data).hexdigest()}"
     shown = repr(value)
+    if "..." in shown:
+        with contextlib.suppress(Exception):  # what cannot be pickled is told by what it shows
+            return f"{type(value).__qualname__}:{hashlib.blake2b(pickle.dumps(value, protocol=4)).hexdigest()}"
     if " at 0x" not in shown and "<function" not in shown:
         return f"{type(value).__qualname__}:{shown}"
     state = getattr(value, "__dict__", None)

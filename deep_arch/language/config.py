@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deep_arch.errors import BadArgument, DuplicateName, ScopeError
+from deep_arch.errors import BadArgument, ScopeError
 from deep_arch.language import scope
 from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.hyperparameters import lift
@@ -18,6 +18,7 @@ def config(**hyperparameters: Any) -> None:
     Raises:
         ScopeError: no search-space function is running.
         BadArgument: a formula of shapes.
+        DuplicateName: the function that runs has attached something by that name.
     """
     recorder = scope.current()
     if recorder is None:
@@ -25,11 +26,10 @@ def config(**hyperparameters: Any) -> None:
             "config: is called inside a search-space function.\n  Got a call with no such function running."
         )
     for name, value in hyperparameters.items():
-        if name in recorder.config:
-            raise DuplicateName(f"{recorder.where()}: config has {name!r} already.\n  Got it twice in one function.")
-        entry = recorder.config[name] = lift(value)
+        entry = lift(value)
         if needs_shapes(entry):
             raise BadArgument(
                 f"config: {name} cannot depend on a shape, since configuration is known before shapes are.\n"
                 f"  Got {entry!r}.\n  Compute it after the search, from architecture.shapes(inputs)."
             )
+        recorder.configure(name, entry)

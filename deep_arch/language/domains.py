@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 from deep_arch.errors import InvalidDomain, is_kind
-from deep_arch.language.options import Options, listed, plain
+from deep_arch.language.foreign import plain
+from deep_arch.language.options import Options, listed
 
 
 class _Rejected:
@@ -186,6 +187,7 @@ class Integer(Numeric):
     word = "integer"
 
     def __init__(self, low: int, high: int, step: int = 1, log: bool = False) -> None:
+        low, high, step, log = plain(low), plain(high), plain(step), plain(log)
         if any(type(n) is not int for n in (low, high, step)) or step < 1 or low > high:
             raise InvalidDomain(
                 f"integer: low, high and step must be ints with low <= high and step >= 1.\n"
@@ -270,6 +272,7 @@ class Real(Numeric):
     word = "real"
 
     def __init__(self, low: float, high: float, log: bool = False) -> None:
+        low, high, log = plain(low), plain(high), plain(log)
         numbers = all(is_kind(n, int | float) and not is_kind(n, bool) for n in (low, high))
         if not numbers or low >= high or not math.isfinite(high - low):
             raise InvalidDomain(f"real: low and high must be finite numbers with low < high.\n  Got {low!r}, {high!r}.")

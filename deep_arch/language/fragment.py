@@ -7,7 +7,8 @@ calls that the outputs depend on. Many architectures, and many places of one arc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from deep_arch.errors import ArityMismatch, BadArgument, DuplicateName, ScopeError
@@ -61,6 +62,7 @@ class Fragment:
         plain: whether an unfolding that enters it has nothing else to look after.
         of_rule: whether it is what a rule unfolds to.
         closed: whether it is declared to leave nothing to decide.
+        outputs_are_named: whether the function returned a dict.
         suffixes: the name of each own hyperparameter, by slot.
         created: own slots and calls, as they were made.
         steps: what an unfolding does, in order.
@@ -85,6 +87,7 @@ class Fragment:
         self.config: dict[str, Any] = {}
         self.outputs: tuple[Reference, ...] = ()
         self.output_names: tuple[str, ...] = ()
+        self.outputs_are_named = False
         self.captures: list[Reference] = []
         self.created: list[int | Call] = []
         self.steps: tuple[Step, ...] = ()
@@ -113,13 +116,38 @@ class Fragment:
 
     # --- recording ---------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def part(self, index: int) -> Generator[None, None, None]:
+        """Record a part with names of its own, which begin with its number, while the block runs.
+
+        It costs nothing when the fragment is unfolded, unlike a copy, which is a fragment and may be remembered.
+        """
+        around = self._lead, self._names, self._counts, self._where
+        self._lead, self._names, self._counts, self._where = f"[{index}]/", set(), {}, f"{self._where}[{index}]"
+        try:
+            yield
+            self._name_the_rest()
+        finally:
+            self._lead, self._names, self._counts, self._where = around
+
+    def configure(self, name: str, value: Any) -> None:
+        """Take in what `config` attaches under a name."""
+        if self._lead + name in self.config:
+            raise DuplicateName(
+                f"{self.where()}: config has {name!r} already.\n  Got it twice in one function.\n"
+                "  Choose another name, or attach it once."
+            )
+        self.config[self._lead + name] = value
+
     def claim(self, name: str, kind: str) -> None:
         """Take a name that the user chose."""
         if name in self._names:
             raise DuplicateName(
                 f"{self.where()}: names of one function must differ.\n"
                 f"  Got {kind} named {name!r} for the second time.\n"
-                "  Choose another name=, or leave it out and get a numbered one."
+                f"  Make it once, outside of what is called twice, and share it; or give each a part of its own, "
+                f'da.sequential(block, name="stage1") and da.sequential(block, name="stage2"). Without name= each gets '
+                "a numbered one."
             )
         self._names.add(name)
 
@@ -257,6 +285,7 @@ class Fragment:
         names: tuple[str, ...] | None = None
         if isinstance(returned, Mapping):
             names, returned = tuple(map(str, returned)), tuple(returned.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            self.outputs_are_named = True
         if returned is None and self.config:
             returned = ()
         if not _are_values(returned):
@@ -267,12 +296,15 @@ class Fragment:
             )
         if not returned and not self.config:
             raise ArityMismatch(f"{self.where()}: a search-space function returns at least one value.\n  Got none.")
+        for value in returned if names else ():  # a name is that of one value
+            if value.port is None and value.index >= value.fragment.n_inputs:
+                value.fragment.call_at[value.index].used_whole = True
         return tuple(returned), names or tuple(f"output_{i}" for i in range(len(returned)))
 
     def _name_the_rest(self) -> None:
         for key, value in self.config.items():
             if isinstance(value, Hyperparameter) and value.owner is self and not self.suffixes[value.slot]:
-                self.suffixes[value.slot] = self._lead + self.free_name(key)
+                self.suffixes[value.slot] = self._lead + self.free_name(key.removeprefix(self._lead))
         for slot, hyperparameter in enumerate(self.hyperparameters):
             if not self.suffixes[slot]:
                 self.suffixes[slot] = self._lead + self.free_name(base_name(hyperparameter))

@@ -7,34 +7,24 @@ function they were made.
 
 from __future__ import annotations
 
-import operator
 import random
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NoReturn, cast
 
-from deep_arch.errors import BadArgument, DependentFailed, HyperparameterMisuse, is_kind
+from deep_arch.errors import BadArgument, DependentFailed, is_kind
 from deep_arch.language import scope
+from deep_arch.language.arithmetic import Arithmetic
 from deep_arch.language.depending import Depending, text
 from deep_arch.language.domains import Choice, Domain
+from deep_arch.language.foreign import PLAIN, unboxed
 from deep_arch.language.late_binding import bound, check_bound
 from deep_arch.language.values import Late
-
-_operator: Any = operator  # some of its functions have no types
 
 _NAME = re.compile(r"[^\W\d]\w*\Z")
 
 
-def _has_no_value(self: Hyperparameter, *_: object) -> NoReturn:
-    raise HyperparameterMisuse(
-        f"{self}: a hyperparameter has no value while the space is being written, so it has no truth value, "
-        "order, or place in range().\n  Got one where a plain value is needed.\n"
-        "  To build a part or not use da.optional(fn, use=h); to choose between parts da.or_(fns, which=h); "
-        "to repeat a part da.repeat(fn, times=h); to compute with the value da.dependent(lambda v: v < 3, h)."
-    )
-
-
-class Hyperparameter:
+class Hyperparameter(Arithmetic):
     """What independent and dependent hyperparameters share: a name, an owner, and arithmetic.
 
     Attributes:
@@ -62,59 +52,9 @@ class Hyperparameter:
         suffixes: Sequence[str] = getattr(self.owner, "suffixes", ())
         return (suffixes[self.slot].lstrip("/") if 0 <= self.slot < len(suffixes) else "") or "hyperparameter"
 
-    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = __float__ = __iter__ = __len__ = _has_no_value
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, bool | int | float | str | list | tuple | dict):
-            _has_no_value(self)
-        return self is other
-
-    __hash__ = object.__hash__
-
-    def __add__(self, other: Any) -> Dependent:
-        return Dependent(_operator.add, (self, other))
-
-    def __radd__(self, other: Any) -> Dependent:
-        return Dependent(_operator.add, (other, self))
-
-    def __sub__(self, other: Any) -> Dependent:
-        return Dependent(_operator.sub, (self, other))
-
-    def __rsub__(self, other: Any) -> Dependent:
-        return Dependent(_operator.sub, (other, self))
-
-    def __mul__(self, other: Any) -> Dependent:
-        return Dependent(_operator.mul, (self, other))
-
-    def __rmul__(self, other: Any) -> Dependent:
-        return Dependent(_operator.mul, (other, self))
-
-    def __truediv__(self, other: Any) -> Dependent:
-        return Dependent(_operator.truediv, (self, other))
-
-    def __rtruediv__(self, other: Any) -> Dependent:
-        return Dependent(_operator.truediv, (other, self))
-
-    def __floordiv__(self, other: Any) -> Dependent:
-        return Dependent(_operator.floordiv, (self, other))
-
-    def __rfloordiv__(self, other: Any) -> Dependent:
-        return Dependent(_operator.floordiv, (other, self))
-
-    def __mod__(self, other: Any) -> Dependent:
-        return Dependent(_operator.mod, (self, other))
-
-    def __rmod__(self, other: Any) -> Dependent:
-        return Dependent(_operator.mod, (other, self))
-
-    def __pow__(self, other: Any) -> Dependent:
-        return Dependent(_operator.pow, (self, other))
-
-    def __rpow__(self, other: Any) -> Dependent:
-        return Dependent(_operator.pow, (other, self))
-
-    def __neg__(self) -> Dependent:
-        return Dependent(_operator.neg, (self,))
+    def computed(self, fn: Callable[..., Any], *parents: Any) -> Dependent:
+        """Return the hyperparameter that is `fn` of the parents' values."""
+        return Dependent(fn, parents)
 
 
 def _undrawn(_: random.Random) -> NoReturn:
@@ -228,7 +168,8 @@ class Dependent(Hyperparameter):
         if self.variables:
             check_bound(self.variables, where)
         try:
-            return self.fn(*arguments)
+            value = self.fn(*arguments)
+            return value if value.__class__ in PLAIN else unboxed(value)
         except Exception as error:
             raise DependentFailed(
                 f"{where}: the function of a dependent hyperparameter raised {type(error).__name__}: {error}.\n"
@@ -278,15 +219,19 @@ _as_tuple.__name__ = _as_list.__name__ = ""  # formulas read (h, 3)
 def lift(value: Any) -> Any:
     """Return `value`, or a dependent hyperparameter where it is a tuple, list or dict that holds one.
 
-    So `kernel_size=(h, 3)` means what it seems to mean.
+    So `kernel_size=(h, 3)` means what it seems to mean. Numbers of NumPy become Python's.
     """
+    return _lifted(unboxed(value))
+
+
+def _lifted(value: Any) -> Any:
     kind = value.__class__
     if kind in (tuple, list):
-        items = [lift(item) for item in value]
+        items = [_lifted(item) for item in value]
         if any(isinstance(item, Hyperparameter) for item in items):
             return Dependent(_as_tuple if kind is tuple else _as_list, items)
     if kind is dict:
-        items = [lift(item) for item in value.values()]
+        items = [_lifted(item) for item in value.values()]
         if any(isinstance(item, Hyperparameter) for item in items):
             keys = tuple(value)
             return Dependent(lambda *found: dict(zip(keys, found, strict=True)), items)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deep_arch.errors import BadArgument, InvalidDomain
+from deep_arch.errors import BadArgument, InvalidDomain, is_kind
 from deep_arch.language.depending import Depending
 from deep_arch.language.domains import Choice, Domain, Integer, Numeric, Real
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent, lift
@@ -17,12 +17,21 @@ from deep_arch.language.weighted import Weighted, merged
 
 
 def _listed(options: Any, kind: str) -> tuple[Any, ...]:
-    if isinstance(options, Hyperparameter) or not hasattr(options, "__iter__"):
+    mend = ""
+    if is_kind(options, str | bytes | bytearray):
+        mend = f"A text is one option. Did you mean da.{kind}([{options!r}])? Its letters are list({options!r})."
+    elif is_kind(options, Mapping) or hasattr(options.__class__, "columns"):  # a dict, or a table
+        mend = (
+            f"A choice is among keys or among values: write da.{kind}(list(options)), or da.{kind}(options.values())."
+        )
+    elif isinstance(options, Hyperparameter) or not hasattr(options, "__iter__") or getattr(options, "shape", 0) == ():
+        mend = f"Write da.{kind}([1, 2, 3]), or da.{kind}(range(3))."
+    if mend:
         raise InvalidDomain(
             f"{kind}: expected the options, as a list or another iterable.\n"
-            f"  Got {options!r} ({type(options).__name__}).\n  Write da.{kind}([1, 2, 3]), or da.{kind}(range(3))."
+            f"  Got {options!r} ({type(options).__name__}).\n  {mend}"
         )
-    return tuple(options)
+    return tuple(options)  # pyright: ignore[reportUnknownVariableType]
 
 
 def _options(options: Any, kind: str) -> Any:
@@ -161,7 +170,7 @@ def dependent(fn: Callable[..., Any], *parents: Any, name: str | None = None, ta
     Raises:
         BadArgument: `fn` is not callable.
     """
-    if not callable(fn):
+    if not callable(fn) or isinstance(fn, Hyperparameter):
         raise BadArgument(
             f"dependent: the first argument is the function, the others its parents.\n  Got {fn!r}.\n"
             "  Write da.dependent(lambda a, b: a + b, first, second)."

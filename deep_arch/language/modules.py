@@ -9,15 +9,17 @@ from __future__ import annotations
 import copy
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, TypeVar
 
-from deep_arch.errors import ArityMismatch, BadArgument, NotSupported, ScopeError, is_kind
+from deep_arch.errors import ArityMismatch, BadArgument, DeepArchError, NotSupported, ScopeError, is_kind, wrong_kind
 from deep_arch.language import scope
+from deep_arch.language.foreign import unboxed
 from deep_arch.language.formulas import ShapeOf, measures
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter, lift
 from deep_arch.language.late_binding import bound, check_bound
+from deep_arch.language.operation_classes import OperationClass, fitted, make_again
 from deep_arch.language.specs import Spec
 from deep_arch.language.values import Value
 from deep_arch.language.weights import Weight
@@ -54,7 +56,7 @@ class Module:
     closed: bool = False
     """Whether it is declared that nothing in what it unfolds to is left to decide, whatever the arguments are."""
     in_copies: ClassVar[bool] = False
-    """Whether what it unfolds to is numbered copies of functions."""
+    """Whether what it unfolds to is numbered copies or parts, such as `repeat[1]/...`."""
 
     arguments: Mapping[str, Any]
     base_name: str
@@ -82,6 +84,11 @@ class Module:
     def __call__(self, *values: Value, **named: NoReturn) -> Value:
         """Record one call of this module and return its result, to be indexed or unpacked if it gives several."""
         recorder = scope.current()
+        if not hasattr(self, "open_arguments"):
+            raise BadArgument(
+                f"{type(self).__name__}: is no operation, and its __init__ did not call that of da.Module.\n"
+                f"  Got a call of it.\n  Derive the class from da.Operation, or make modules of anything with da.wrap."
+            )
         if recorder is None:
             raise ScopeError(
                 f"{self.base_name}: a module is called on values inside a search-space function.\n"
@@ -127,13 +134,7 @@ class Module:
                 f"{self.base_name}: the number of outputs depends on open hyperparameters, so it cannot be unpacked.\n"
                 "  Index the outputs that you need: `parts = module(x); parts[0]`."
             )
-        n = self.n_outputs
-        if type(n) is not int or n < 1:
-            raise BadArgument(
-                f"{self.base_name}: n_outputs must be a positive int, how many values a call gives.\n"
-                f"  Got {n!r} ({type(n).__name__}).\n  Mend `n_outputs` of {type(self).__name__}, or its arguments."
-            )
-        return n
+        return n_outputs_of(self)
 
     def lexical_levels(self, fragment: Fragment) -> int:
         """Return how many fragments up from `fragment` the one lies that encloses this module's function."""
@@ -151,29 +152,68 @@ class Module:
         return clone
 
 
-@dataclasses.dataclass(eq=False)
-class Operation(Module):
+def n_outputs_of(module: Module) -> int:
+    """Return how many values a call of a module with constant arguments gives.
+
+    Raises:
+        BadArgument: its arguments give no such number.
+    """
+    n: Any = None
+    try:
+        n = module.n_outputs
+    except (TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, DeepArchError):
+            raise
+    if type(n) is int and n > 0:
+        return n
+    names = " and ".join(module.arguments) or "n_outputs"
+    raise BadArgument(
+        f"{module.base_name}: expected {names} to give a positive int as the number of outputs.\n"
+        f"  Got {'none' if n is None else repr(n)} from {module!r}.\n  Change {names}."
+    )
+
+
+@dataclasses.dataclass(eq=False, repr=False)
+class Operation(Module, metaclass=OperationClass):
     """A framework-neutral operation: a dataclass of its arguments with a shape rule and a cost rule.
 
-    The rules are called on an operation whose arguments are all constants (see `resolved`).
+    The rules are called on an operation whose arguments are all constants (see `resolved`). A class may have an
+    `__init__` of its own in place of a dataclass's: it is called once when the operation is made, on hyperparameters
+    too, and again with the values that these get. `docs/own_operations.md` shows an operation of one's own.
     """
 
     commutative: ClassVar[bool] = False
     """Whether the order of the inputs is immaterial."""
     stateless: ClassVar[bool] = True
-    """Whether two modules with equal arguments compute the same: no parameters, no randomness."""
+    """Whether two modules with equal arguments compute the same: no parameters, no randomness.
+
+    False for a class that defines `weights`, unless it says otherwise."""
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
-        names = [f.name for f in dataclasses.fields(self) if f.name != "name"]
-        Module.__init__(self, {name: getattr(self, name) for name in names}, self.name)
-        vars(self).update(self.arguments)
-
     def resolved(self: _SelfModule, values: tuple[Any, ...]) -> _SelfModule:
         clone = super().resolved(values)
-        vars(clone).update(clone.arguments)
+        kind: Any = type(self)
+        given = fitted(kind, {name: clone.arguments[name] for name, _ in self.open_arguments})
+        clone.arguments = {**clone.arguments, **given}
+        if kind.by_hand or kind.remade:
+            make_again(clone)
+        else:
+            clone._set(given)
         return clone
+
+    def __post_init__(self) -> None:
+        """Do what else the class does when an operation is made."""
+
+    def _begin(self, arguments: Mapping[str, Any], name: str | None) -> None:
+        """Register with the function that runs; called once the operation is made."""
+        Module.__init__(self, arguments, name)
+        if not type(self).by_hand:
+            self._set(self.arguments)
+
+    def _set(self, arguments: Mapping[str, Any]) -> None:
+        for name, value in arguments.items():
+            setattr(self, name, value)  # a dataclass with slots does not look into __dict__
 
     # The rules name their inputs (`x`, or `*inputs` for merges), so the signatures here admit every such choice.
 
@@ -195,15 +235,27 @@ class Operation(Module):
 
     def parameters(self, *inputs: Any, **_: Any) -> int:
         """Return the number of trained parameters, which is that of `weights` unless a subclass knows better."""
-        return sum([weight.size for weight in self.weights(*inputs).values() if weight.trained])
+        return sum([weight.size for weight in _weights(self, inputs) if weight.trained])
 
     def non_trainable(self, *inputs: Any, **_: Any) -> int:
         """Return the number of parameters that no optimizer changes, such as running means."""
-        return sum([weight.size for weight in self.weights(*inputs).values() if not weight.trained])
+        return sum([weight.size for weight in _weights(self, inputs) if not weight.trained])
 
     def macs(self, *inputs: Any, **_: Any) -> int:
         """Return the multiply-accumulates for one example."""
         return 0
+
+
+def _weights(operation: Operation, inputs: Sequence[Any]) -> list[Weight]:
+    weights: Any = operation.weights(*inputs)
+    if not is_kind(weights, Mapping) or not all(is_kind(weight, Weight) for weight in weights.values()):
+        raise wrong_kind(
+            f"{operation.base_name}.weights",
+            "a mapping from names to da.Weight",
+            weights,
+            'Return what it holds before training, such as {"kernel": da.Weight((3, 4))}.',
+        )
+    return list(weights.values())
 
 
 class Wrapped(Module):
@@ -216,6 +268,7 @@ class Wrapped(Module):
     def __init__(
         self, factory: Callable[..., Any], arguments: Mapping[str, Any], name: str | None = None, outputs: int = 1
     ) -> None:
+        outputs = unboxed(outputs)
         if type(outputs) is not int or outputs < 1:
             raise BadArgument(
                 f"wrap: outputs must be a positive int.\n  Got {outputs!r} ({type(outputs).__name__}).\n"

@@ -1,7 +1,7 @@
 """Options: what a choice is among, and how one option is told from another.
 
 Equal values of different types are different options: `True` is not `1`. Options may be anything, also what cannot be
-hashed.
+hashed, and arrays, which count by what they hold.
 """
 
 from __future__ import annotations
@@ -11,50 +11,37 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from deep_arch.errors import InvalidDomain
+from deep_arch.language.foreign import FAILURES, PLAIN, contents, is_array, plain
 
 
 class Options:
-    """Options told apart by type and equality; they may be unhashable."""
+    """Options told apart by type and equality; they may be unhashable. Numbers of NumPy become Python's."""
 
     __slots__ = ("_positions", "items")
 
     def __init__(self, items: Iterable[Any], kind: str) -> None:
-        self.items = tuple(items)
+        self.items = tuple([plain(item) for item in items])
         self._positions: dict[Any, int] = {}
         if not self.items:
             raise InvalidDomain(f"{kind}: a domain needs at least one option.\n  Got none.\n  Give it its options.")
         for position, option in enumerate(self.items):
-            if self.find(option, position) is not None:
+            if self._positions.setdefault(content_key(option), position) != position:
                 raise InvalidDomain(
                     f"{kind}: options must differ.\n  Got {option!r} twice in {self.items!r}.\n  Remove the repeat."
                 )
-            try:
-                self._positions[type(option), option] = position
-            except TypeError:
-                continue
 
-    def find(self, value: Any, end: int | None = None) -> int | None:
+    def find(self, value: Any) -> int | None:
         """Return the position of the option of the same type that equals `value`."""
-        try:
-            position = self._positions.get((type(value), value))
-        except TypeError:
-            position = None
-            for i, option in enumerate(self.items[:end]):
-                if same(option, value):
-                    return i
-        return position
+        return self._positions.get(content_key(value))
 
     def closest(self, value: Any) -> int | None:
         """Return `find`, or else the position of the number that equals `value`, whatever its numeric type."""
+        value = plain(value)
         position = self.find(value)
-        if position is None and not isinstance(value, bool | type):
-            number = plain(value)
-            if isinstance(number, int | float) and not isinstance(number, bool):
-                for i, option in enumerate(self.items):
-                    if type(option) in (int, float) and option == number:
-                        return i
-            elif number is not value:
-                position = self.find(number)
+        if position is None and isinstance(value, int | float) and not isinstance(value, bool):
+            for i, option in enumerate(self.items):
+                if type(option) in (int, float) and option == value:
+                    return i
         return position
 
     def encode(self, position: int) -> Any:
@@ -68,37 +55,73 @@ class Options:
         return self.closest(written)
 
 
-def same(a: Any, b: Any) -> bool:
-    """Return whether two values are of one type and equal; arrays are if all of their elements are."""
-    if a is b:
-        return True
-    if type(a) is not type(b):
-        return False
+def content_key(value: Any) -> tuple[type, Any]:
+    """Return what a value is found by in a dict: its type, and itself or, where that has no use, what it holds."""
+    kind = value.__class__
+    if kind in PLAIN:
+        return kind, value
+    if not _holds_array(value):
+        try:
+            hash(value)
+        except TypeError:
+            pass
+        else:
+            return kind, value
+    return kind, _ByContent(value)
+
+
+class _ByContent:
+    """A value that is found by what it holds."""
+
+    __slots__ = ("_hash", "_value")
+
+    def __init__(self, value: Any) -> None:
+        self._value, self._hash = value, _content_hash(value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByContent) and same(self._value, other._value)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+def _holds_array(value: Any) -> bool:
+    return any(map(_holds_array, value)) if value.__class__ is tuple else is_array(value)
+
+
+def _content_hash(value: Any) -> int:
+    """Return a hash that is equal for what is the `same`."""
+    kind = value.__class__
+    if kind is tuple or kind is list:
+        return hash((kind, *map(_content_hash, value)))
+    if kind is dict:
+        return hash(frozenset([(key, _content_hash(item)) for key, item in value.items()]))
+    held = contents(value)
     try:
-        equal = a == b
-        return bool(equal.all()) if hasattr(equal, "all") else bool(equal)
-    except (TypeError, ValueError):  # arrays of other shapes, or what has no truth value
+        return hash((kind, value if held is None else held))
+    except TypeError:
+        return hash(kind)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Return whether two values are of one type and equal, arrays and tables by what they hold."""
+    kind = a.__class__
+    if a is b or kind is not b.__class__:
+        return a is b
+    if kind is tuple or kind is list:
+        return len(a) == len(b) and all(map(same, a, b))
+    if kind is dict:
+        return a.keys() == b.keys() and all(same(item, b[key]) for key, item in a.items())
+    held = contents(a)
+    try:
+        return bool(a == b) if held is None else held == contents(b)
+    except FAILURES:  # what has no truth value
         return False
-
-
-def plain(value: Any) -> Any:
-    """Return a NumPy scalar as the Python number that it holds."""
-    return value.item() if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0 else value
 
 
 def distinct(items: Iterable[Any]) -> tuple[Any, ...]:
     """Return the items without those that repeat an earlier one."""
-    kept: list[Any] = []
-    seen: set[Any] = set()
-    for item in items:
-        try:
-            repeats = (type(item), item) in seen
-            seen.add((type(item), item))
-        except TypeError:  # what cannot be hashed
-            repeats = any(same(item, other) for other in kept)
-        if not repeats:
-            kept.append(item)
-    return tuple(kept)
+    return tuple({content_key(item): item for item in reversed(tuple(items))}.values())[::-1]
 
 
 def _is_json(value: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import pickle
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from deep_arch.language.domains import Domain
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.late_binding import bound, check_bound
+from deep_arch.language.options import content_key
 from deep_arch.language.values import Value
 
 if TYPE_CHECKING:
@@ -154,19 +154,7 @@ def _needs_name(user: Fragment, what: str) -> ScopeError:
 
 def expansion_key(values: tuple[Any, ...]) -> Any:
     """Return what an expansion is remembered by: values and types, so that 1 and True differ."""
-    key = (values[0].__class__, values[0]) if len(values) == 1 else tuple([(v.__class__, v) for v in values])
-    try:
-        hash(key)
-    except TypeError:
-        return _unhashable_key(values)
-    return key
-
-
-def _unhashable_key(values: tuple[Any, ...]) -> Any:
-    try:
-        return pickle.dumps(values)
-    except Exception:  # options such as lists of lambdas, which the domain keeps alive
-        return repr(values)
+    return content_key(values[0]) if len(values) == 1 else tuple(map(content_key, values))
 
 
 def _note(error: Exception, address: str, arguments: dict[str, Any]) -> None:
@@ -177,7 +165,7 @@ def _note(error: Exception, address: str, arguments: dict[str, Any]) -> None:
 
 
 def _input_names(fn: Callable[..., Any]) -> tuple[str, ...]:
-    if not callable(fn):
+    if not callable(fn) or isinstance(fn, Hyperparameter):
         raise BadArgument(
             f"space: a search space is a function that composes modules.\n  Got {fn!r} ({type(fn).__name__}).\n"
             "  Write `@da.space` above a function of the model's inputs."

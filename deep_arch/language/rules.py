@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from deep_arch.errors import BadArgument, ScopeError
 from deep_arch.language.applying import apply
+from deep_arch.language.foreign import unboxed
 from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.late_binding import bound
@@ -21,7 +22,7 @@ class Rule:
     """A function whose calls give modules that unfold only when reached; see `rule`."""
 
     def __init__(self, fn: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, fn)
+        functools.update_wrapper(self, fn, updated=())
         self.fn = fn
         self.defined_in = current_fragment()
         self.variables = bound(fn, global_too=False)  # settings at the head of a program may come after its rules
@@ -37,7 +38,7 @@ class Rule:
             )
         if any(on_values):
             return _RuleCall(self, (), {}, direct=True)(*args)
-        return _RuleCall(self, args, kwargs, direct=False)
+        return _RuleCall(self, unboxed(args), unboxed(kwargs), direct=False)
 
 
 class _RuleCall(Substitution):

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 class Recorder(Protocol):
     """What records a function as it runs."""
 
-    config: dict[str, Any]
-    """What `config` attached: names to hyperparameters and plain values."""
-
     def where(self, module: Module | None = None) -> str:
         """Return the address of the function, or of a module in it, for messages."""
+        ...
+
+    def configure(self, name: str, value: Any) -> None:
+        """Take in what `config` attaches under a name: a hyperparameter or a plain value."""
         ...
 
     def add_hyperparameter(self, hyperparameter: Hyperparameter) -> int:

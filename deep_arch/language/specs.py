@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from deep_arch.errors import BadArgument
+from deep_arch.language.foreign import plain
 
 _BYTES = {
     "bool": 1,
@@ -35,11 +37,18 @@ class Spec:
     vocabulary: int | None = None
 
     def __post_init__(self) -> None:
+        if type(self.shape) is not tuple or not all(type(n) is int for n in self.shape):
+            axes: Any = self.shape if hasattr(self.shape, "__iter__") else (self.shape,)
+            object.__setattr__(self, "shape", tuple([plain(n) for n in axes]))
         if not all(type(n) is int and n > 0 for n in self.shape):
             raise BadArgument(
                 f"Spec: every axis must be a positive int.\n  Got {self.shape!r}.\n"
                 "  Leave the batch axis out; give sizes as in da.image(channels=3, height=32, width=32)."
             )
+        if type(self.dtype) is not str:
+            object.__setattr__(self, "dtype", _name_of(self.dtype))
+        if self.vocabulary is not None:
+            object.__setattr__(self, "vocabulary", plain(self.vocabulary))
         if self.dtype not in _BYTES:
             raise BadArgument(f"Spec: dtype must be one of {', '.join(_BYTES)}.\n  Got {self.dtype!r}.")
 
@@ -74,6 +83,12 @@ class Spec:
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.shape))})" + ("" if self.dtype == "float32" else f" {self.dtype}")
+
+
+def _name_of(dtype: Any) -> Any:
+    """Return what a library's own type of elements is called: np.float32, np.dtype("float32"), torch.float32."""
+    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype).rpartition(".")[2]
+    return name if name in _BYTES else dtype
 
 
 Inputs = Spec | Mapping[str, Spec]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from deep_arch.errors import InvalidDomain, is_kind
 from deep_arch.language.domains import REJECTED, Numeric, scale
-from deep_arch.language.options import plain
+from deep_arch.language.foreign import plain
 
 _NEAR: Final = 1e-8
 """How many steps a number may be off, as 0.1 + 0.2 is off 0.3; as Optuna has it."""

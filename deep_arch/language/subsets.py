@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from deep_arch.errors import InvalidDomain
 from deep_arch.language.domains import REJECTED, Domain
+from deep_arch.language.foreign import plain
 from deep_arch.language.options import Options, listed
 
 _FEW: Final = 1000
@@ -25,6 +26,7 @@ class Subset(Domain):
     def __init__(self, options: Iterable[Any], length: int, distinct: bool = True, ordered: bool = False) -> None:
         self._options = Options(options, "subset")
         self.options = self._options.items
+        length, distinct, ordered = plain(length), plain(distinct), plain(ordered)
         if type(length) is not int or length < 0 or (distinct and length > len(self.options)):
             raise InvalidDomain(
                 f"subset: size must be an int from 0 to the number of options, {len(self.options)}.\n"
@@ -54,9 +56,10 @@ class Subset(Domain):
         return tuple([self.options[p] for p in (positions if self.ordered else sorted(positions))])
 
     def accept(self, value: Any) -> Any:
-        if not isinstance(value, list | tuple) or len(value) != self.length:  # pyright: ignore[reportUnknownArgumentType]
+        members = value.tolist() if hasattr(value.__class__, "tolist") else value  # of an array
+        if not isinstance(members, list | tuple) or len(members) != self.length:  # pyright: ignore[reportUnknownArgumentType]
             return REJECTED
-        return self._from([self._options.closest(v) for v in value])  # pyright: ignore[reportUnknownVariableType]
+        return self._from([self._options.closest(v) for v in members])  # pyright: ignore[reportUnknownVariableType]
 
     def _from(self, found: list[int | None]) -> Any:
         positions = [p for p in found if p is not None]

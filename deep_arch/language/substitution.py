@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from deep_arch.errors import ArityMismatch, BadArgument
 from deep_arch.language.dependence import domain_at, evaluate, roots
 from deep_arch.language.domains import Choice, Domain
+from deep_arch.language.foreign import plain
 from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Independent
@@ -37,7 +38,7 @@ class Substitution(Module):
         self._memories: dict[int, dict[Any, Fragment]] = {}
         self._probing = False
         self.made_in = current_fragment()
-        super().__init__(arguments, name, default_name)
+        super().__init__(plain(dict(arguments)), name, default_name)
         if self.measures:
             raise BadArgument(
                 f"{where_is(self)}: what it unfolds to cannot depend on a shape, since the graph is made before shapes "

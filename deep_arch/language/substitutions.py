@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from deep_arch.errors import BadArgument, InvalidDomain, ValueOutsideDomain, wrong_kind
-from deep_arch.language.applying import Fn, apply, arity, as_values, check_fn, several, shown
+from deep_arch.errors import BadArgument, InvalidDomain, ValueOutsideDomain, is_kind, wrong_kind
+from deep_arch.language.applying import Fn, apply, apply_part, arity, as_values, check_fn, several, shown
 from deep_arch.language.copies import Copies, Parts
 from deep_arch.language.domains import Choice
+from deep_arch.language.foreign import plain
 from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module
@@ -83,6 +84,7 @@ class Permute(Parts):
 
     def __init__(self, fns: Iterable[Fn], order: Any = None, name: str | None = None) -> None:
         fns = list(fns)
+        order = tuple(order.tolist()) if hasattr(order.__class__, "tolist") else order  # of an array
         super().__init__(fns, {"order": Independent(Permutation(range(len(fns)))) if order is None else order}, name)
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
@@ -117,6 +119,8 @@ class SplitCombine(Copies):
 class Sequential(Substitution):
     """Functions one after another; see `sequential`."""
 
+    in_copies = True
+
     def __init__(self, fns: Sequence[Fn], name: str | None = None) -> None:
         self._fns = fns
         super().__init__({}, name)
@@ -125,10 +129,10 @@ class Sequential(Substitution):
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         values = list(inputs)
-        for fn in self._fns:
+        for i, fn in enumerate(self._fns):
             if len(values) == 1 and not isinstance(fn, Module) and (least := arity(fn)[0]) > 1:
                 values = several(values[0], least, where_is(self))
-            values = as_values(apply(fn, values, where_is(self)), where_is(self))
+            values = as_values(apply_part(fn, values, i, where_is(self)), where_is(self))
         return values
 
 
@@ -140,7 +144,7 @@ class Substitute(Substitution):
     ) -> None:
         self._fn, self.closed = fn, closed
         super().__init__(arguments, name)
-        if isinstance(fn, Module) or not callable(fn):
+        if isinstance(fn, Module | Hyperparameter) or not callable(fn):
             raise BadArgument(
                 f"{where_is(self)}: expected a function of the hyperparameters' values.\n  Got {fn!r}.\n"
                 "  Write da.substitute(lambda n: ..., n=h)."
@@ -154,9 +158,21 @@ class Substitute(Substitution):
                 f"{where_is(self)}: the function {shown(self._fn)} does not take the hyperparameters by "
                 f"name: {error}.\n"
                 f"  Got {', '.join(arguments) or 'none'}.\n"
-                "  Let its parameters have the names that substitute is given."
+                f"  Let its parameters have the names that substitute is given. {_INPUTS}"
             ) from error
-        return apply(self._fn(**arguments), inputs, where_is(self))
+        made = self._fn(**arguments)
+        if is_kind(made, Value | tuple | list) or made is None:
+            raise BadArgument(
+                f"{where_is(self)}: expected {shown(self._fn)} to return a function of values, a function that makes "
+                f"a module, or a module.\n  Got {made!r} ({made.__class__.__name__}).\n  {_INPUTS}"
+            )
+        return apply(made, inputs, where_is(self))
+
+
+_INPUTS: Final = (
+    "The values of the hyperparameters reach it, and the inputs reach the function that it returns: "
+    "da.substitute(lambda n: lambda x: ops.Dense(n)(x), n=h)(x)."
+)
 
 
 def repeat(fn: Fn, times: Any, *, name: str | None = None) -> Repeat:
@@ -203,7 +219,18 @@ def split_combine(fn: Fn, combine: Fn, times: Any, *, name: str | None = None) -
 
 
 def sequential(*fns: Fn, name: str | None = None) -> Sequential:
-    """Return a module that is `fns` one after another."""
+    """Return a module that is `fns` one after another.
+
+    Each function is a part of its own: what it names is addressed as `sequential[0]/...`, `sequential[1]/...`, so that
+    one function may be given twice. A module keeps the name that it has where it was made.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> block = lambda: ops.Dense(da.choice([8, 16], name="width"))
+        >>> da.space(lambda x: da.sequential(block, ops.ReLU, block)(x)).sample(seed=0).values
+        {'sequential[0]/width': 16, 'sequential[2]/width': 16}
+    """
     return Sequential(fns, name)
 
 
@@ -212,7 +239,8 @@ def substitute(
 ) -> Substitute:
     """Return a module that is what `fn` makes of the hyperparameters' values, given to it by name.
 
-    `fn` returns a function of values, a function that makes a module, or a module.
+    `fn` returns a function of values, a function that makes a module, or a module; the inputs of the module reach
+    what it returns, and never `fn` itself.
 
     Args:
         fn: the function.
@@ -222,20 +250,22 @@ def substitute(
             any number of values. This is checked whenever it runs.
         hyperparameters: what is given to `fn`, by name.
 
+    Raises:
+        BadArgument: `fn` is no function; when it runs, it does not take the hyperparameters by name, returns none of
+            the three, or is not closed where that is declared.
+
     Example:
         >>> import deep_arch as da
         >>> from deep_arch import ops
-        >>> @da.space
-        ... def cell(x):
-        ...     edges = {f"edge_{i}": da.boolean(name=f"edge_{i}") for i in range(21)}
-        ...     def build(**edges):
-        ...         return lambda x: ops.Dense(1 + sum(edges.values()))(x)
-        ...     return da.substitute(build, closed=True, **edges)(x)
-        >>> cell.size() == 2**21
-        True
-
-    Raises:
-        BadArgument: when it runs, `fn` does not take the values by name, or `closed` does not hold.
+        >>> def tower(depth, width):  # values of the hyperparameters
+        ...     def build(x):  # the inputs
+        ...         for _ in range(depth):
+        ...             x = ops.Dense(units=width)(x)
+        ...         return x
+        ...     return build
+        >>> net = da.space(lambda x: da.substitute(tower, depth=da.integer(1, 3), width=da.choice([8, 16]))(x))
+        >>> net.size()
+        6
     """
     return Substitute(fn, hyperparameters, name, closed)
 
@@ -244,7 +274,7 @@ def _by_key(fns: Iterable[Fn] | Mapping[Any, Fn]) -> dict[Any, Fn]:
     by_key: dict[Any, Fn] = dict(fns) if isinstance(fns, Mapping) else dict(enumerate(fns))  # pyright: ignore[reportUnknownArgumentType]
     if not by_key:
         raise InvalidDomain("or: expected at least one function.\n  Got none.\n  Give a list or a dict of functions.")
-    return by_key
+    return {plain(key): fn for key, fn in by_key.items()}
 
 
 def _hashes(value: object) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from deep_arch.errors import ArityMismatch, BadArgument, HyperparameterMisuse
+from deep_arch.language.foreign import unboxed
 
 if TYPE_CHECKING:
     from deep_arch.language.fragment import Fragment
@@ -101,6 +102,7 @@ class Value:
         self.fragment, self.index, self.port = fragment, index, port
 
     def __getitem__(self, port: int) -> Value:
+        port = unboxed(port)
         if type(port) is not int or port < 0 or self.port is not None:
             raise BadArgument(
                 f"{self}: the outputs of a call are indexed once, by an int from 0.\n  Got [{port!r}].\n"

@@ -11,7 +11,8 @@ from typing import Any
 
 from deep_arch.errors import InvalidDomain, is_kind
 from deep_arch.language.domains import Choice
-from deep_arch.language.options import distinct, plain
+from deep_arch.language.foreign import plain
+from deep_arch.language.options import distinct
 
 
 class Weighted(Choice):

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from deep_arch.language.foreign import plain
+
 Initial: TypeAlias = float | Literal["glorot_uniform", "orthogonal", "uniform", "unit_forget"]
 """What a weight holds before training: a number throughout, or draws.
 
@@ -34,6 +36,10 @@ class Weight:
     shape: tuple[int, ...]
     initial: Initial = "glorot_uniform"
     trained: bool = True
+
+    def __post_init__(self) -> None:
+        if not all(type(n) is int for n in self.shape):  # an operation of one's own may compute it with NumPy
+            object.__setattr__(self, "shape", tuple([plain(n) for n in self.shape]))
 
     @property
     def size(self) -> int:

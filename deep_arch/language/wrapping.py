@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deep_arch.errors import BadArgument, nearest
+from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Wrapped
 from deep_arch.language.values import Value
 
@@ -73,7 +74,7 @@ def wrap(factory: Callable[..., Any], outputs: int = 1) -> Callable[..., Wrapped
     Raises:
         BadArgument: `factory` is not callable.
     """
-    if not callable(factory):
+    if not callable(factory) or isinstance(factory, Hyperparameter):
         raise BadArgument(f"wrap: expected a class or function.\n  Got {factory!r} ({type(factory).__name__}).")
 
     @functools.wraps(factory, updated=())

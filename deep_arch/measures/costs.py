@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deep_arch.language.foreign import unboxed
 from deep_arch.language.specs import Spec
 from deep_arch.measures.settling import settled
 from deep_arch.measures.shapes import infer
@@ -42,7 +43,9 @@ def cost_of(call: GraphCall, specs: tuple[Spec, ...]) -> Cost:
     taken = [specs[i] for i in call.inputs]
     module: Any = call.module
     n_bytes = sum(specs[i].n_bytes for i in call.outputs)
-    return Cost(module.parameters(*taken), module.macs(*taken), n_bytes, module.non_trainable(*taken))
+    return Cost(
+        unboxed(module.parameters(*taken)), unboxed(module.macs(*taken)), n_bytes, unboxed(module.non_trainable(*taken))
+    )
 
 
 def total(graph: Graph, specs: Sequence[Spec]) -> Cost:

@@ -10,22 +10,28 @@ from deep_arch.language.values import Late
 from deep_arch.spaces.graph import Argument
 
 _BINARY: Final = {
+    "or_": ("|", 1),
+    "xor": ("^", 2),
+    "and_": ("&", 3),
+    "lshift": ("<<", 4),
+    "rshift": (">>", 4),
     "eq": ("=", 0),
     "ne": ("≠", 0),
     "lt": ("<", 0),
     "le": ("≤", 0),
     "gt": (">", 0),
     "ge": ("≥", 0),
-    "add": ("+", 1),
-    "sub": ("−", 1),
-    "mul": ("·", 2),
-    "truediv": ("/", 2),
-    "floordiv": ("//", 2),
-    "mod": ("%", 2),
-    "pow": ("**", 4),
+    "add": ("+", 5),
+    "sub": ("−", 5),
+    "mul": ("·", 6),
+    "truediv": ("/", 6),
+    "floordiv": ("//", 6),
+    "mod": ("%", 6),
+    "matmul": ("@", 6),
+    "pow": ("**", 8),
 }
-_NEGATION: Final = 3
-_ATOM: Final = 5
+_NEGATION: Final = 7
+_ATOM: Final = 9
 _UNNAMED: Final = re.compile(r"dependent(_\d+)?\Z")
 
 
@@ -82,6 +88,8 @@ def _expression(argument: Argument, operand: Callable[[Any], tuple[str, int]]) -
         left, right = operands
         left_least, right_least = (strength + 1, strength) if symbol == "**" else (strength, strength + 1)
         return f"{_enclosed(left, left_least)} {symbol} {_enclosed(right, right_least)}", strength
+    if argument.symbol == "getitem" and len(operands) == 2:
+        return f"{_enclosed(operands[0], _ATOM)}[{operands[1][0]}]", _ATOM
     name = argument.symbol if not argument.symbol or argument.symbol.isidentifier() else "f"
     return f"{name}({', '.join(text for text, _ in operands)})", _ATOM
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch, is_kind, nearest
+from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch, is_kind, nearest, wrong_kind
 from deep_arch.language.modules import Module
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.spaces.graph import Graph, GraphCall
@@ -83,6 +83,13 @@ def apply_rule(module: Module, address: str, specs: tuple[Spec, ...]) -> tuple[S
             f"  {error}."
         ) from error
     given: tuple[Spec, ...] = result if isinstance(result, tuple) else (result,)
+    if not all(is_kind(spec, Spec) for spec in given):
+        raise wrong_kind(
+            f"{address}: the shape rule of {type(module).__name__}",
+            "a spec, or a tuple with one for each output",
+            result,
+            "Return the input's spec with another shape: x.with_shape(8, *x.spatial).",
+        )
     if len(given) != module.n_outputs:
         raise ShapeMismatch(
             f"{address}: expected a shape for each of its {module.n_outputs} outputs.\n  Got {_listed(given)}.\n"

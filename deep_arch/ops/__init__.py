@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from deep_arch.names import unknown_name as _unknown_name
 from deep_arch.ops.activation import ELU as ELU
 from deep_arch.ops.activation import GELU as GELU
 from deep_arch.ops.activation import SELU as SELU
@@ -87,3 +90,8 @@ from deep_arch.ops.simple import Zero as Zero
 from deep_arch.ops.transposed_convolution import Conv1DTranspose as Conv1DTranspose
 from deep_arch.ops.transposed_convolution import Conv2DTranspose as Conv2DTranspose
 from deep_arch.ops.transposed_convolution import Conv3DTranspose as Conv3DTranspose
+
+if not _TYPE_CHECKING:  # type checkers know which names there are
+
+    def __getattr__(name: str) -> object:
+        raise _unknown_name(__name__, name, globals())

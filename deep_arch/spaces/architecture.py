@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, is_kind, wrong_kind
 from deep_arch.language.depending import Depending
 from deep_arch.language.hyperparameters import Dependent
-from deep_arch.language.options import same
+from deep_arch.language.options import content_key, same
 from deep_arch.language.specs import Inputs, Spec
+from deep_arch.spaces.attached import Attached
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.frames import Unfolding
 from deep_arch.spaces.graph import Graph
@@ -66,10 +67,13 @@ class Architecture:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The values that `da.config` attached, by name; without those that are open."""
+        """The values that `da.config` attached, by name; without those that are open.
+
+        What a part attached is called `part/name`, and found by the `name` alone where that is unambiguous.
+        """
         from deep_arch.language.values import UNSET
 
-        return {k: v for k, v in self._unfolding.config.items() if v is not UNSET}
+        return Attached({k: v for k, v in self._unfolding.config.items() if v is not UNSET})
 
     @property
     def structure(self) -> set[str]:
@@ -250,7 +254,7 @@ class Architecture:
         return all(same(value, other.values[address]) for address, value in self.values.items())
 
     def __hash__(self) -> int:
-        return hash((id(self.space.program.fn), frozenset([(k, _hashable(v)) for k, v in self.values.items()])))
+        return hash((id(self.space.program.fn), frozenset([(k, content_key(v)) for k, v in self.values.items()])))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.space, dict(self.values))
@@ -264,11 +268,3 @@ class Architecture:
 
 def _restore(space: SearchSpace, values: Mapping[str, Any]) -> Architecture:
     return Architecture(space, space.replay(values))
-
-
-def _hashable(value: Any) -> Any:
-    try:
-        hash(value)
-    except TypeError:
-        return value.__class__
-    return value

@@ -274,6 +274,11 @@ class Graph:
         return names
 
     @property
+    def outputs_are_named(self) -> bool:
+        """Whether the space's function returned a dict, as which the outputs of a built model come back."""
+        return self.root.fragment.outputs_are_named
+
+    @property
     def n_values(self) -> int:
         """The number of values, inputs included."""
         return len(self.inputs) + sum(node.n_outputs for node in self._unfolding.nodes)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import operator
 import random
 from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import BadArgument, MissingValues, NotCountable, TooDeep, is_kind, wrong_kind
+from deep_arch.language.foreign import as_int
 from deep_arch.language.late_binding import checked
 from deep_arch.language.options import same
 from deep_arch.language.program import Program
@@ -45,7 +45,7 @@ class SearchSpace(Replaying):
         self.program = Program(fn)
         self.restrictions = Restrictions()
         self._counts: Counter | None = None
-        functools.update_wrapper(self, fn)
+        functools.update_wrapper(self, fn, updated=())  # attributes of a callable object are its own
 
     def __call__(self, *values: Value) -> Any:
         """Compose the space's function into the one that is running, as a part of it."""
@@ -190,9 +190,10 @@ class SearchSpace(Replaying):
                 "  Limit recursion with space.limit(max_depth=...), and turn real numbers into a grid with "
                 "space.discretize(levels=...)."
             )
-        if type(index) is not int or not 0 <= index < size:
+        number = as_int(index)
+        if number is None or not 0 <= number < size:
             raise wrong_kind(f"{self.name}.nth", f"an int from 0 to {int(size) - 1}", index, "See space.size().")
-        return self.at(self._counter().at(index))
+        return self.at(self._counter().at(number))
 
     def discretize(self, levels: int) -> SearchSpace:
         """Return the sub-space in which a real number is one of `levels`, evenly spaced on its scale, ends included.
@@ -204,18 +205,20 @@ class SearchSpace(Replaying):
         """
         if self.restrictions.levels:
             raise wrong_kind(f"{self.name}.discretize", "a space with intervals", self, "Discretize the whole space.")
-        if type(levels) is not int or levels < 2:
+        number = as_int(levels)
+        if number is None or number < 2:
             raise wrong_kind(f"{self.name}.discretize", "an int of at least 2", levels, "Write discretize(levels=10).")
-        return self._sub_space(levels=levels)
+        return self._sub_space(levels=number)
 
     def limit(self, max_depth: int) -> SearchSpace:
         """Return the sub-space of at most `max_depth` nested applications of rules.
 
         Alternatives that cannot end in time are not offered.
         """
-        if type(max_depth) is not int or max_depth < 0:
+        depth = as_int(max_depth)
+        if depth is None or depth < 0:
             raise BadArgument(f"limit: max_depth is an int of at least 0.\n  Got {max_depth!r}.")
-        return self._sub_space(max_depth=max_depth)
+        return self._sub_space(max_depth=depth)
 
     def fix(self, values: Mapping[str, Any]) -> SearchSpace:
         """Return the sub-space in which some hyperparameters have these values.
@@ -308,9 +311,10 @@ def _generator(seed: Any) -> random.Random:
         return seed
     if seed is None:
         return random.Random()
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+    number = as_int(seed)
+    if number is None:
         raise wrong_kind("seed", "an int, a random.Random or None", seed, "Write seed=0 for the same draws each time.")
-    return random.Random(operator.index(seed))
+    return random.Random(number)
 
 
 def restricted(space: SearchSpace, restrictions: Restrictions) -> SearchSpace:

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 from deep_arch.errors import BadArgument
+from deep_arch.language.foreign import as_int
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.directions import Direction
 from deep_arch.studies.searcher import SEVERAL_SCORES, Searcher
@@ -29,11 +30,11 @@ def check_kinds(space: Any, searcher: Any, trials: Any, seed: Any, duplicates: A
     if not isinstance(searcher, Searcher):
         made = f"{searcher.__name__}()" if isinstance(searcher, type) else "RandomSearch() of deep_arch.searchers"
         raise _bad("the second argument is a searcher", searcher, f"Pass an instance: {made}.")
-    if type(trials) is not int or trials < 0:
+    if (n := as_int(trials)) is None or n < 0:
         raise _bad(
             "trials is an int of at least 0", trials, "Write trials=100; to stop earlier, break out of the loop."
         )
-    if seed is not None and not isinstance(seed, random.Random) and type(seed) is not int:
+    if seed is not None and not isinstance(seed, random.Random) and as_int(seed) is None:
         raise _bad("seed is an int, a random.Random or None", seed, "Write seed=0 for the same search each time.")
     if duplicates not in ("record", "give"):
         raise _bad("duplicates is 'record' or 'give'", duplicates, "Leave it out to evaluate each architecture once.")

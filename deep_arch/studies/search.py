@@ -10,6 +10,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from deep_arch.errors import NotCountable, TrialError, is_kind, wrong_kind
+from deep_arch.language.foreign import plain
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.checks import check_kinds, check_objectives
@@ -62,13 +63,13 @@ class Search(Iterator[Trial]):
         self.space, self.searcher = space, searcher
         self.directions = listed_directions(directions)
         self.ending: str | None = None
-        self._n_trials = trials
+        self._n_trials = plain(trials)
         self._gives_duplicates = duplicates == "give"
         if record is not None and not is_kind(record, Record):
             raise wrong_kind("search", "record to be a Record", record, "Leave it out, or write a subclass of Record.")
         self._record = Record(self.directions) if record is None else record
         self._directories = Directories(directory)
-        self._rng = seed if isinstance(seed, random.Random) else random.Random(seed)
+        self._rng = seed if isinstance(seed, random.Random) else random.Random(plain(seed))
         self._lock = threading.RLock()
         check_objectives(searcher, self.directions)
         searcher.start(space, self._rng)
@@ -114,7 +115,7 @@ class Search(Iterator[Trial]):
             if values is None:
                 self.ending = None if self._record.running else "the searcher had nothing left to propose"
                 return None
-            architecture, budget = self.space.at(values), self.searcher.budget(values)
+            architecture, budget = self.space.at(values), plain(self.searcher.budget(values))
             key = None if self._gives_duplicates else self._record.key(architecture, budget)
             if key is None or (first := self._record.first(key)) is None:
                 return self._record.given(architecture, budget, self, key)

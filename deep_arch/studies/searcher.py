@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import random
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from deep_arch.errors import BadArgument, TooDeep, TrialError, is_kind
+from deep_arch.language.constructing import Constructed
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import MOST_ATTEMPTS
@@ -74,7 +75,7 @@ class FinishedTrial:
         return gain
 
 
-class Searcher(ABC):
+class Searcher(metaclass=Constructed):
     """An algorithm that proposes values and learns from results.
 
     A searcher is pure algorithm: it reads no file and no clock and starts no thread, and all its randomness comes

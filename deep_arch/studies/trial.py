@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsIndex
 
 from deep_arch.errors import TrialError
+from deep_arch.language.foreign import as_int
 from deep_arch.spaces.architecture import Architecture
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ class Trial:
             TrialError: the trial has ended, or `step` is no int of at least 0.
         """
         self._check_running("report")
-        if isinstance(step, bool) or not hasattr(step, "__index__") or operator.index(step) < 0:
+        at = as_int(step)
+        if at is None or at < 0:
             raise TrialError(
                 f"trial {self.number}: a step is an int of at least 0, such as an epoch.\n"
                 f"  Got {step!r} ({type(step).__name__}).\n  Write trial.report(score, step=epoch)."
@@ -176,7 +177,7 @@ class Trial:
         if number is None:
             self._warn(score, f"The report for step {step} is left out.")
         else:
-            self._owner.reported(self, operator.index(step), number)
+            self._owner.reported(self, at, number)
 
     def should_stop(self) -> bool:
         """Return whether the searcher would stop here; the trial then still needs `tell`, `skip` or `fail`.
@@ -248,8 +249,11 @@ def _raise_ended(trial: Trial, called: str) -> NoReturn:
 
 def _listed(score: Any) -> list[Any]:
     """Return the scores in a number, tuple, list, array or tensor."""
-    plain = score.tolist() if hasattr(score, "tolist") else score
-    return list(plain) if isinstance(plain, tuple | list) else [plain]  # pyright: ignore[reportUnknownArgumentType]
+    score = (
+        score.numpy() if hasattr(score.__class__, "numpy") and not hasattr(score, "tolist") else score
+    )  # of TensorFlow
+    score = score.tolist() if hasattr(score, "tolist") else score
+    return list(score) if isinstance(score, tuple | list) else [score]  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _finite(score: Any) -> float | None:

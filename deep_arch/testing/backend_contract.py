@@ -9,6 +9,7 @@ Laws, each with a test of that name:
 - a substitution computes what the graph in its place computes;
 - a module called twice has one set of parameters;
 - inputs go in by name and outputs come out in order;
+- outputs that the function named come out by these names;
 - randomness is for training only;
 - a gradient reaches every parameter;
 - weights travel: what `get_weights` returns can be set, and what does not fit is refused by name;
@@ -246,6 +247,15 @@ class BackendContract(BackendRunner):
         arrays = {"right": draw(IMAGE, 1), "left": draw(IMAGE, 2)}
         expected = [arrays["left"] - arrays["right"], arrays["left"].reshape(BATCH, -1)]
         self.assert_close(self.run(model, arrays), expected)
+
+    @pytest.mark.parametrize("names", [("zeros", "class"), ("only",)])
+    def test_outputs_that_the_function_named_come_out_by_these_names(self, names: tuple[str, ...]) -> None:
+        x = draw(da.vector(4))
+        model = self.model(lambda x: {name: ops.LeakyReLU(len(name) / 8)(x) for name in names}, da.vector(4))
+        outputs = self.named(model, {"x": x})
+        assert set(outputs) == set(names)
+        for name in names:
+            self.assert_close([outputs[name]], [np.maximum(x, x * np.float32(len(name) / 8))])
 
     def test_an_input_may_be_an_output(self) -> None:
         x = draw(IMAGE)

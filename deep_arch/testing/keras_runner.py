@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from deep_arch.backends.keras_backend.weights import named_variables, shape_of
-from deep_arch.testing.parity import Array, Arrays, BackendRunner, channels_first, channels_last
+from deep_arch.testing.parity import Array, Arrays, BackendRunner, channels_first, channels_last, listed
 
 
 class Task(NamedTuple):
@@ -32,6 +32,10 @@ class KerasRunner(BackendRunner):
     """Run models of the Keras backend on arrays of NumPy."""
 
     module: ClassVar[str] = "deep_arch.backends.keras_backend"
+
+    def named(self, model: Any, arrays: Arrays) -> dict[str, Array]:
+        outputs = model(_in_order(model, _last(arrays)), training=False)
+        return {name: channels_first(np.array(keras.ops.convert_to_numpy(y))) for name, y in outputs.items()}
 
     def run(self, model: Any, arrays: Arrays, training: bool = False) -> list[Array]:
         call = _in_jax if keras.config.backend() == "jax" else _outputs
@@ -61,8 +65,7 @@ def _last(arrays: Arrays) -> dict[str, Array]:
 
 
 def _outputs(model: Any, by_name: Mapping[str, Any], training: bool) -> list[Any]:
-    outputs = model(_in_order(model, by_name), training=training)
-    return outputs if isinstance(outputs, list) else [outputs]
+    return listed(model(_in_order(model, by_name), training=training))
 
 
 def _in_order(model: Any, by_name: Mapping[str, Any]) -> Any:
@@ -110,7 +113,7 @@ def _in_jax(model: Any, by_name: Mapping[str, Any], training: bool) -> list[Any]
     call: Any = jax.jit(functools.partial(model.stateless_call, training=training))
     result, updated = call(*_state(model), _in_order(model, by_name))
     _update(model, updated)
-    return result if isinstance(result, list) else [result]
+    return listed(result)
 
 
 def _jax(task: Task) -> Sequence[Any]:
@@ -121,7 +124,7 @@ def _jax(task: Task) -> Sequence[Any]:
     def loss(floats: list[Any], trained: list[Any], frozen: list[Any]) -> Any:
         arrays = {**task.arrays, **dict(zip(task.floats, floats, strict=True))}
         result, updated = model.stateless_call(trained, frozen, _in_order(model, arrays), training=task.training)
-        outputs = result if isinstance(result, list) else [result]
+        outputs = listed(result)
         return sum((y * c).sum() for y, c in zip(outputs, task.cotangents, strict=True)), updated
 
     gradient: Any = jax.jit(jax.grad(loss, (0, 1), has_aux=True))

@@ -40,6 +40,10 @@ class BackendRunner(ABC):
     module: ClassVar[str]
 
     @abstractmethod
+    def named(self, model: Any, arrays: Arrays) -> dict[str, Array]:
+        """Run a model that returns a dict on inputs by name, in inference, and return its outputs by name."""
+
+    @abstractmethod
     def run(self, model: Any, arrays: Arrays, training: bool = False) -> list[Array]:
         """Run a model on inputs by name, (batch, channels, *spatial), and return its outputs likewise."""
 
@@ -75,6 +79,13 @@ class BackendRunner(ABC):
 def channels_last(array: Array) -> Array:
     """Return (batch, channels, *spatial) as (batch, *spatial, channels)."""
     return np.moveaxis(array, 1, -1) if array.ndim > 2 else array
+
+
+def listed(outputs: Any) -> list[Any]:
+    """Return what a model returned as a list, in the order of the names where it is a dict."""
+    if isinstance(outputs, dict):
+        return [outputs[name] for name in sorted(outputs)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return list(outputs) if isinstance(outputs, tuple | list) else [outputs]  # pyright: ignore[reportUnknownArgumentType]
 
 
 def channels_first(array: Array) -> Array:

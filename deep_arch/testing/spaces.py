@@ -203,6 +203,10 @@ def _stack(kind: str, parts: list[Callable[[Value], Value]], copies: int, scope:
     return stack
 
 
+def _truths(n: int) -> list[bool]:
+    return [False, True][: n + 1]
+
+
 def _bounded(kind: str, plan: Plan, scope: Scope, x: Value) -> Value:
     """Compose a part that is decided by a hyperparameter whose domain depends on another."""
     own = da.integer(0, scope.shared[-1])
@@ -213,5 +217,5 @@ def _bounded(kind: str, plan: Plan, scope: Scope, x: Value) -> Value:
     if kind == "bounded repeat":
         return da.repeat(inner, own)(x)
     if kind == "bounded optional":
-        return da.optional(inner, da.choice(da.dependent(lambda n: [False, True][: n + 1], own)))(x)
+        return da.optional(inner, da.choice(da.dependent(_truths, own)))(x)
     return da.or_([ops.Identity, inner, inner], own)(x)

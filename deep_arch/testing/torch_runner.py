@@ -11,13 +11,16 @@ import numpy as np
 import torch
 
 from deep_arch.backends.torch_backend.weights import get_gradients
-from deep_arch.testing.parity import Array, Arrays, BackendRunner
+from deep_arch.testing.parity import Array, Arrays, BackendRunner, listed
 
 
 class TorchRunner(BackendRunner):
     """Run models of the PyTorch backend on arrays of NumPy."""
 
     module: ClassVar[str] = "deep_arch.backends.torch_backend"
+
+    def named(self, model: Any, arrays: Arrays) -> dict[str, Array]:
+        return {name: x.detach().numpy() for name, x in model.eval()(**_tensors(arrays)).items()}
 
     def run(self, model: Any, arrays: Arrays, training: bool = False) -> list[Array]:
         with torch.no_grad():
@@ -46,7 +49,7 @@ class TorchRunner(BackendRunner):
         model.train(training)
         outputs: Any = model(**tensors)
         model.eval()
-        return list(outputs) if isinstance(outputs, tuple) else [outputs]
+        return listed(outputs)
 
 
 def _tensors(arrays: Arrays) -> dict[str, torch.Tensor]:

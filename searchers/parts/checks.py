@@ -5,25 +5,27 @@ from __future__ import annotations
 import math
 
 from deep_arch.errors import BadArgument
+from deep_arch.language.foreign import as_int, plain
 
 
 def check_count(searcher: object, least: int = 1, **counts: object) -> None:
     """Raise BadArgument for what is no int of at least `least`."""
     for name, count in counts.items():
-        if type(count) is not int or count < least:
+        if (n := as_int(count)) is None or n < least:
             raise _bad(searcher, name, f"an int of at least {least}", count)
 
 
 def check_number(searcher: object, low: float, high: float = math.inf, **numbers: object) -> None:
     """Raise BadArgument for what is no finite number from `low` to `high`, both included."""
-    for name, number in numbers.items():
+    for name, given in numbers.items():
+        number = plain(given)
         if (
             isinstance(number, bool)
             or not isinstance(number, int | float)
             or not (low <= number <= high and math.isfinite(number))
         ):
             bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-            raise _bad(searcher, name, f"a number {bounds}", number)
+            raise _bad(searcher, name, f"a number {bounds}", given)
 
 
 def check_option(searcher: object, name: str, option: object, options: tuple[object, ...]) -> None:

@@ -76,6 +76,9 @@ def net(x: Any, y: Any) -> Any:
     return {"whole": subtract()(left, right), "rest": right}
 
 
+NAMES = ("whole", "rest")
+
+
 def by_hand(values: Any, x: int, y: int) -> tuple[int, int]:
     for i in range(values["n"]):
         x = values[f"repeat[{i}]/affine.factor"] * x + 2 * values["n"]
@@ -90,7 +93,7 @@ def test_every_architecture_computes_what_is_written_by_hand() -> None:
     architectures = list(net.enumerate())
     assert len(architectures) == (2 + 4) * 2 * 2
     for architecture in architectures:
-        program, expected = build(architecture), by_hand(architecture.values, 17, 5)
+        program, expected = build(architecture), dict(zip(NAMES, by_hand(architecture.values, 17, 5), strict=True))
         assert program(17, 5) == program(17, y=5) == program(y=5, x=17) == expected
 
 
@@ -142,20 +145,32 @@ def test_modules_that_are_not_chosen_are_not_made() -> None:
 
 
 def test_several_outputs_have_names_and_unpack() -> None:
-    program = build(net.sample(seed=1))
-    result = program(17, 5)
-    whole, rest = result
-    assert (result.whole, result.rest) == (whole, rest) == tuple(result)
-    assert repr(result) == f"Outputs(whole={whole}, rest={rest})"
-    assert type(program(1, 2)) is type(result)
+    program = program_of(lambda x: (x, affine(2)(x)))
+    result = program(17)
+    first, second = result
+    assert (result.output_0, result.output_1) == (first, second) == tuple(result)
+    assert repr(result) == f"Outputs(output_0={first}, output_1={second})"
+    assert type(program(1)) is type(result)
     assert program_of(lambda x: (x, affine(2)(x)))(4)._asdict() == {"output_0": 4, "output_1": 8}
     assert program_of(lambda x: pair(2)(x))(4)._asdict() == {"output_0": 4, "output_1": 5}
 
 
-def test_outputs_whose_names_are_no_identifiers_go_by_position() -> None:
+def test_outputs_that_the_function_named_come_out_by_these_names() -> None:
     program = program_of(lambda x: {"class": x, "x": affine(2)(x), "log loss": x})
     assert program.output_names == ("class", "x", "log loss")
-    assert program(4)._asdict() == {"_0": 4, "x": 8, "_2": 4}
+    assert program(4) == {"class": 4, "x": 8, "log loss": 4}
+    assert program_of(lambda x: {"only": affine(2)(x)})(4) == {"only": 8}
+
+
+@pytest.mark.parametrize("returned", [lambda x: {"a": (x, x)}, lambda x: {"a": {"b": x}}, lambda x: (x, {"a": x})])
+def test_nested_outputs_are_told(returned: Any) -> None:
+    with pytest.raises(da.errors.BadArgument, match="a value, or a tuple, list or dict of values"):
+        program_of(returned)
+
+
+def test_a_name_is_that_of_one_output() -> None:
+    with pytest.raises(da.errors.ArityMismatch, match="gives 2 values"):
+        program_of(lambda x: {"both": pair(2)(x)})
 
 
 def test_the_identity_and_no_call_at_all() -> None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 import deep_arch as da
 from deep_arch.backends import tensorflow_backend
 from deep_arch.testing.backend_contract import BackendContract
-from deep_arch.testing.parity import Array, Arrays, channels_first, channels_last
+from deep_arch.testing.parity import Array, Arrays, channels_first, channels_last, listed
 from deep_arch.testing.torch_runner import TorchRunner
 
 
@@ -32,6 +32,9 @@ class Linear(tf.Module):  # type: ignore[misc]
 class TestTensorFlowBackend(BackendContract):
     module = "deep_arch.backends.tensorflow_backend"
     reference = TorchRunner()
+
+    def named(self, model: Any, arrays: Arrays) -> dict[str, Array]:
+        return {name: channels_first(y.numpy()) for name, y in model(**_tensors(arrays)).items()}
 
     def run(self, model: Any, arrays: Arrays, training: bool = False) -> list[Array]:
         return [channels_first(y.numpy()) for y in _outputs(model, _tensors(arrays), training)]
@@ -62,5 +65,4 @@ def _tensors(arrays: Arrays) -> dict[str, Any]:
 
 
 def _outputs(model: Any, tensors: dict[str, Any], training: bool) -> tuple[Any, ...]:
-    outputs = model(**tensors, training=training)
-    return outputs if isinstance(outputs, tuple) else (outputs,)
+    return tuple(listed(model(**tensors, training=training)))

@@ -136,10 +136,10 @@ def test_code_reads_as_if_written_by_hand() -> None:
             conv2d = self.conv2d(x)
             optional_dropout = self.optional.dropout(conv2d)
             repeat_0_conv2d = self.repeat_0.conv2d(optional_dropout)
-            repeat_1_0_sequential_conv2d = self.repeat_1_0.sequential.conv2d(optional_dropout)
-            relu = torch.relu(repeat_1_0_sequential_conv2d)
-            repeat_1_1_sequential_conv2d = self.repeat_1_1.sequential.conv2d(relu)
-            relu_1 = torch.relu(repeat_1_1_sequential_conv2d)
+            repeat_1_0_sequential_0_conv2d = self.repeat_1_0.sequential_0.conv2d(optional_dropout)
+            relu = torch.relu(repeat_1_0_sequential_0_conv2d)
+            repeat_1_1_sequential_0_conv2d = self.repeat_1_1.sequential_0.conv2d(relu)
+            relu_1 = torch.relu(repeat_1_1_sequential_0_conv2d)
             cat = torch.cat((repeat_0_conv2d, relu_1), dim = 1)
             return cat
     """

@@ -56,7 +56,7 @@ def test_deep_recursion_meets_no_recursion_limit() -> None:
     prefix = "chain"
     for _ in range(1500):
         values[f"{prefix}/or.which"] = 1
-        prefix += "/or[1]/sequential/chain"
+        prefix += "/or[1]/sequential[1]/chain"
     values[f"{prefix}/or.which"] = 0
     assert len(space.at(values).graph) == 1501
     limited = space.limit(max_depth=2000)

@@ -140,7 +140,7 @@ def test_split_combine_residual_and_dense_block() -> None:
     residual = net_of(lambda: da.residual(leaf)).sample(0)
     assert residual.graph.calls[-1].inputs == (1, 0)  # the function first, then the shortcut
     projected = net_of(lambda: da.residual(leaf, ops.Subtract, project=lambda: leaf(3.0))).sample(0)
-    assert addresses(projected) == [f"residual/{part}" for part in ("scale", "scale_1", "select", "subtract")]
+    assert addresses(projected) == ["residual[0]/scale", "residual[1]/scale", "residual/select", "residual/subtract"]
     dense = net_of(lambda: da.dense_block(leaf, 3)).sample(0)
     assert [call.inputs for call in dense.graph.calls] == [(0,), (0, 1), (2,), (0, 1, 3), (4,), (0, 1, 3, 5)]
     assert dense.shapes(da.vector(2))["dense_block/concatenate_2"] == (16,)

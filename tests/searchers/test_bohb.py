@@ -27,7 +27,7 @@ class TestBOHB(SearcherContract):
 
 @da.space
 def letters(x: Any) -> Any:
-    da.config(**{f"edge{i}": da.choice("abcde") for i in range(4)})
+    da.config(**{f"edge{i}": da.choice(list("abcde")) for i in range(4)})
     return ops.ReLU()(x)
 
 

@@ -250,7 +250,7 @@ def most_visited(searcher: Searcher) -> list[int]:
 @pytest.mark.parametrize(
     ("make", "halves"),
     [
-        (lambda: da.choice("abcdefgh"), [["a", "b", "c", "d"], ["e", "f", "g", "h"]]),
+        (lambda: da.choice(list("abcdefgh")), [["a", "b", "c", "d"], ["e", "f", "g", "h"]]),
         (lambda: da.integer(1, 7), [[1, 2, 3], [4, 5, 6, 7]]),
         (lambda: da.integer(10, 50, step=10), [[10, 20], [30, 40, 50]]),
         (lambda: da.integer(1, 9, log=True), [[1, 2], [3, 4, 5, 6, 7, 8, 9]]),  # the middle is sqrt(1 * 9)

@@ -56,7 +56,7 @@ def chain(x: Any) -> Any:
     """Have 4**8 architectures, whose score is how often one operation follows another."""
     for i in range(8):
         x = da.or_(
-            {"a": ops.ReLU, "b": ops.Tanh, "c": ops.Sigmoid, "d": ops.Identity}, da.choice("abcd", name=f"at{i}")
+            {"a": ops.ReLU, "b": ops.Tanh, "c": ops.Sigmoid, "d": ops.Identity}, da.choice(list("abcd"), name=f"at{i}")
         )(x)
     return x
 

@@ -147,8 +147,8 @@ def test_addresses_may_hold_any_character() -> None:
         odd.sample(0)
     odd = da.space(lambda x: da.or_({"a@b/c": lambda: da.sequential(ops.ReLU, ops.Tanh)})(x))
     assert [c.module_address for c in odd.sample(0).graph.calls] == [
-        "or[a@b/c]/sequential/relu",
-        "or[a@b/c]/sequential/tanh",
+        "or[a@b/c]/sequential[0]/relu",
+        "or[a@b/c]/sequential[1]/tanh",
     ]
 
 

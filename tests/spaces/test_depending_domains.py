@@ -287,7 +287,7 @@ def test_summaries_say_what_waits() -> None:
 
 
 @MODERATE
-@given(plans(4, depending=True), st.integers(0, 10**6))
+@given(plans(4, entangled=True), st.integers(0, 10**6))
 def test_random_spaces_with_depending_domains(plan: tuple[Any, ...], seed: int) -> None:
     space = space_of(plan)
     architecture = space.sample(seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import re
 from collections.abc import Iterable
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from deep_arch.language.depending import Depending
 from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.modules import Module, Operation, Wrapped, snake_case
+from deep_arch.language.options import same
 from deep_arch.language.stepped import Stepped
 from deep_arch.language.subsets import Permutation, Subset
 from deep_arch.language.values import Late
@@ -35,7 +36,7 @@ def value_text(value: Any) -> str:
         return shorten(name)
     if isinstance(value, float):
         return f"{value:.6g}"
-    return shorten(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))
+    return shorten(re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(value).split())))
 
 
 def domain_text(domain: Domain) -> str:
@@ -140,17 +141,14 @@ def constants(module: Module) -> list[str]:
     defaults = _defaults(module) if isinstance(module, Operation) else {}
     shown: list[str] = []
     for name, value in module.arguments.items():
-        if name not in open_names and not (name in defaults and _same(defaults[name], value)):
+        if name not in open_names and not (name in defaults and same(defaults[name], value)):
             shown.append(_sizes(module, name, value) or f"{name}={value_text(value)}")
     return shown
 
 
-def _same(default: Any, value: Any) -> bool:
-    return type(default) is type(value) and bool(default == value)
-
-
 def _defaults(operation: Operation) -> dict[str, Any]:
-    return {f.name: f.default for f in dataclasses.fields(operation) if f.default is not dataclasses.MISSING}
+    parameters = inspect.signature(type(operation)).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def _sizes(module: Module, name: str, value: Any) -> str:

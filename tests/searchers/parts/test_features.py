@@ -78,7 +78,7 @@ def test_subtrees_tell_what_a_call_is_called_on() -> None:
 def test_hyperparameters_are_options_and_places_on_a_scale() -> None:
     @da.space
     def net(x: Any) -> Any:
-        da.config(rate=da.real(1e-4, 1, log=True), order=da.permutation("ab"))
+        da.config(rate=da.real(1e-4, 1, log=True), order=da.permutation(["a", "b"]))
         width = da.choice([8, 16, 32], name="width")
         x = da.optional(lambda: ops.Dropout(rate=da.real(0, 0.5)), da.boolean(name="drop"))(x)
         return ops.Dense(units=width)(x)

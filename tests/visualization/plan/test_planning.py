@@ -219,7 +219,7 @@ def test_nested_groups_are_nested_clusters_and_single_ones_are_joined() -> None:
         return da.repeat(lambda: da.residual(lambda: da.repeat(block, 1)), 2)(x)
 
     drawing = plan_drawing(net.start())
-    inner = next(c for c in drawing.clusters if c.key.startswith("repeat[1]/residual/repeat"))
+    inner = next(c for c in drawing.clusters if c.key.startswith("repeat[1]/residual[0]/repeat"))
     assert [heading.name for heading in inner.headings] == ["repeat", "[0]", "sequential"]
     assert (inner.parent, inner.depth) == ("repeat[1]/residual", 2)
     assert [c.key for c in drawing.clusters if c.depth == 0] == ["repeat"]
