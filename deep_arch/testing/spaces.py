@@ -180,6 +180,10 @@ def _substitution(kind: str, rest: list[Any], scope: Scope, x: Value) -> Value:
     return da.sequential(configured)(x)
 
 
+def _some_truths(n: int) -> list[bool]:
+    return [False, True][: n + 1]
+
+
 def _bounded(kind: str, plan: Plan, scope: Scope, x: Value) -> Value:
     """Compose a part that is decided by a hyperparameter whose domain depends on another."""
     own = da.integer(0, scope.shared[-1])
@@ -187,5 +191,5 @@ def _bounded(kind: str, plan: Plan, scope: Scope, x: Value) -> Value:
     if kind == "bounded repeat":
         return da.repeat(inner, own)(x)
     if kind == "bounded optional":
-        return da.optional(inner, da.choice(da.dependent(lambda n: [False, True][: n + 1], own)))(x)
+        return da.optional(inner, da.choice(da.dependent(_some_truths, own)))(x)
     return da.or_([ops.Identity, inner, inner], own)(x)
