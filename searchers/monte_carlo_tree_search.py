@@ -6,9 +6,9 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from deep_arch.language.domains import Choice, Domain, Integer, Numeric, Real
+from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.stepped import Stepped
 from deep_arch.searchers.parts.checks import check_count, check_number
 from deep_arch.searchers.parts.decisions import MOST_OUT, composed, decisions, identity
@@ -259,6 +259,6 @@ def _middle(domain: Domain, low: int, high: int) -> int:
     """Return the position that halves those from `low` up to `high`, on the domain's own scale."""
     if not isinstance(domain, Integer | Stepped) or not domain.log:
         return (low + high) // 2
-    scale: Numeric = domain
-    unit = (scale.unit(domain.at(low)) + scale.unit(domain.at(high - 1))) / 2
+    first, last = cast("tuple[Any, Any]", (domain.at(low), domain.at(high - 1)))
+    unit = (domain.unit(first) + domain.unit(last)) / 2
     return min(max(_position(domain, domain.at_unit(unit)), low + 1), high - 1)
