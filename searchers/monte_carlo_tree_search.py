@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.stepped import Stepped
@@ -265,5 +265,6 @@ def _middle(domain: Domain, low: int, high: int) -> int:
     """Return the position that halves those from `low` up to `high`, on the domain's own scale."""
     if not isinstance(domain, Integer | Stepped) or not domain.log:
         return (low + high) // 2
-    unit = (domain.unit(domain.at(low)) + domain.unit(domain.at(high - 1))) / 2
+    first, last = cast("tuple[Any, Any]", (domain.at(low), domain.at(high - 1)))
+    unit = (domain.unit(first) + domain.unit(last)) / 2
     return min(max(_position(domain, domain.at_unit(unit)), low + 1), high - 1)

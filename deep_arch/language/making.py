@@ -97,7 +97,18 @@ def integer(
     the numbers are `low`, `low + step`, ...; on a `log` scale these too are drawn by their ratios.
 
     Raises:
-        InvalidDomain: low > high, step < 1, or a log scale with low < 1.
+        InvalidDomain: low > high, step < 1, or a log scale with low < 1. Where a bound is a hyperparameter, this is
+            found out once it has a value; the error has the address and the values.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> @da.space
+        ... def net(x):
+        ...     n = da.integer(1, 3, name="n")
+        ...     return da.repeat(lambda: ops.Dense(units=da.integer(1, n)), 1)(x)
+        >>> [tuple(architecture.values.values()) for architecture in net.enumerate()]
+        [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)]
     """
     return Independent(_domain(Integer, Integer, low, high, step, log), name, tag)
 

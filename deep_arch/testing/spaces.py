@@ -218,4 +218,4 @@ def _bounded(kind: str, plan: Plan, scope: Scope, x: Value) -> Value:
         return da.repeat(inner, own)(x)
     if kind == "bounded optional":
         return da.optional(inner, da.choice(da.dependent(_truths, own)))(x)
-    return da.or_([ops.Identity, inner, inner], own)(x)
+    return da.or_([ops.Identity, inner, inner, ops.ReLU], own)(x)

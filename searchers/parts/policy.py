@@ -176,6 +176,11 @@ class Sparse:
         places = [(domain.position(option), logit) for option, logit in logits.values()]
         self._known = {place: logit for place, logit in places if place is not None}
 
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """The logits of the options that were picked."""
+        return list(self._known.values())
+
     def reached(self, value: Any) -> Sequence[Parameter]:
         """Return the logit of an option that is picked, which has one from now on."""
         place = self._place(value)
