@@ -141,8 +141,10 @@ def _max(layer: Make) -> Make:
 
 def _average(layer: Make) -> Make:
     def make(pool: Sizes, strides: Sizes, padding: str, sizes: Sizes | None, **given: Any) -> Any:
-        cells = None if sizes is None else map(same_padding, sizes, pool, strides)
-        if padding == "valid" or (cells is not None and all(before == after for before, after in cells)):
+        cells = [] if sizes is None else list(map(same_padding, sizes, pool, strides))
+        # Keras on torch pads what is even right, but refuses a window larger than its volume.
+        even = all(before == after for before, after in cells) and all(map(operator.ge, sizes or (), pool))
+        if padding == "valid" or (sizes is not None and even):
             return layer(pool, strides, padding, **LAST, **given)
         return SameAveragePooling(pool, strides, **given)
 

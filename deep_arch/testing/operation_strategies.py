@@ -332,6 +332,7 @@ CORNERS: Mapping[str, Case] = {
     ),
     "a mean at an uneven edge": (ops.AveragePooling2D(2, strides=1), (Spec((2, 5, 4)),)),
     "a window larger than its volume": (ops.AveragePooling3D(4, strides=2), (Spec((2, 3, 2, 5)),)),
+    "an even window larger than its volume": (ops.AveragePooling3D(3, strides=1), (Spec((2, 3, 2, 2)),)),
     "steps from the end": (ops.GRU(3, return_sequences=True, go_backwards=True), (Spec((2, 5)),)),
     "a mask that lets nothing through": (
         ops.MultiHeadAttention(2, 3, use_causal_mask=True),
