@@ -151,7 +151,8 @@ def _listed(options: Any, kind: str) -> tuple[Any, ...]:
             f"{kind}: expected the options, as a list or another iterable.\n"
             f"  Got {options!r} ({type(options).__name__}).\n  {mend}"
         )
-    return tuple(options)
+    given: Any = options
+    return tuple(given)
 
 
 def choice(options: Iterable[Any], *, name: str | None = None, tag: str | None = None) -> Any:
