@@ -118,8 +118,9 @@ def _mend(cls: Any, signature: inspect.Signature, args: Sequence[Any], kwargs: M
         if _OTHER_NAMES.get(name) in signature.parameters:
             return f"\n  Did you mean {_OTHER_NAMES[name]!r}?"
         return nearest(name, signature.parameters).replace("  ", "\n  ", 1)
-    written: dict[str, Any] = dict(vars(cls))
-    annotations = [n for n in written.get("__annotations__", {}) if n not in signature.parameters and n not in written]
+    written: dict[str, Any] = {**cls.__dict__}
+    names: dict[str, Any] = written.get("__annotations__", {})
+    annotations = [n for n in names if n not in signature.parameters and n not in written]
     if annotations and args:
         return f"\n  Write @dataclasses.dataclass above the class, which makes arguments of {', '.join(annotations)}."
     return ""

@@ -70,6 +70,8 @@ class OperationClass(Constructed):
                 cls._sound = True
             name = kwargs.pop("name", None) if cls.by_hand and "name" not in _parameters(cls) else None
             operation = super().__call__(*args, **kwargs)
+            if hasattr(operation, "open_arguments"):
+                return operation  # its own __init__ has called that of modules
             arguments = _bound(cls, operation, args, kwargs) if cls.by_hand or cls.remade else _fields(operation)
             operation._begin(fitted(cls, arguments), name or operation.name)
             return operation

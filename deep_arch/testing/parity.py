@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -116,18 +116,6 @@ def draw_weights(like: Arrays, seed: int = 0) -> dict[str, Array]:
             numbers = rng.standard_normal(array.shape) / math.sqrt(max(fan_in, 1))
         drawn[name] = np.asarray(numbers, array.dtype)
     return drawn
-
-
-def space_of(op: Operation, n_inputs: int) -> da.SearchSpace:
-    """Return a space of one call of an operation like `op`."""
-    call: Callable[..., Any] = lambda *xs: type(op)(**op.arguments)(*xs)  # noqa: E731
-    spaces: dict[int, Callable[..., Any]] = {
-        1: lambda a: call(a),
-        2: lambda a, b: call(a, b),
-        3: lambda a, b, c: call(a, b, c),
-        4: lambda a, b, c, d: call(a, b, c, d),
-    }
-    return da.space(spaces[n_inputs])
 
 
 def is_deterministic(architecture: da.Architecture) -> bool:

@@ -20,6 +20,18 @@ def conv(filters: Any = 4) -> Operation:
     return ops.Conv2D(filters=filters, kernel_size=3)
 
 
+def space_of(op: Operation, n_inputs: int) -> da.SearchSpace:
+    """Return a space of one call of an operation like `op`."""
+    call: Function = lambda *xs: type(op)(**op.arguments)(*xs)  # noqa: E731
+    spaces: dict[int, Function] = {
+        1: lambda a: call(a),
+        2: lambda a, b: call(a, b),
+        3: lambda a, b, c: call(a, b, c),
+        4: lambda a, b, c, d: call(a, b, c, d),
+    }
+    return da.space(spaces[n_inputs])
+
+
 Pair = tuple[Function, Mapping[str, Any], Function]
 
 

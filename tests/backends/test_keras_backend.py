@@ -26,8 +26,8 @@ from deep_arch.language.specs import Spec
 from deep_arch.testing.backend_contract import IMAGE, BackendContract
 from deep_arch.testing.keras_runner import KerasRunner
 from deep_arch.testing.language_networks import DECODER, decoder
-from deep_arch.testing.parity import BATCH, Array, assert_close, assert_named_close, draw, draw_weights, space_of
-from deep_arch.testing.substitution_pairs import conv, tied_twice
+from deep_arch.testing.parity import BATCH, Array, assert_close, assert_named_close, draw, draw_weights
+from deep_arch.testing.substitution_pairs import conv, space_of, tied_twice
 from deep_arch.testing.torch_runner import TorchRunner
 
 pytestmark = [

@@ -23,7 +23,7 @@ from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 from deep_arch.language.weights import Weight
 from deep_arch.testing.operation_strategies import OPERATIONS
-from deep_arch.testing.parity import space_of
+from deep_arch.testing.substitution_pairs import space_of
 
 IMAGE = da.image(channels=4, height=8, width=8)
 

@@ -34,8 +34,8 @@ def test_a_settled_graph_is_one_of_its_own() -> None:
     graph = net.at(VALUES).settled(IMAGE)
     addresses = [call.address for call in graph.calls]
     assert addresses == [
-        *[f"repeat[0]/{part}" for part in ("residual/conv2d", "residual/conv2d_1", "residual/add")],
-        *["repeat[0]/conv2d", "repeat[0]/multiply", "repeat[1]/residual/conv2d", "repeat[1]/residual/add"],
+        *[f"repeat[0]/{part}" for part in ("residual[0]/conv2d", "residual[1]/conv2d", "residual/add")],
+        *["repeat[0]/conv2d", "repeat[0]/multiply", "repeat[1]/residual[0]/conv2d", "repeat[1]/residual/add"],
         *["repeat[1]/conv2d", "repeat[1]/multiply"],
     ]
     assert ("repeat[0]/multiply", "repeat[1]/residual/add") in graph.edges, "the shortcut, which is not projected"
@@ -58,7 +58,7 @@ def test_a_substitution_of_which_nothing_is_left_is_no_group() -> None:
 def test_summaries_show_formulas_until_shapes_are_known() -> None:
     text = net.at({**VALUES, "repeat[0]/ratio": 2}).summary()
     assert "Conv2D(filters=channels(residual/add) // 2, kernel_size=1)" in text
-    assert "Select(which=shape(x) ≠ shape(conv2d), options=(False, True))" in text
+    assert "Select(which=shape(x) ≠ shape(residual[0]/conv2d), options=(False, True))" in text
     assert "channels(residual/add) // ratio" in net.start().summary()
     known = net.at(VALUES).summary(IMAGE)
     assert "Conv2D(filters=4, kernel_size=1)" in known and "Select" not in known and "channels" not in known
@@ -67,7 +67,7 @@ def test_summaries_show_formulas_until_shapes_are_known() -> None:
 def test_a_summary_ends_where_a_shape_does_not_fit() -> None:
     lines = net.at({**VALUES, "repeat[0]/ratio": 2}).summary(IMAGE).splitlines()
     rows = [line.split()[0] for line in lines if line.startswith("  repeat")]
-    assert rows[-1] == "repeat[0]/multiply" and rows[0] == "repeat[0]/residual/conv2d" and len(rows) == 5
+    assert rows[-1] == "repeat[0]/multiply" and rows[0] == "repeat[0]/residual[0]/conv2d" and len(rows) == 5
     assert any("does not fit" in line for line in lines)
     with pytest.raises(ShapeMismatch, match=r"repeat\[0\]/multiply"):
         net.at({**VALUES, "repeat[0]/ratio": 2}).cost(IMAGE)

@@ -239,7 +239,6 @@ def test_what_a_later_choice_ignores_does_not_count() -> None:
     assert len(list(net.enumerate())) == 1 + 1 + 2
 
 
-@pytest.mark.xfail(strict=True, reason="`Alternatives` knows no domains that depend yet")
 def test_a_limit_offers_what_ends_in_time_of_a_domain_that_depends() -> None:
     @da.rule
     def nested() -> Any:
@@ -299,10 +298,10 @@ def test_random_spaces_with_depending_domains(plan: tuple[Any, ...], seed: int) 
         value = architecture.values.get(point.address)
         partial = partial.assign(point, point.domain.draw(rng) if value is None else value)
     assert partial == architecture
-    found = set(itertools.islice(every(space), 100))
-    if len(found) < 100:
+    found = list(itertools.islice(every(space), 100))
+    if len(found) < 100:  # what is decided and then ignored comes several times
         listed = list(space.enumerate())
-        assert len(listed) == len(set(listed)) and set(listed) == found
+        assert len(listed) == len(set(listed)) and set(listed) == set(found)
     for neighbour in itertools.islice(space.neighbours(architecture), 20):
         assert space.at(neighbour.values) == neighbour
         assert all(not isinstance(v, float) or math.isfinite(v) for v in neighbour.values.values())
