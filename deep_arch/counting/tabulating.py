@@ -155,6 +155,7 @@ class Tabulator:
             raise Endless
         if not alternatives.lies_within(place, call):
             return []
+        found: dict[tuple[int, ...], Found] = {}
         if call.module.nested:
             found = yield self._repeated(place, call, ports, exposed)
             return self._together(place, call, found, exposed)
@@ -166,7 +167,6 @@ class Tabulator:
                 only = {first.positions: Found(first.binding, first.place.fragment, rows)}
                 return self._together(place, call, only, exposed)
             # Where some part ignores its input, the order makes a difference.
-        found: dict[tuple[int, ...], Found] = {}
         for binding, positions, inner in alternatives.of(place, call, every_order=True):
             rows = yield self._inside(place, call, ports, exposed, inner)
             found[positions] = Found(binding, inner.fragment, self._outside(fragment, call, rows, exposed))

@@ -57,9 +57,10 @@ class Constructed(ABCMeta):
 
     @property
     def __signature__(cls) -> inspect.Signature:  # what inspect.signature gives, which would read __call__
-        if cls.__init__ is object.__init__:  # pyright: ignore[reportUnknownMemberType]
+        made: Any = cls
+        if made.__init__ is object.__init__:
             return inspect.Signature()
-        signature = inspect.signature(cls.__init__)  # pyright: ignore[reportUnknownArgumentType]
+        signature = inspect.signature(made.__init__)
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
     if not TYPE_CHECKING:  # constructors have the types of __init__

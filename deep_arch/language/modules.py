@@ -192,7 +192,7 @@ class Operation(Module, metaclass=OperationClass):
     name: str | None = dataclasses.field(default=None, kw_only=True)
 
     def resolved(self: _SelfModule, values: tuple[Any, ...]) -> _SelfModule:
-        clone = super().resolved(values)
+        clone: Any = super().resolved(values)
         kind: Any = type(self)
         given = fitted(kind, {name: clone.arguments[name] for name, _ in self.open_arguments})
         clone.arguments = {**clone.arguments, **given}

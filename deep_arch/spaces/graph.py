@@ -86,7 +86,7 @@ class _Shared:
 
     def nearby(self, source: str, prefix: str) -> str:
         """Return the source of a value without what it shares with a prefix, where no other source is called so."""
-        while not source.startswith(prefix):
+        while not source.startswith(prefix) or source.startswith("[", len(prefix)):
             prefix = "".join(prefix.rstrip("/").rpartition("/")[:2])
         short = source.removeprefix(prefix)
         return source if short in self.names else short

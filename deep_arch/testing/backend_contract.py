@@ -83,11 +83,7 @@ class _Unknown(Operation):
         return inputs[0]
 
 
-def _times(factor: int) -> Function:
-    return lambda x: x * factor
-
-
-# Shrinking would build hundreds of models more; what fails is printed whole.
+# Shrinking would build hundreds of models more.
 _FEW = settings(
     deadline=None,
     database=None,
@@ -366,8 +362,9 @@ class BackendContract(BackendRunner):
             self.model(lambda x: da.optional(lambda: self.native(-1), use=True)(x), da.vector(4))
 
     def test_a_plain_function_is_a_module_like_others(self) -> None:
+        times: Function = lambda factor: lambda x: x * factor  # noqa: E731
         x = draw(IMAGE)
-        half = self.model(lambda x: da.wrap(_times)(da.channels(x) // 2)(ops.ReLU()(x)))  # of 4 channels
+        half = self.model(lambda x: da.wrap(times)(da.channels(x) // 2)(ops.ReLU()(x)))  # of 4 channels
         self.assert_close(self.run(half, {"x": x}), [2 * x.clip(0)])
 
     # --- refusals ----------------------------------------------------------------------------------------------
