@@ -25,6 +25,7 @@ from deep_arch.language.values import Value
 from deep_arch.language.weights import Weight
 
 _SelfModule = TypeVar("_SelfModule", bound="Module")
+_SelfOperation = TypeVar("_SelfOperation", bound="Operation")
 _SelfWrapped = TypeVar("_SelfWrapped", bound="Wrapped")
 _NAME = re.compile(r"[^\W\d]\w*\Z")
 
@@ -191,8 +192,8 @@ class Operation(Module, metaclass=OperationClass):
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
 
-    def resolved(self: _SelfModule, values: tuple[Any, ...]) -> _SelfModule:
-        clone: Any = super().resolved(values)
+    def resolved(self: _SelfOperation, values: tuple[Any, ...]) -> _SelfOperation:
+        clone = super().resolved(values)
         kind: Any = type(self)
         given = fitted(kind, {name: clone.arguments[name] for name, _ in self.open_arguments})
         clone.arguments = {**clone.arguments, **given}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import DeepArchError, UnreachedAddress, is_kind, wrong_kind
 from deep_arch.language.options import same
-from deep_arch.spaces.finding import find
 from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.finding import find
 from deep_arch.spaces.space import MOST_ATTEMPTS
 
 if TYPE_CHECKING:
