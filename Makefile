@@ -22,6 +22,7 @@ check: .venv/test  ## formatting, lint and strict types
 bench: .venv/test .venv/bench  ## print speed as ratios to hand-written code and to peers
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/counting.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proposals.py
 	$(BIN)/python benchmarks/torch_models.py
 	$(BIN)/python benchmarks/tensorflow_models.py

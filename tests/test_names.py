@@ -43,7 +43,7 @@ def test_folders_that_are_imported_apart_are_told_how() -> None:
 
 def test_what_protocols_ask_for_is_plainly_absent() -> None:
     with pytest.raises(AttributeError) as caught:
-        da.__path_of_nothing__  # type: ignore[attr-defined]  # noqa: B018
+        da.__path_of_nothing__  # noqa: B018
     assert not isinstance(caught.value, da.DeepArchError)
 
 

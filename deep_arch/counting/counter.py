@@ -92,11 +92,12 @@ class Counter:
     ) -> None:
         """Choose a value of a hyperparameter, each one as likely, also on a log scale."""
         address = f"{place.prefix}{chosen.variable.path}"
-        if address in self._restrictions.fixed:
+        known = {v.hyperparameter: values[at] for v in chosen.variable.leading if (at := v.address(place)) is not None}
+        whole = domain_at(chosen.variable.hyperparameter, known)
+        if self._restrictions.fixes(address, whole):
             values[address], positions[address] = self._restrictions.fixed[address], ANY
             return
-        known = {v.hyperparameter: values[at] for v in chosen.variable.leading if (at := v.address(place)) is not None}
-        domain = self._restrictions.narrowed(domain_at(chosen.variable.hyperparameter, known))
+        domain = self._restrictions.narrowed(whole)
         position = ticket.below(int(chosen.count))
         if chosen.mask != ANY:
             position = next(itertools.islice(set_bits(chosen.mask), position, None))

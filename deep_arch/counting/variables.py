@@ -9,7 +9,7 @@ from deep_arch.counting.boxes import boxes
 from deep_arch.counting.exploring import Explorer
 from deep_arch.counting.factors import ANY, Binding, Factor, Term, Variable
 from deep_arch.counting.ways import Chosen, Endless, Ways
-from deep_arch.language.dependence import roots
+from deep_arch.language.dependence import domain_at, roots
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.spaces.alternatives import Alternatives, call_roots
@@ -84,11 +84,10 @@ class Variables:
         def chosen(variable: Variable, mask: int, bound: Binding) -> Ways:
             if mask != ANY:
                 return Chosen(variable, mask, mask.bit_count())
-            fixed = self._restrictions.fixed
-            if fixed and place.prefix is not None and f"{place.prefix}{variable.path}" in fixed:
+            whole = domain_at(variable.hyperparameter, self._some(place, variable, bound))
+            if self._restrictions.fixes(variable.address(place), whole):
                 return Chosen(variable, ANY, 1)
-            domain = self._alternatives.domain(variable.hyperparameter, self._some(place, variable, bound))
-            return Chosen(variable, ANY, domain.size)
+            return Chosen(variable, ANY, self._restrictions.narrowed(whole).size)
 
         return chosen
 
@@ -97,11 +96,11 @@ class Variables:
         values: dict[Independent, Any] = {}
         masks = dict(bound) if variable.leading else {}
         for leading in variable.leading:
-            address = leading.address(place)
-            if address is not None and address in self._restrictions.fixed:
+            address, whole = leading.address(place), domain_at(leading.hyperparameter, values)
+            if address is not None and self._restrictions.fixes(address, whole):
                 values[leading.hyperparameter] = self._restrictions.fixed[address]
             else:
-                domain, mask = self._alternatives.domain(leading.hyperparameter, values), masks[leading]
+                domain, mask = self._restrictions.narrowed(whole), masks[leading]
                 values[leading.hyperparameter] = domain.at((mask & -mask).bit_length() - 1)
         return values
 

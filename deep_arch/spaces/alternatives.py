@@ -100,9 +100,14 @@ class Alternatives:
 
     def fixed(self, place: Place, hyperparameters: Iterable[Independent]) -> dict[Independent, Any]:
         """Return what `fix` decided of some hyperparameters here."""
-        given = self.restrictions.fixed
-        addresses = {h: place.address_of(h) for h in hyperparameters} if given else {}
-        return {h: given[address] for h, address in addresses.items() if address is not None and address in given}
+        given: dict[Independent, Any] = {}
+        for hyperparameter in hyperparameters if self.restrictions.fixed else ():
+            address = place.address_of(hyperparameter)
+            if address in self.restrictions.fixed:
+                known = all(root in given for root in roots(hyperparameter.parents))  # which are fixed as well
+                if known and self.restrictions.fixes(address, domain_at(hyperparameter, given)):
+                    given[hyperparameter] = self.restrictions.fixed[address]
+        return given
 
     def domain(self, hyperparameter: Independent, binding: Binding = _NOTHING) -> Domain:
         """Return the domain where others have these values, as `discretize` leaves it."""

@@ -75,10 +75,10 @@ class Replaying:
             return value
 
         unfolding = self.unfold(choose)
-        fixed = self.restrictions.fixed
         for address, value in values.items():
-            if address in fixed and Choice([fixed[address]]).accept(value) is REJECTED:
-                raise self.outside(Choice([fixed[address]]), address, value)
+            used = unfolding.values.get(address, UNSET)
+            if address in self.restrictions.fixed and used is not UNSET and Choice([used]).accept(value) is REJECTED:
+                raise self.outside(Choice([used]), address, value)
         for address in values if required is None else required:
             if address in unfolding.waiting:
                 raise _waits(address, values[address], unfolding)

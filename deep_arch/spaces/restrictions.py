@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deep_arch.language.domains import Domain, Real
+from deep_arch.language.domains import REJECTED, Domain, Real
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.values import UNSET
 from deep_arch.spaces.choice_points import ChoicePoint
@@ -43,6 +43,10 @@ class Restrictions:
         ]
         return ", ".join(filter(None, parts))
 
+    def fixes(self, address: str | None, domain: Domain) -> bool:
+        """Return whether `fix` decided what has an address and this whole domain, where it can take the value."""
+        return address is not None and address in self.fixed and domain.accept(self.fixed[address]) is not REJECTED
+
     def keeps(self, address: str, hyperparameter: Independent) -> bool:
         """Return whether `where` keeps a hyperparameter that is not fixed; it is shown the whole domain."""
         return self.predicate is None or self.predicate(ChoicePoint(address, hyperparameter.domain, hyperparameter.tag))
@@ -63,7 +67,7 @@ class Restrictions:
         """Return a `choose` that asks the given one for what is left open."""
 
         def restricted(hyperparameter: Independent, address: str, frame: Frame) -> Any:
-            if address in self.fixed:
+            if address in self.fixed and self.fixes(address, hyperparameter.domain):
                 return self.fixed[address]
             if not self.keeps(address, hyperparameter):
                 return UNSET

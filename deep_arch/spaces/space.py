@@ -94,7 +94,7 @@ class SearchSpace(Replaying):
             try:
                 return Architecture(self, self.unfold(lambda h, _address, _frame: h.draw(rng)))
             except TooDeep:  # a choice that several parts share let one of them end, and another not
-                if attempt == MOST_ATTEMPTS - 1:
+                if self.restrictions.max_depth is None or attempt == MOST_ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
@@ -223,7 +223,8 @@ class SearchSpace(Replaying):
     def fix(self, values: Mapping[str, Any]) -> SearchSpace:
         """Return the sub-space in which some hyperparameters have these values.
 
-        An address that only some of the architectures reach is fixed wherever it is reached.
+        An address that only some of the architectures reach is fixed wherever it is reached; where it belongs to
+        hyperparameters of several domains, only those that can take the value are fixed.
 
         Raises:
             UnknownAddress: the space has no such hyperparameter.

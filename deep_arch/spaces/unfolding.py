@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from deep_arch.errors import ArityMismatch, BadArgument, ScopeError, TooDeep
 from deep_arch.language.fragment import Call
@@ -35,6 +35,12 @@ from deep_arch.language.values import UNSET, Late, Reference, Slot
 from deep_arch.spaces.frames import Choose, Frame, Node, Unfolding, named, new_tuple
 from deep_arch.spaces.place import module_address, slot_address, up
 
+_LONGEST: Final = 100_000
+"""Characters of an address: some ten thousand functions inside one another."""
+
+_MOST: Final = 1_000_000
+"""Functions that are unfolded for one architecture where they are recursive."""
+
 
 def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Unfolding:
     """Unfold `program`, asking `choose(hyperparameter, address, frame)` for each value.
@@ -42,7 +48,7 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
     `choose` may answer UNSET: then the hyperparameter stays open, and substitutions that need it stay as they are.
 
     Raises:
-        TooDeep: more than `max_depth` applications of rules are nested.
+        TooDeep: more than `max_depth` applications of rules are nested, or there is no end of them.
         DependentFailed, ArityMismatch, ScopeError: see where they are raised.
     """
     result = Unfolding()
@@ -126,6 +132,8 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
             except TypeError:  # an unhashable value
                 fragment = expansions.get(expansion_key(taken))
             if fragment is None:
+                if len(address) > _LONGEST:
+                    raise _endless(address)
                 fragment = program.expand(call.module, taken, len(inputs), address)
             caller, around = frame, (steps, frame, prefix, own, env)
             prefix = address + fragment.ending
@@ -143,6 +151,8 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
             if not fragment.plain:
                 if max_depth is not None and frame.depth > max_depth:
                     raise _too_deep(address, max_depth)
+                if fragment.of_rule and (len(address) > _LONGEST or len(frames) > _MOST):
+                    raise _endless(address)
                 result.prunable = result.prunable or not fragment.uses_every_input
                 if demands := _demands(frame):
                     # What is captured but not used where it was made is unfolded now, before what captured it.
@@ -302,6 +312,15 @@ def _value(frame: Frame, slot: Slot) -> Any:
 def _configure(step: Configure, frame: Frame, result: Unfolding) -> None:
     for name, entry in step.entries.items():
         result.config[frame.prefix + name] = _value(frame, entry) if isinstance(entry, Slot) else entry
+
+
+def _endless(address: str) -> TooDeep:
+    return TooDeep(
+        f"{address[:200]}...: functions nest without end, or nearly so.\n"
+        f"  Got an address of {len(address):,} characters.\n"
+        "  Let what decides them end the recursion more often, or limit it: decorate the function with @da.rule, and "
+        "use space.limit(max_depth=...)."
+    )
 
 
 def _too_deep(address: str, max_depth: int) -> TooDeep:

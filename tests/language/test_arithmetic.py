@@ -130,7 +130,7 @@ def test_protocols_that_ask_for_attributes_get_none() -> None:
         (lambda: da.subset("abc", 2), r"Did you mean da\.subset\(\['abc'\]\)"),
         (lambda: da.permutation("abc"), r"Did you mean da\.permutation\(\['abc'\]\)"),
         (lambda: da.choice({"a": 1}), r"da\.choice\(list\(options\)\), or da\.choice\(options\.values\(\)\)"),
-        (lambda: da.choice(3), r"da\.choice\(range\(3\)\)"),  # type: ignore[arg-type]
+        (lambda: da.choice(3), r"da\.choice\(range\(3\)\)"),
     ],
 )
 def test_what_is_no_list_of_options_is_told(make: Callable[[], Any], told: str) -> None:

@@ -3,12 +3,14 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.errors import BadArgument, NotCountable, ScopeError
+from deep_arch.errors import BadArgument, NotCountable, ScopeError, TooDeep
 from deep_arch.language.values import Value
 
 
@@ -139,3 +141,18 @@ def test_a_shared_choice_that_cannot_end_is_drawn_again() -> None:
     space = da.space(lambda x: again(da.choice([0, 1], name="h"))(x)).limit(3)
     assert space.size() == 1
     assert all(space.sample(seed).values == {"h": 0} for seed in range(8))
+
+
+@da.rule
+def _forever() -> Any:
+    return da.sequential(ops.ReLU, _forever)
+
+
+def _nested() -> da.Module:
+    return da.optional(_nested, use=True)
+
+
+@pytest.mark.parametrize("endless", [lambda x: _forever()(x), lambda x: _nested()(x)])
+def test_what_nests_without_end_is_told_and_fills_no_memory(endless: Callable[[Value], Value]) -> None:
+    with pytest.raises(TooDeep, match=r"nest without end(.|\n)*@da\.rule"):
+        da.space(endless).sample(seed=0)
