@@ -103,7 +103,7 @@ class Alternatives:
         given: dict[Independent, Any] = {}
         for hyperparameter in hyperparameters if self.restrictions.fixed else ():
             address = place.address_of(hyperparameter)
-            if address in self.restrictions.fixed:
+            if address is not None and address in self.restrictions.fixed:
                 known = all(root in given for root in roots(hyperparameter.parents))  # which are fixed as well
                 if known and self.restrictions.fixes(address, domain_at(hyperparameter, given)):
                     given[hyperparameter] = self.restrictions.fixed[address]
