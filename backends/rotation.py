@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 @functools.lru_cache(maxsize=64)  # which models ask for at each call, where they run without a graph
@@ -16,10 +16,13 @@ def rotation(
     """Return the cosines and sines, each (length, features / 2) of float64, that `ops.RotaryEmbedding` turns by.
 
     Example:
+        >>> import numpy as np
         >>> cos, sin = rotation(2, 4, max_wavelength=100)
         >>> np.arctan2(sin, cos).round(6).tolist()
         [[0.0, 0.0], [1.0, 0.1]]
     """
+    import numpy as np  # late: the language and the Python backend need none
+
     frequencies = float(max_wavelength) ** (-np.arange(0, features, 2) / features)
     angles = np.outer(np.arange(length) / scaling_factor, frequencies)
     cos, sin = np.cos(angles), np.sin(angles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from deep_arch.errors import BadArgument, InvalidDomain, is_kind
@@ -20,10 +20,8 @@ def _listed(options: Any, kind: str) -> tuple[Any, ...]:
     mend = ""
     if is_kind(options, str | bytes | bytearray):
         mend = f"A text is one option. Did you mean da.{kind}([{options!r}])? Its letters are list({options!r})."
-    elif is_kind(options, Mapping) or hasattr(options.__class__, "columns"):  # a dict, or a table
-        mend = (
-            f"A choice is among keys or among values: write da.{kind}(list(options)), or da.{kind}(options.values())."
-        )
+    elif hasattr(options.__class__, "columns"):
+        mend = f"A table has columns and rows: write da.{kind}(list(options)) for the names of its columns."
     elif isinstance(options, Hyperparameter) or not hasattr(options, "__iter__") or getattr(options, "shape", 0) == ():
         mend = f"Write da.{kind}([1, 2, 3]), or da.{kind}(range(3))."
     if mend:

@@ -123,6 +123,10 @@ def compose(plan: Plan, scope: Scope) -> Callable[[Value], Value]:
     return part
 
 
+def _same(x: Value) -> Value:
+    return x
+
+
 def _pick(position: int) -> Callable[..., Value]:
     return lambda *values: values[position]
 
@@ -187,7 +191,7 @@ def _stack(kind: str, parts: list[Callable[[Value], Value]], copies: int, scope:
     """Return copies in a row of what the same hyperparameters decide."""
 
     def two(a: int, b: int) -> Callable[[Value], Value]:
-        return parts[(a * b) % len(parts)] if a + b else ops.ReLU()
+        return parts[(a * b) % len(parts)] if a + b else _same
 
     def stack(x: Value) -> Value:
         which, join = da.choice(range(len(parts))), da.choice(range(3))
@@ -212,10 +216,10 @@ def _bounded(kind: str, plan: Plan, scope: Scope, x: Value) -> Value:
     own = da.integer(0, scope.shared[-1])
     if kind == "ordered":
         high = da.integer(own, own + 1)
-        return da.or_([compose(plan, scope), ops.ReLU], which=high - own)(ops.Scale(initial=high)(x))
+        return da.or_([compose(plan, scope), _same], which=high - own)(ops.Scale(initial=high)(x))
     inner = compose(plan, replace(scope, values=[*scope.values, x], shared=[*scope.shared, own]))
     if kind == "bounded repeat":
         return da.repeat(inner, own)(x)
     if kind == "bounded optional":
         return da.optional(inner, da.choice(da.dependent(_truths, own)))(x)
-    return da.or_([ops.Identity, inner, inner, ops.ReLU], own)(x)
+    return da.or_([_same, inner, inner, _same], own)(x)

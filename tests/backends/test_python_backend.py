@@ -202,8 +202,8 @@ def test_formulas_of_shapes_need_the_specs_of_the_inputs() -> None:
     with pytest.raises(NotSpecified, match=r"repeated: depends on the shape of a value.*\n  Got .*\n  Give it inputs="):
         build(architecture)
     assert build(architecture, da.vector(2))([1, 2]) == [1, 2, 1, 2] * 2
-    assert list(build(architecture, da.vector(2)).modules) == ["repeated", "residual/repeated", "residual/lambda"]
-    assert "residual/repeated_1" in build(architecture, inputs={"x": da.vector(3)}).modules
+    assert list(build(architecture, da.vector(2)).modules) == ["repeated", "residual[0]/repeated", "residual/lambda"]
+    assert "residual[1]/repeated" in build(architecture, inputs={"x": da.vector(3)}).modules
     with pytest.raises(NotSupported, match="a wrapped callable has no shape rule"):
         build(da.space(lambda x: Repeated(da.channels(affine(1)(x)))(x)).sample(0), da.vector(2))
 

@@ -154,7 +154,7 @@ def test_what_is_left_open_is_drawn_from_the_seed() -> None:
 
 
 def test_what_leads_to_a_value_need_not_be_given() -> None:
-    address = "s/" + "o[3]/" * 6 + "u"
+    address = "s[0]/" + "o[3]/" * 6 + "u"
     for seed in range(3):
         assert next(da.search(nested, RandomSearch(), 1, seed, first=[{address: 4}])).values[address] == 4
     large = da.space(lambda x: da.repeat(lambda: ops.Dense(da.integer(1, 9, name="u")), da.integer(1, 200))(x))
@@ -335,7 +335,7 @@ def test_parts_are_told_of_their_own() -> None:
         ({"n": 2}, BadArgument, r"search: expected first to be a list(.|\n)*Got {'n': 2} \(dict\)(.|\n)*first=\[{"),
         (2, BadArgument, r"search: expected first to be a list"),
         ("n", BadArgument, r"search: expected first to be a list"),
-        ([nested.sample(seed=0)], UnknownAddress, r"search: first\[0\]: s/"),
+        ([nested.sample(seed=0)], UnknownAddress, r"search: first\[0\]: s\[0\]/"),
     ],
 )
 def test_what_is_not_of_the_space_is_refused_when_given(first: Any, error: type[Exception], message: str) -> None:
