@@ -221,7 +221,7 @@ def lift(value: Any) -> Any:
 
     So `kernel_size=(h, 3)` means what it seems to mean. Numbers of NumPy become Python's.
     """
-    return _lifted(unboxed(value))
+    return value if value.__class__ in PLAIN else _lifted(unboxed(value))
 
 
 def _lifted(value: Any) -> Any:

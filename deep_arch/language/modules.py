@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, TypeVar
@@ -30,6 +31,7 @@ _SelfWrapped = TypeVar("_SelfWrapped", bound="Wrapped")
 _NAME = re.compile(r"[^\W\d]\w*\Z")
 
 
+@functools.lru_cache(maxsize=1000)
 def snake_case(name: str) -> str:
     """Return a class name as Keras writes layer names: Conv2D gives conv2d, MaxPooling2D max_pooling2d."""
     name = re.sub(r"\W+", "_", name).strip("_").replace("ReLU", "Relu").replace("SiLU", "Silu") or "module"
@@ -249,6 +251,8 @@ class Operation(Module, metaclass=OperationClass):
 
 def _weights(operation: Operation, inputs: Sequence[Any]) -> list[Weight]:
     weights: Any = operation.weights(*inputs)
+    if not weights and weights.__class__ is dict:
+        return []
     if not is_kind(weights, Mapping) or not all(is_kind(weight, Weight) for weight in weights.values()):
         raise wrong_kind(
             f"{operation.base_name}.weights",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deep_arch.errors import BadArgument
 from deep_arch.language.constructing import Constructed
-from deep_arch.language.foreign import is_array, plain
+from deep_arch.language.foreign import PLAIN, is_array, plain
 
 _OF_MODULES: Final = frozenset(
     ("arguments", "open_arguments", "explicit_name", "base_name", "name_in_owner", "single", "shared", "owner")
@@ -83,6 +83,8 @@ def fitted(cls: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fitted(cls: Any, name: str, value: Any) -> Any:
+    if value.__class__ in PLAIN:
+        return value
     value = plain(value)
     if not is_array(value) or not _is_tuple(_types(cls).get(name)):
         return value

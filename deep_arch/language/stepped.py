@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Final
 
 from deep_arch.errors import InvalidDomain, is_kind
@@ -45,6 +44,8 @@ class Stepped(Numeric):
         return 1 + self._n_steps
 
     def at(self, position: int) -> float:
+        from decimal import Decimal  # late, since few domains have steps
+
         return float(Decimal(repr(self.low)) + position * Decimal(repr(self.step)))
 
     def position(self, value: float) -> int:

@@ -38,8 +38,10 @@ class Weight:
     trained: bool = True
 
     def __post_init__(self) -> None:
-        if not all(type(n) is int for n in self.shape):  # an operation of one's own may compute it with NumPy
-            object.__setattr__(self, "shape", tuple([plain(n) for n in self.shape]))
+        for n in self.shape:
+            if type(n) is not int:  # an operation of one's own may compute it with NumPy
+                object.__setattr__(self, "shape", tuple([plain(axis) for axis in self.shape]))
+                break
 
     @property
     def size(self) -> int:
