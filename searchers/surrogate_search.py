@@ -104,6 +104,7 @@ class SurrogateSearch(Searcher):
 
         super().start(space, rng)
         self._table = FeatureTable()
+        make_surrogate(self.surrogate)  # which loads its library now, and not while a trial waits
         self._models: list[Any] = []
         self._results: list[Result] = []  # what the model learns from
         self._out: dict[Any, Result] = {}
