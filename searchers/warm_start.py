@@ -47,7 +47,7 @@ class WarmStart(Wrapper):
     def __init__(self, searcher: Searcher, trials: Sequence[FinishedTrial]) -> None:
         super().__init__(searcher)
         if not is_kind(trials, Sequence) or not all(is_kind(trial, FinishedTrial) for trial in trials):
-            mend = "Pass search.results of an earlier search. What is to be tried first goes to da.search(..., first=[...])."
+            mend = "Pass search.results of an earlier search; what is to be tried first goes to da.search(first=...)."
             raise wrong_kind("WarmStart", "finished trials", trials, mend)
         self.trials: Final = tuple(trials)
 
