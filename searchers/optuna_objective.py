@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from decimal import Decimal
 from typing import Any, Final
 
 from deep_arch.errors import MissingValues, ValueOutsideDomain, is_kind, wrong_kind
@@ -107,7 +108,9 @@ def _suggested(trial: Any, name: str, domain: Domain) -> Any:
     if isinstance(domain, Real) or (isinstance(domain, Stepped) and domain.log):
         return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
     if isinstance(domain, Stepped):
-        return trial.suggest_float(name, domain.low, domain.high, step=domain.step)
+        apart = (Decimal(repr(domain.high)) - Decimal(repr(domain.low))) / max(domain.size - 1, 1)
+        step = float(apart) or domain.step  # which may be 0.1 * 3, and not the 0.3 that Optuna needs
+        return trial.suggest_float(name, domain.low, domain.high, step=step)
     assert isinstance(domain, Choice), "`composed` asks for options and numbers only"
     if domain.size > _MOST_OPTIONS:
         return trial.suggest_int(name, 0, domain.size - 1)

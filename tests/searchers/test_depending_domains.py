@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import deep_arch as da
-from deep_arch import searchers
+from deep_arch import ops, searchers
 from deep_arch.language.domains import REJECTED
 from deep_arch.spaces.unfolding import unfold
 from deep_arch.testing.searcher_spaces import DEPENDING
@@ -78,3 +78,16 @@ def test_every_value_is_valid_and_kept_by_json_and_state(name: str, space: str) 
             assert same == values
             budget = other.budget(values)
             other.tell(da.FinishedTrial(number, architecture.values, (score,), budget=budget))
+
+
+@pytest.mark.filterwarnings("error")
+def test_optuna_finds_every_number_of_a_step_that_is_no_decimal() -> None:
+    space = da.space(lambda x: ops.Scale(initial=da.real(0.5, 1.1, step=0.1 * 3, name="h"))(x))
+    searcher = searchers.OptunaSearcher()
+    searcher.start(space, random.Random(0))
+    found = set[float]()
+    for number in range(30):
+        values = searcher.ask() or {}
+        found.add(values["h"])
+        searcher.tell(da.FinishedTrial(number, values, (float(number % 3),)))
+    assert found == {0.5, 0.8, 1.1}
