@@ -23,7 +23,7 @@ MOST_RULES: Final = 1_000
 grow without end."""
 
 
-MOST_UNFOLDED: Final = 30_000
+MOST_UNFOLDED: Final = 70_000
 """Fragments, or hundreds of calls in them, that are unfolded before a space is too large to count: some seconds."""
 
 
@@ -55,7 +55,7 @@ class Explorer:
         callers: dict[Fragment, set[Fragment]] = {root: set()}
         best: dict[Fragment, int] = {root: 0}
         todo = [(Place(root, "", None), 0)]
-        n_unfolded = 0
+        n_unfolded = 0.0
         while todo:
             place, level = todo.pop()
             self._check_end(place, level)
@@ -63,7 +63,7 @@ class Explorer:
             for call in place.fragment.calls:
                 for inner in self._unfolded(place, call):
                     fragment = inner.fragment
-                    n_unfolded += 1 + len(fragment.calls) // 100
+                    n_unfolded += 0.02 if fragment in best else 1 + len(fragment.calls) / 100
                     if n_unfolded > MOST_UNFOLDED:
                         raise self._too_many(root)
                     callers.setdefault(fragment, set()).add(place.fragment)

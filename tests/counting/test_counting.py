@@ -12,6 +12,7 @@ import pytest
 
 import deep_arch as da
 from deep_arch import ops
+from deep_arch.counting import exploring, tabulating
 from deep_arch.errors import BadArgument, NotCountable
 from deep_arch.language.values import Value
 from deep_arch.searchers import GridSearch
@@ -280,17 +281,21 @@ def test_many_values_of_one_function_are_refused_at_once() -> None:
         da.space(net).size()
 
 
-def test_many_functions_are_refused_with_what_decides_them() -> None:
+def test_many_functions_are_refused_with_what_decides_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exploring, "MOST_UNFOLDED", 3_000)
+
     def net(x: Value) -> Value:
         for i in range(4):
-            x = da.substitute(lambda n: ops.Dense(n + 1), n=da.integer(0, 10_000, name=f"n{i}"))(x)
+            x = da.substitute(lambda n: ops.Dense(n + 1), n=da.integer(0, 1_000, name=f"n{i}"))(x)
         return x
 
     with pytest.raises(NotCountable, match=r"different functions(.|\n)*n\d: an integer(.|\n)*space\.fix"):
         da.space(net).size()
 
 
-def test_hyperparameters_that_all_decide_together_are_named() -> None:
+def test_hyperparameters_that_all_decide_together_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tabulating, "MOST_WORK", 100_000)
+
     def decided(a: int, b: int) -> Callable[[], da.Module]:
         return lambda: ops.Dense(da.choice(range(1, 2 + (a * b) % 5)))
 
