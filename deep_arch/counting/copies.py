@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from deep_arch.counting.effects import Part
-from deep_arch.counting.factors import UNIT, Gated, Term, add, gated, multiply
-from deep_arch.counting.structures import Ports, Rows, Structure
+from deep_arch.counting.factors import UNIT, Budget, Gated, Term, add, gated, multiply
+from deep_arch.counting.structures import Ports, Rows, Structure, Structures
 from deep_arch.counting.variables import Exposed
+from deep_arch.language.fragment import Call
 from deep_arch.language.values import Reference
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.trampoline import Recursive
 
-if TYPE_CHECKING:
-    from deep_arch.counting.tabulating import Tabulator
+PartsOf = Callable[[Place, Call, int, Exposed], Recursive[list[Part]]]
+"""Gives the ways to unfold a call of which the outputs with some numbers are wanted."""
 
 
 class Copies:
     """The tables of the first n of some copies one after another, each made from that of one fewer."""
 
-    def __init__(self, tabulator: Tabulator, place: Place, exposed: Exposed) -> None:
-        self._tabulator, self._place, self._exposed = tabulator, place, exposed
+    def __init__(
+        self, place: Place, exposed: Exposed, structures: Structures, parts_of: PartsOf, budget: Budget
+    ) -> None:
+        self._place, self._exposed = place, exposed
+        self._structures, self._parts_of, self._budget = structures, parts_of, budget
         self._known: dict[tuple[int, int], Rows] = {}
 
     def first(self, n: int, ports: Ports) -> Recursive[Rows]:
@@ -32,16 +36,14 @@ class Copies:
             outputs = [Reference(0, i) for i in wanted]
         else:
             outputs = [Reference(0, fragment.calls[n - 1].index, i if several else None) for i in wanted]
-        return self._first(n, self._tabulator.structures.asked(fragment, outputs).wanted)
+        return self._first(n, self._structures.asked(fragment, outputs).wanted)
 
     def _first(self, n: int, wanted: int) -> Recursive[Rows]:
         if not n or not wanted:
             return {Structure(wanted, frozenset()): UNIT}
         if (n, wanted) not in self._known:
-            tabulator, budget = self._tabulator, self._tabulator.budget
-            parts: list[Part] = yield tabulator.parts(
-                self._place, self._place.fragment.calls[n - 1], wanted, self._exposed
-            )
+            budget, call = self._budget, self._place.fragment.calls[n - 1]
+            parts: list[Part] = yield self._parts_of(self._place, call, wanted, self._exposed)
             together: dict[Structure, list[Gated]] = {}
             for part in parts:
                 together.setdefault(part.structure, []).append(part.gated)

@@ -13,11 +13,11 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from deep_arch.counting.factors import ANY, TooLarge, Variable
+from deep_arch.counting.factors import ANY, TooLarge
 from deep_arch.counting.structures import set_bits
 from deep_arch.counting.tabulating import Tabulator
 from deep_arch.counting.tickets import Draw, Ticket
-from deep_arch.counting.ways import Chosen, Count, Endless, Inside, Product, Sum, Ways
+from deep_arch.counting.ways import Chosen, Count, Endless, Inside, Product, Sum, Variable, Ways
 from deep_arch.errors import NotCountable
 from deep_arch.language.dependence import domain_at
 from deep_arch.language.program import Program

@@ -11,42 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from deep_arch.counting.ways import NONE, ONE, Ways, either, product
-from deep_arch.language.fragment import Fragment
-from deep_arch.language.hyperparameters import Independent
-from deep_arch.spaces.place import Place
+from deep_arch.counting.ways import NONE, ONE, Variable, Ways, either, product
 
 ANY: Final = -1
 """The set of all values of a hyperparameter, as a mask with all bits set."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Variable:
-    """A hyperparameter at one place: `home` decides when it is summed over, `path` where it stands below that.
-
-    Attributes:
-        leading: those that its domain depends on.
-        rank: how many domains lead to it that depend on one another; 0 where its own depends on nothing.
-        tied: whether its domain depends on another's value, or another's domain on its.
-    """
-
-    home: Fragment
-    path: str
-    hyperparameter: Independent
-    leading: tuple[Variable, ...]
-    tied: bool
-
-    @property
-    def rank(self) -> int:
-        return max([1 + variable.rank for variable in self.leading], default=0)
-
-    def address(self, place: Place) -> str | None:
-        """Return its address as seen from a place; None without a prefix."""
-        home = place.up(place.fragment.level - self.home.level)
-        return None if home.prefix is None else home.prefix + self.path
 
 
 Binding = frozenset[tuple[Variable, int]]

@@ -35,10 +35,10 @@ from typing import Any, Final
 from deep_arch.counting.copies import Copies
 from deep_arch.counting.effects import Found, Part, parts_of
 from deep_arch.counting.exploring import MOST_RULES, Explorer
-from deep_arch.counting.factors import UNIT, Budget, Gated, Term, Variable, add, gated, multiply, sum_over, total
+from deep_arch.counting.factors import UNIT, Budget, Gated, Term, add, gated, multiply, sum_over, total
 from deep_arch.counting.structures import Ports, Rows, Structure, Structures, set_bits, wanted_outputs
 from deep_arch.counting.variables import Exposed, Variables, exposed_inside
-from deep_arch.counting.ways import Endless, Ways, either
+from deep_arch.counting.ways import Endless, Variable, Ways, either
 from deep_arch.language.dependence import roots
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
@@ -68,10 +68,10 @@ class Tabulator:
         self._program, self._restrictions = program, restrictions
         self._alternatives = Alternatives(program, restrictions)
         self._explorer = Explorer(program, restrictions)
-        self.budget = Budget(MOST_WORK)
+        self._budget = Budget(MOST_WORK)
         self._tables: dict[Any, Rows | None] = {}
         self._variables = Variables(self._explorer, self._alternatives, restrictions)
-        self.structures = Structures()
+        self._structures = Structures()
 
     def ways(self) -> Ways:
         """Return the ways to unfold the whole program."""
@@ -92,7 +92,7 @@ class Tabulator:
         rows = self._beginning(place, ports, exposed)
         last_users = self._variables.last_users(fragment) if exposed is None else {}
         for call in reversed(fragment.calls):
-            numbers = self.structures.numbers(fragment).of_call(call.index)
+            numbers = self._structures.numbers(fragment).of_call(call.index)
             if any(structure.wanted & numbers for structure in rows):
                 rows = yield self._joined(place, call, numbers, rows, exposed)
                 if call.index in last_users:
@@ -105,8 +105,8 @@ class Tabulator:
     def _beginning(self, place: Place, ports: Ports, exposed: Exposed) -> Rows:
         """Return the row that wants the outputs, and what the configuration of the fragment uses."""
         used = [h for h in roots(place.fragment.config.values()) if not self._alternatives.left_open(place, h)]
-        asked = self.structures.asked(place.fragment, wanted_outputs(place.fragment, ports))
-        return {asked: gated([Gated(gate, UNIT) for gate in self._variables.used(place, used, exposed)], self.budget)}
+        asked = self._structures.asked(place.fragment, wanted_outputs(place.fragment, ports))
+        return {asked: gated([Gated(gate, UNIT) for gate in self._variables.used(place, used, exposed)], self._budget)}
 
     def _joined(self, place: Place, call: Call, numbers: int, rows: Rows, exposed: Exposed) -> Recursive[Rows]:
         """Return each row joined with each way to unfold a call, where it wants that one."""
@@ -118,7 +118,7 @@ class Tabulator:
                 found.setdefault(structure, []).append(term)
                 continue
             if wanted not in parts:
-                ports = self.structures.numbers(place.fragment).ports(call.index, wanted)
+                ports = self._structures.numbers(place.fragment).ports(call.index, wanted)
                 parts[wanted] = yield self._parts(place, call, ports, exposed)
             rest = structure.wanted ^ wanted
             joined: dict[Structure, list[Gated]] = {}
@@ -126,10 +126,10 @@ class Tabulator:
                 asked, captured = part.structure
                 both = Structure(rest | asked, structure.captured | captured)
                 joined.setdefault(both, []).append(part.gated)
-            self.budget.spend(len(parts[wanted]), (f for part in parts[wanted] for f in part.gated.factors))
+            self._budget.spend(len(parts[wanted]), (f for part in parts[wanted] for f in part.gated.factors))
             for both, some in joined.items():
-                found.setdefault(both, []).append(multiply(term, gated(some, self.budget), self.budget))
-        return {structure: add(terms, self.budget) for structure, terms in found.items()}
+                found.setdefault(both, []).append(multiply(term, gated(some, self._budget), self._budget))
+        return {structure: add(terms, self._budget) for structure, terms in found.items()}
 
     def _summed(self, place: Place, rows: Rows, over: list[Variable] | None) -> Rows:
         """Return rows summed over hyperparameters that nothing else uses, None for all that are left."""
@@ -141,14 +141,14 @@ class Tabulator:
                 own.intersection_update(over)
                 # What is exposed is summed over at the end, and then what its domain depends on is still to be known.
                 own.difference_update(*[variable.leading for variable in used - own])
-            summed[structure] = sum_over(term, own, self._variables.chosen_at(place), self.budget)
+            summed[structure] = sum_over(term, own, self._variables.chosen_at(place), self._budget)
         return summed
 
     def _parts(self, place: Place, call: Call, ports: Ports, exposed: Exposed) -> Recursive[list[Part]]:
         """Return the ways to unfold a call of which some outputs are wanted."""
         alternatives, fragment = self._alternatives, place.fragment
         if not alternatives.unfolds(place, call):
-            asked = self.structures.asked(fragment, call.inputs)
+            asked = self._structures.asked(fragment, call.inputs)
             gates = self._variables.used(place, alternatives.decided(place, call), exposed)
             return [Part(asked, Gated(gate, UNIT)) for gate in gates]
         if alternatives.endless(place, call):
@@ -190,7 +190,7 @@ class Tabulator:
         found: dict[tuple[int, ...], Found] = {}
         longest, times = self._alternatives.longest(place, call)
         inside = exposed_inside(place, call, longest.place.fragment, exposed)
-        copies = Copies(self, self._merged(longest.place), inside)
+        copies = Copies(self._merged(longest.place), inside, self._structures, self._parts_of, self._budget)
         for (binding, positions), n in times:
             rows: Rows = yield copies.first(n, ports)
             rows = self._outside(place.fragment, call, rows, exposed)
@@ -203,18 +203,18 @@ class Tabulator:
         for structure, term in rows.items():
             taken = [call.inputs[i] for i in set_bits(structure.wanted)]
             taken += [Reference(0, i, port) for owner, i, port in structure.captured if owner is fragment]
-            asked = self.structures.asked(fragment, taken)
+            asked = self._structures.asked(fragment, taken)
             further = frozenset([value for value in structure.captured if value[0] is not fragment])
             key = Structure(asked.wanted, asked.captured | further)
             term = term if exposed is None else self._variables.renamed(term, fragment, exposed)
-            seen[key] = add([seen[key], term], self.budget) if key in seen else term
+            seen[key] = add([seen[key], term], self._budget) if key in seen else term
         return seen
 
     def _together(self, place: Place, call: Call, found: dict[tuple[int, ...], Found], exposed: Exposed) -> list[Part]:
         """Return the parts of what a call becomes, those with the same effect as one."""
         decisive = tuple(call_roots(call))
         variables = [self._variables.of(h, place.fragment, exposed) for h in decisive]
-        return parts_of(call, decisive, variables, found, self._sizes(found, decisive), self.budget)
+        return parts_of(call, decisive, variables, found, self._sizes(found, decisive), self._budget)
 
     def _sizes(
         self, found: dict[tuple[int, ...], Found], decisive: tuple[Independent, ...]
@@ -246,6 +246,6 @@ class Tabulator:
         )
         return place if matters else place._replace(prefix=None)
 
-    def parts(self, place: Place, call: Call, wanted: int, exposed: Exposed) -> Recursive[list[Part]]:
+    def _parts_of(self, place: Place, call: Call, wanted: int, exposed: Exposed) -> Recursive[list[Part]]:
         """Return the ways to unfold a call of which the outputs with some numbers are wanted."""
-        return self._parts(place, call, self.structures.numbers(place.fragment).ports(call.index, wanted), exposed)
+        return self._parts(place, call, self._structures.numbers(place.fragment).ports(call.index, wanted), exposed)

@@ -7,8 +7,8 @@ from typing import Any
 
 from deep_arch.counting.boxes import boxes
 from deep_arch.counting.exploring import Explorer
-from deep_arch.counting.factors import ANY, Binding, Factor, Term, Variable
-from deep_arch.counting.ways import Chosen, Endless, Ways
+from deep_arch.counting.factors import ANY, Binding, Factor, Term
+from deep_arch.counting.ways import Chosen, Endless, Variable, Ways
 from deep_arch.language.dependence import domain_at, roots
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
