@@ -174,12 +174,14 @@ def _multiplied_out(ways: Ways, factors: Iterable[Factor], budget: Budget) -> Fa
     return whole
 
 
-def gated(some: Iterable[Gated], budget: Budget) -> Term:
+def gated(some: Sequence[Gated], budget: Budget) -> Term:
     """Return the sum of terms that count at different values: no two gates have a combination of values in common.
 
     Since of two gates at most one holds, their sum is the product of sums over the factors that belong together:
     (g a b + h c d) = (g a + h c) (g b + h d). So what stands apart inside stays apart.
     """
+    if len(some) == 1 and not some[0].gate:
+        return some[0].term
     by_gate: dict[Binding, list[Term]] = {}
     for gate, term in some:
         by_gate.setdefault(gate, []).append(term)

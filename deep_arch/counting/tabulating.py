@@ -141,7 +141,7 @@ class Tabulator:
                 own.intersection_update(over)
                 # What is exposed is summed over at the end, and then what its domain depends on is still to be known.
                 own.difference_update(*[variable.leading for variable in used - own])
-            summed[structure] = sum_over(term, own, self._variables.chosen_at(place), self._budget)
+            summed[structure] = sum_over(term, own, self._variables.chosen_at(place), self._budget) if own else term
         return summed
 
     def _parts(self, place: Place, call: Call, ports: Ports, exposed: Exposed) -> Recursive[list[Part]]:

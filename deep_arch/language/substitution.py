@@ -15,7 +15,7 @@ from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.foreign import plain
 from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.fragment import Fragment, current_fragment
-from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.late_binding import bound, check_distinct
 from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
@@ -38,7 +38,8 @@ class Substitution(Module):
         self._memories: dict[int, dict[Any, Fragment]] = {}
         self._probing = False
         self.made_in = current_fragment()
-        super().__init__(plain(dict(arguments)), name, default_name)
+        given = {key: h if isinstance(h, Hyperparameter) else plain(h) for key, h in arguments.items()}
+        super().__init__(given, name, default_name)
         if self.measures:
             raise BadArgument(
                 f"{where_is(self)}: what it unfolds to cannot depend on a shape, since the graph is made before shapes "
