@@ -3,6 +3,7 @@
 DeepArchError
 ├── InvalidDomain (ValueError)         a domain that is empty, repeats an option, or runs backwards
 ├── HyperparameterMisuse (TypeError)   a hyperparameter used as though it already had a value
+│   └── NotKnownYet (AttributeError)   an attribute of what is not known while a space is written
 ├── DuplicateName (ValueError)         two things of one fragment with the same name
 ├── ScopeError (ValueError)            a value, module or hyperparameter used where it does not exist
 ├── LateBinding (ValueError)           a variable that changed before the function that uses it ran
@@ -10,7 +11,7 @@ DeepArchError
 ├── BadArgument (TypeError)            an argument of the wrong kind
 ├── ValueOutsideDomain (ValueError)    a value that its hyperparameter cannot take
 ├── UnknownAddress (KeyError)          an address that the space does not have
-├── UnknownName (AttributeError)        a name that a module of deep_arch does not have
+├── UnknownName (AttributeError)       a name that a module of deep_arch does not have
 ├── UnreachedAddress (KeyError)        an address of the space that these values do not lead to
 ├── MissingValues (ValueError)         hyperparameters left without a value
 ├── AlreadyAssigned (ValueError)       a second value for one hyperparameter
@@ -18,7 +19,7 @@ DeepArchError
 ├── DependentFailed (ValueError)       a dependent hyperparameter whose function raised
 ├── NotSpecified (ValueError)          a partial architecture where a specified one is needed
 ├── NotCountable (ValueError)          a space too large or infinite for what was asked
-├── TooDeep (RecursionError)           recursion that goes on where its space's limit is reached
+├── TooDeep (RecursionError)           recursion beyond its space's limit, or without end
 ├── ImpureFunction (ValueError)        a function that gives another graph each time
 ├── ShapeMismatch (ValueError)         an operation that its inputs do not fit
 ├── NotSupported (TypeError)           an operation that a backend cannot lower
@@ -48,6 +49,10 @@ class InvalidDomain(DeepArchError, ValueError):
 
 class HyperparameterMisuse(DeepArchError, TypeError):
     """A hyperparameter used as though it already had a value."""
+
+
+class NotKnownYet(HyperparameterMisuse, AttributeError):
+    """An attribute of a hyperparameter's value, or of a value's shape, which is not known while a space is written."""
 
 
 class DuplicateName(DeepArchError, ValueError):

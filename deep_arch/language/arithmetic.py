@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-from deep_arch.errors import HyperparameterMisuse
+from deep_arch.errors import HyperparameterMisuse, NotKnownYet
 from deep_arch.language.foreign import plain
 
 _operator: Any = operator  # some of its functions have no types
@@ -30,10 +30,6 @@ _UFUNCS: Final = {
 """The operators that NumPy takes for its own where its number or array stands on the left."""
 
 _COMPARISONS: Final = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
-
-
-class _NoAttribute(HyperparameterMisuse, AttributeError):
-    """An attribute of the value that a hyperparameter does not have yet; `hasattr` takes it for what it is."""
 
 
 def has_no_value(self: object, *_: object, **__: object) -> NoReturn:
@@ -138,7 +134,7 @@ class Arithmetic:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_") or any(name in vars(kind).get("__slots__", ()) for kind in type(self).__mro__):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise _NoAttribute(
+        raise NotKnownYet(
             f"{self}: a hyperparameter has no value while the space is being written, so it has not its attributes.\n"
             f"  Got a use of .{name}.\n"
             f"  Compute with the value: da.dependent(lambda v: v.{name}, h); an item of it is h[...]."

@@ -20,6 +20,8 @@ def _listed(options: Any, kind: str) -> tuple[Any, ...]:
     mend = ""
     if is_kind(options, str | bytes | bytearray):
         mend = f"A text is one option. Did you mean da.{kind}([{options!r}])? Its letters are list({options!r})."
+    elif is_kind(options, set | frozenset):
+        mend = f"A set has another order in each process, and so would what is drawn: write da.{kind}(sorted(options))."
     elif hasattr(options.__class__, "columns"):
         mend = f"A table has columns and rows: write da.{kind}(list(options)) for the names of its columns."
     elif isinstance(options, Hyperparameter) or not hasattr(options, "__iter__") or getattr(options, "shape", 0) == ():

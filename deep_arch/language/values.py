@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-from deep_arch.errors import ArityMismatch, BadArgument, HyperparameterMisuse
+from deep_arch.errors import ArityMismatch, BadArgument, HyperparameterMisuse, NotKnownYet
 from deep_arch.language.foreign import unboxed
 
 if TYPE_CHECKING:
@@ -86,10 +86,6 @@ class Slot(NamedTuple):
     place: int
 
 
-class _NoAttribute(BadArgument, AttributeError):
-    """An attribute that a value does not have yet; `hasattr` takes it for what it is."""
-
-
 class Value:
     """What a module call takes and returns: an edge of the graph.
 
@@ -132,7 +128,7 @@ class Value:
     def __getattr__(self, name: str) -> NoReturn:
         if name not in ("shape", "channels", "ndim", "dtype"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise _NoAttribute(
+        raise NotKnownYet(
             f"{self}: shapes are known when the space is written and its architectures get inputs.\n"
             f"  Got a use of .{name}.\n  For an argument that is computed from them write da.channels(x), or "
             "da.shape(x), which is (channels, *spatial) without batch."

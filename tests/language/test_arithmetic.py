@@ -130,6 +130,8 @@ def test_protocols_that_ask_for_attributes_get_none() -> None:
         (lambda: da.subset("abc", 2), r"Did you mean da\.subset\(\['abc'\]\)"),
         (lambda: da.permutation("abc"), r"Did you mean da\.permutation\(\['abc'\]\)"),
         (lambda: da.choice(3), r"da\.choice\(range\(3\)\)"),
+        (lambda: da.choice({"b", "a"}), r"da\.choice\(sorted\(options\)\)"),
+        (lambda: da.permutation(frozenset("ab")), r"da\.permutation\(sorted\(options\)\)"),
     ],
 )
 def test_what_is_no_list_of_options_is_told(make: Callable[[], Any], told: str) -> None:
