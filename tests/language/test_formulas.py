@@ -20,6 +20,7 @@ from deep_arch.errors import (
     DependentFailed,
     HyperparameterMisuse,
     InvalidDomain,
+    NotKnownYet,
     ScopeError,
     ShapeMismatch,
     TooDeep,
