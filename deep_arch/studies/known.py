@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os.path
 import random
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from deep_arch.errors import DeepArchError, UnreachedAddress, is_kind, wrong_kind
+from deep_arch.errors import DeepArchError, MissingValues, UnreachedAddress, is_kind, wrong_kind
 from deep_arch.language.options import same
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.finding import find
@@ -34,7 +35,8 @@ def _checked(space: SearchSpace, given: Any, which: str, rng: random.Random) -> 
     try:
         known: Any = Architecture.from_json(given, space) if is_kind(given, str) else given
         values: Any = known if is_kind(known, Mapping) else getattr(known, "values", known)
-        space.fix(values)  # refuses what no architecture has
+        with contextlib.suppress(MissingValues):  # what a domain depends on is looked for below
+            space.fix(values)  # refuses what no architecture has
         _check_kept(space, values)
         return _with_what_leads_there(space, values, rng)
     except DeepArchError as error:
@@ -57,13 +59,13 @@ def _with_what_leads_there(space: SearchSpace, values: Mapping[str, Any], rng: r
     """Return the values, and those of other choices without which they are not all reached."""
     try:
         space.replay(values)
-    except UnreachedAddress:
+    except (UnreachedAddress, MissingValues):
         kept = dict(completed(space, values, rng))
         for address in [address for address in reversed(kept) if address not in values]:
             without = {other: value for other, value in kept.items() if other != address}
             try:
                 space.replay(without, required=values)
-            except UnreachedAddress:
+            except (UnreachedAddress, MissingValues):
                 continue
             kept = without
         return kept

@@ -350,3 +350,18 @@ def test_a_searcher_that_ignores_them_is_no_architecture_of_another_space() -> N
 
     with pytest.raises(UnknownAddress):
         next(da.search(net, Elsewhere(), trials=3, seed=0, first=[{"n": 2}]))
+
+
+def test_what_a_domain_depends_on_is_found_for_a_value() -> None:
+    def rising(x: Any) -> Any:
+        a = da.integer(0, 20, name="a")
+        b = da.integer(a + 1, 21, name="b")
+        return ops.Dense(da.integer(b + 1, 22, name="c"))(x)
+
+    space = da.space(rising)
+    for first in ({"c": 5}, {"b": 3}, {"b": 21}, {"a": 7, "c": 22}):
+        values = values_of(run(RandomSearch(), [first], space, trials=1))[0]
+        assert {**values, **first} == values and space.at(values).is_specified
+    for first in ({"c": 99}, {"b": 0}, {"a": 4, "c": 5}):
+        with pytest.raises(ValueOutsideDomain, match=r"search: first\[0\]: [bc]: "):
+            da.search(space, RandomSearch(), trials=1, seed=0, first=[first])
