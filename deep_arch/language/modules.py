@@ -238,18 +238,23 @@ class Operation(Module, metaclass=OperationClass):
 
     def parameters(self, *inputs: Any, **_: Any) -> int:
         """Return the number of trained parameters, which is that of `weights` unless a subclass knows better."""
-        return sum([weight.size for weight in _weights(self, inputs) if weight.trained])
+        return sum([weight.size for weight in weights_of(self, inputs) if weight.trained])
 
     def non_trainable(self, *inputs: Any, **_: Any) -> int:
         """Return the number of parameters that no optimizer changes, such as running means."""
-        return sum([weight.size for weight in _weights(self, inputs) if not weight.trained])
+        return sum([weight.size for weight in weights_of(self, inputs) if not weight.trained])
 
     def macs(self, *inputs: Any, **_: Any) -> int:
         """Return the multiply-accumulates for one example."""
         return 0
 
 
-def _weights(operation: Operation, inputs: Sequence[Any]) -> list[Weight]:
+def weights_of(operation: Operation, inputs: Sequence[Any]) -> list[Weight]:
+    """Return what an operation holds, called on such inputs.
+
+    Raises:
+        BadArgument: its class gives something else than weights by name.
+    """
     weights: Any = operation.weights(*inputs)
     if not weights and weights.__class__ is dict:
         return []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deep_arch.language.foreign import unboxed
+from deep_arch.language.modules import Operation, weights_of
 from deep_arch.language.specs import Spec
 from deep_arch.measures.settling import settled
 from deep_arch.measures.shapes import infer
@@ -43,9 +44,19 @@ def cost_of(call: GraphCall, specs: tuple[Spec, ...]) -> Cost:
     taken = [specs[i] for i in call.inputs]
     module: Any = call.module
     n_bytes = sum(specs[i].n_bytes for i in call.outputs)
-    return Cost(
-        unboxed(module.parameters(*taken)), unboxed(module.macs(*taken)), n_bytes, unboxed(module.non_trainable(*taken))
-    )
+    trained, others = _held(module, taken)
+    return Cost(unboxed(trained), unboxed(module.macs(*taken)), n_bytes, unboxed(others))
+
+
+def _held(module: Any, taken: Sequence[Spec]) -> tuple[int, int]:
+    """Return the numbers of trained parameters and of others."""
+    kind: Any = type(module)
+    counts_itself = getattr(kind, "parameters", None) is not Operation.parameters
+    if counts_itself or kind.non_trainable is not Operation.non_trainable:
+        return module.parameters(*taken), module.non_trainable(*taken)
+    weights = weights_of(module, taken)  # once for both
+    trained = sum([weight.size for weight in weights if weight.trained])
+    return trained, sum([weight.size for weight in weights]) - trained
 
 
 def total(graph: Graph, specs: Sequence[Spec]) -> Cost:
