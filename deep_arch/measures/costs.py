@@ -50,7 +50,7 @@ def cost_of(call: GraphCall, specs: tuple[Spec, ...]) -> Cost:
 
 def _held(module: Any, taken: Sequence[Spec]) -> tuple[int, int]:
     """Return the numbers of trained parameters and of others."""
-    kind: Any = type(module)
+    kind = module.__class__
     counts_itself = getattr(kind, "parameters", None) is not Operation.parameters
     if counts_itself or kind.non_trainable is not Operation.non_trainable:
         return module.parameters(*taken), module.non_trainable(*taken)
