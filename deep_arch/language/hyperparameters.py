@@ -221,7 +221,8 @@ def lift(value: Any) -> Any:
 
     So `kernel_size=(h, 3)` means what it seems to mean. Numbers of NumPy become Python's.
     """
-    return value if value.__class__ in PLAIN else _lifted(unboxed(value))
+    is_plain = value.__class__ in PLAIN or isinstance(value, Hyperparameter)
+    return value if is_plain else _lifted(unboxed(value))
 
 
 def _lifted(value: Any) -> Any:

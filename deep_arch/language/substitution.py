@@ -34,7 +34,7 @@ class Substitution(Module):
     substitution: ClassVar[bool] = True
 
     def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
-        held = [*vars(self).values(), *arguments.values()]
+        held = [*vars(self).values(), *[a for a in arguments.values() if not isinstance(a, Hyperparameter)]]
         self._memories: dict[int, dict[Any, Fragment]] = {}
         self._probing = False
         self.made_in = current_fragment()
@@ -47,7 +47,7 @@ class Substitution(Module):
                 "  Shapes decide the arguments of operations, da.optional(fn, use=...) and da.or_(fns, which=...)."
             )
         domains = [h.domain for _, h in self.open_arguments if isinstance(h, Independent)]
-        options = [domain.options for domain in domains if isinstance(domain, Choice)]
+        options = [d.options for d in domains if isinstance(d, Choice) and any(map(callable, d.options))]
         self.variables = bound(*held, *options)
         check_distinct(held, where_is(self))
 
