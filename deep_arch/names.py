@@ -58,6 +58,15 @@ _ELSEWHERE: Final = {
             }.items()
         },
     },
+    "deep_arch.searchers": {
+        "agingevolution": "RegularizedEvolution",
+        "bayesianoptimization": "SurrogateSearch",
+        "gridsampler": "GridSearch",
+        "nsgaii": "NSGA2",
+        "nsgaiisampler": "NSGA2",
+        "randomsampler": "RandomSearch",
+        "tpesampler": "OptunaSearcher",
+    },
 }
 """What other libraries call things, without capitals and underscores, by the module that has them here."""
 
@@ -89,4 +98,4 @@ def unknown_name(module: str, name: str, members: Mapping[str, object]) -> Attri
 def _meant(module: str, name: str, names: Iterable[str]) -> str | None:
     plain = {n.lower().replace("_", ""): n for n in names}
     wanted = name.lower().replace("_", "")
-    return plain.get(wanted) or _ELSEWHERE[module].get(wanted)
+    return plain.get(wanted) or _ELSEWHERE.get(module, {}).get(wanted)

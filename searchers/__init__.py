@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from deep_arch.names import unknown_name as _unknown_name
 from deep_arch.searchers.asynchronous_halving import AsynchronousHalving as AsynchronousHalving
 from deep_arch.searchers.bohb import BOHB as BOHB
 from deep_arch.searchers.early_stopping import EarlyStopping as EarlyStopping
@@ -32,3 +35,8 @@ from deep_arch.searchers.surrogate_search import SurrogateSearch as SurrogateSea
 from deep_arch.searchers.warm_start import WarmStart as WarmStart
 from deep_arch.studies.searcher import FinishedTrial as FinishedTrial
 from deep_arch.studies.searcher import Searcher as Searcher
+
+if not _TYPE_CHECKING:  # type checkers know which names there are
+
+    def __getattr__(name: str) -> object:
+        raise _unknown_name(__name__, name, globals())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import deep_arch as da
-from deep_arch import ops
+from deep_arch import ops, searchers
 from deep_arch.errors import UnknownName
 from deep_arch.names import _ELSEWHERE
 
@@ -23,6 +23,8 @@ from deep_arch.names import _ELSEWHERE
         (ops, "BatchNorm2d", "Did you mean ops.BatchNormalization"),
         (ops, "max_pooling2d", "Did you mean ops.MaxPooling2D"),
         (ops, "Concatenat", "'Concatenate'"),
+        (searchers, "BayesianOptimization", "Did you mean searchers.SurrogateSearch"),
+        (searchers, "Randomsearch", "Did you mean searchers.RandomSearch"),
         (da, "categorical", "Did you mean da.choice"),
         (da, "optionall", "'optional'"),
         (da, "Choice", "Did you mean da.choice"),
@@ -47,6 +49,6 @@ def test_what_protocols_ask_for_is_plainly_absent() -> None:
     assert not isinstance(caught.value, da.DeepArchError)
 
 
-@pytest.mark.parametrize("module", [da, ops], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [da, ops, searchers], ids=lambda module: module.__name__)
 def test_what_is_offered_exists(module: types.ModuleType) -> None:
     assert [name for name in _ELSEWHERE[module.__name__].values() if name not in vars(module)] == []

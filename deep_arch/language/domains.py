@@ -275,7 +275,10 @@ class Real(Numeric):
         low, high, log = plain(low), plain(high), plain(log)
         numbers = all(is_kind(n, int | float) and not is_kind(n, bool) for n in (low, high))
         if not numbers or low >= high or not math.isfinite(high - low):
-            raise InvalidDomain(f"real: low and high must be finite numbers with low < high.\n  Got {low!r}, {high!r}.")
+            raise InvalidDomain(
+                f"real: low and high must be finite numbers with low < high.\n  Got {low!r}, {high!r}.\n"
+                "  Write da.real(0.0, 0.5); for True and False use da.boolean."
+            )
         if log and low <= 0:
             raise InvalidDomain(f"real: a log scale needs low > 0.\n  Got low={low!r}.\n  Raise low, or leave log out.")
         self.low, self.high, self.log = float(low), float(high), log

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
-from deep_arch.errors import ArityMismatch, BadArgument, DuplicateName, ScopeError
+from deep_arch.errors import ArityMismatch, BadArgument, DuplicateName, ScopeError, is_kind
 from deep_arch.language import scope
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.steps import Step, compiled
@@ -284,7 +284,12 @@ class Fragment:
             return (returned,), ("output",)
         names: tuple[str, ...] | None = None
         if isinstance(returned, Mapping):
-            names, returned = tuple(map(str, returned)), tuple(returned.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            names, returned = tuple(returned), tuple(returned.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            if not all(is_kind(name, str) for name in names):
+                raise BadArgument(
+                    f"{self.where()}: the names of outputs are texts.\n  Got the keys {list(names)!r}.\n"
+                    '  Return {"class": a, "box": b}, or a tuple, which is taken by position.'
+                )
             self.outputs_are_named = True
         if returned is None and self.config:
             returned = ()

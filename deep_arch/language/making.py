@@ -8,6 +8,7 @@ from typing import Any
 from deep_arch.errors import BadArgument, InvalidDomain, is_kind
 from deep_arch.language.depending import Depending
 from deep_arch.language.domains import Choice, Domain, Integer, Numeric, Real
+from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent, lift
 from deep_arch.language.late_binding import check_distinct
 from deep_arch.language.options import distinct
@@ -47,10 +48,21 @@ def _options(options: Any, kind: str) -> Any:
     return options
 
 
+def _depending(kind: type[Domain], make: Callable[..., Domain], parents: Sequence[Any]) -> Depending:
+    """Return what stands for a domain until what it depends on has values."""
+    if any(map(needs_shapes, parents)):
+        raise InvalidDomain(
+            f"{kind.word}: a domain cannot depend on a shape, since values are chosen before shapes are known.\n"
+            f"  Got {', '.join([repr(parent) for parent in parents if needs_shapes(parent)])}.\n"
+            "  Choose within plain bounds, and compute the argument from both: da.dependent(min, h, da.channels(x))."
+        )
+    return Depending(kind, make, parents)
+
+
 def _domain(kind: type[Domain], make: Callable[..., Domain], *arguments: Any) -> Domain | Depending:
     """Return the domain, or, where an argument is a hyperparameter, what stands for it."""
     if any(isinstance(argument, Hyperparameter) for argument in arguments):
-        return Depending(kind, make, arguments)
+        return _depending(kind, make, arguments)
     return kind(*arguments)
 
 
@@ -73,7 +85,7 @@ def choice(
     """
     options = _options(options, "choice")
     if isinstance(options, Hyperparameter):
-        return Independent(Depending(Choice, _choice, (options, lift(weights))), name, tag)
+        return Independent(_depending(Choice, _choice, (options, lift(weights))), name, tag)
     if any(map(callable, options)):
         check_distinct(options, "choice")
     return Independent(Choice(options) if weights is None else Weighted(options, weights), name, tag)

@@ -144,6 +144,8 @@ class Substitute(Substitution):
     ) -> None:
         self._fn, self.closed = fn, closed
         super().__init__(arguments, name)
+        if not is_kind(closed, bool):
+            raise wrong_kind(where_is(self), "closed to be True or False", closed, "Give it a bool, or leave it out.")
         if isinstance(fn, Module | Hyperparameter) or not callable(fn):
             raise BadArgument(
                 f"{where_is(self)}: expected a function of the hyperparameters' values.\n  Got {fn!r}.\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,69 +16,7 @@ from deep_arch.counting import exploring, tabulating
 from deep_arch.errors import BadArgument, NotCountable
 from deep_arch.language.values import Value
 from deep_arch.searchers import GridSearch
-
-
-def conv(kernel: int) -> Callable[[], da.Module]:
-    return lambda: ops.Conv2D(16, kernel)
-
-
-SAME = {"none": ops.Zero, "skip": ops.Identity, "conv": conv(1), "wide": conv(3), "pool": lambda: ops.Conv2D(16, 5)}
-
-
-def nats_bench(copies: int, operations: Mapping[str, Any] = SAME) -> da.SearchSpace:
-    """Return the space of a cell of 6 edges, whose decisions all copies share (NATS-Bench, section 3.1)."""
-
-    def net(x: Value) -> Value:
-        edges = {(i, j): da.choice(list(operations), name=f"e{i}{j}") for j in range(1, 4) for i in range(j)}
-        for _ in range(copies):
-            nodes = [x]
-            for j in range(1, 4):
-                parts = [da.or_(operations, which=edges[i, j])(nodes[i]) for i in range(j)]
-                nodes.append(parts[0] if j == 1 else ops.Add()(*parts))
-            x = nodes[3]
-        return x
-
-    return da.space(net)
-
-
-def darts(layers: int) -> da.SearchSpace:
-    """Return the space of two cells of 4 nodes, each an operation on each of two of its inputs (DARTS, section 2.1)."""
-    operations = {name: conv(i + 1) for i, name in enumerate("abcdefg")}
-
-    def node(which: list[Any]) -> Callable[..., Any]:
-        def of_pair(pair: tuple[int, int]) -> Callable[..., Value]:
-            return lambda *values: ops.Add()(*[da.or_(operations, which=which[i])(values[i]) for i in pair])
-
-        return of_pair
-
-    def net(x: Value) -> Value:
-        pairs, which = dict[tuple[str, int], Any](), dict[tuple[str, int], list[Any]]()
-        for kind, j in itertools.product(("normal", "reduce"), range(4)):
-            pairs[kind, j] = da.subset(range(j + 2), 2, name=f"{kind}{j}")
-            which[kind, j] = [da.choice(list(operations), name=f"{kind}{j}_{i}") for i in range(j + 2)]
-        before = last = ops.Conv2D(16, 3)(x)
-        for layer in range(layers):
-            kind = "reduce" if layer in (layers // 3, 2 * layers // 3) else "normal"
-            states = [before, last]
-            for j in range(4):
-                states.append(da.substitute(node(which[kind, j]), pair=pairs[kind, j])(*states))
-            before, last = last, ops.Concatenate()(*states[2:])
-        return last
-
-    return da.space(net)
-
-
-def once_for_all(x: Value) -> Value:
-    """Compose 5 stages of 2 to 4 blocks, each of 3 kernels and 3 expansions (Once-for-all, section 3.2)."""
-
-    def block() -> da.Module:
-        return da.sequential(
-            lambda: ops.Conv2D(16, da.choice([3, 5, 7])), lambda: ops.Conv2D(16 * da.choice([3, 4, 6]), 1)
-        )
-
-    for _ in range(5):
-        x = da.repeat(block, da.choice([2, 3, 4]))(x)
-    return x
+from deep_arch.testing.published_spaces import darts, nats_bench, once_for_all
 
 
 def drawn_and_numbered(space: da.SearchSpace) -> None:
@@ -118,8 +56,8 @@ def test_two_cells_whose_nodes_take_two_of_their_inputs() -> None:
 
 
 def test_stages_of_several_blocks() -> None:
-    assert da.space(once_for_all).size() == (9**2 + 9**3 + 9**4) ** 5
-    drawn_and_numbered(da.space(once_for_all))
+    assert once_for_all().size() == (9**2 + 9**3 + 9**4) ** 5
+    drawn_and_numbered(once_for_all())
 
 
 def test_a_repeat_of_any_number_of_times() -> None:
@@ -310,3 +248,8 @@ def test_hyperparameters_that_all_decide_together_are_named(monkeypatch: pytest.
         space.size()
     assert space.fix({f"h{i}": 3 for i in range(11)}).size() > 0
     assert space.sample(seed=0).is_specified
+
+
+def test_closed_is_true_or_false() -> None:
+    with pytest.raises(BadArgument, match="closed to be True or False"):
+        da.space(lambda x: da.substitute(lambda n: ops.Dense(n), closed="yes", n=da.choice([1, 2]))(x)).start()  # type: ignore[arg-type]

@@ -396,3 +396,11 @@ def test_random_spaces_with_formulas_count_replay_and_settle(plan: Plan, seed: i
     assert len(architecture.value_specs(spec)) == settled.n_values
     assert cost.activation_bytes == sum(s.n_bytes for s in architecture.value_specs(spec)[1:])
     da.check(net, samples=2)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda c: da.integer(1, c), lambda c: da.choice([1, c]), lambda c: da.subset([1, 2], c // 2)]
+)
+def test_a_domain_cannot_depend_on_a_shape(make: Callable[[Any], Any]) -> None:
+    with pytest.raises(InvalidDomain, match=r"cannot depend on a shape(.|\n)*Got .*channels(.|\n)*da\.dependent"):
+        da.space(lambda x: ops.Dense(make(da.channels(x)))(x)).start()

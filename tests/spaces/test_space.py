@@ -498,3 +498,8 @@ def rec() -> da.Module:
 def test_json_is_read_in_the_sub_space_that_wrote_it(space: da.SearchSpace) -> None:
     for architecture in space.enumerate():
         assert da.Architecture.from_json(architecture.to_json(), space) == architecture
+
+
+def test_outputs_are_named_by_texts() -> None:
+    with pytest.raises(BadArgument, match=r"names of outputs are texts(.|\n)*\[1\]"):
+        da.space(lambda x: {1: ops.ReLU()(x)}).start()
