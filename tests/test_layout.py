@@ -38,7 +38,7 @@ FLOORS = [
     {"ops"},
     {"connections"},
     {"spaces"},
-    {"counting", "measures"},
+    {"counting", "measures", "symbolic"},
     {"studies"},
     {"analysis"},
     {"backends", "searchers", "visualization"},
