@@ -304,10 +304,11 @@ class Fragment:
         self.finished = True
 
     def _collect(self, returned: Any) -> tuple[tuple[Value, ...], tuple[str, ...]]:
-        if not isinstance(returned, Value) and _is_program(returned):
-            from deep_arch.language.recording import record  # late: parts are recorded into fragments
+        if not is_kind(returned, Value) and not _are_values(returned):
+            from deep_arch.language.recording import record  # late: programs are recorded into fragments
+            from deep_arch.language.written import is_program
 
-            returned = record(returned)
+            returned = record(returned) if is_program(returned) else returned
         if isinstance(returned, Value):
             return (returned,), ("output",)
         names: tuple[str, ...] | None = None
@@ -361,13 +362,6 @@ def current_fragment() -> Fragment | None:
 
 def _are_values(returned: Any) -> TypeGuard[Sequence[Value]]:
     return isinstance(returned, tuple | list) and all(isinstance(v, Value) for v in cast("Sequence[Any]", returned))
-
-
-def _is_program(returned: Any) -> bool:
-    """Return whether a function returned a part of a program, or what holds some."""
-    from deep_arch.language.parts import is_part, walk  # late, as parts are made of hyperparameters
-
-    return any(is_part(held) for _, held, _ in walk(returned))
 
 
 def base_name(hyperparameter: Hyperparameter) -> str:

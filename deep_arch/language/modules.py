@@ -59,9 +59,9 @@ class Module:
     """Whether what it unfolds to at fewer `times` is the beginning of what it unfolds to at more."""
     closed: bool = False
     """Whether it is declared that nothing in what it unfolds to is left to decide, whatever the arguments are."""
-    lead: ClassVar[str] = ""
+    lead: str = ""
     """What names begin with in what it unfolds to, such as the slash of `repeat[1]/...`; if empty, one ends its own."""
-    source: ClassVar[bool] = False
+    source: bool = False
     """Whether it is called on no values."""
 
     arguments: Mapping[str, Any]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Maker(Wrapped):
     """A module that makes an object, or writes down what a program says for it, once every value is known."""
 
-    source: ClassVar[bool] = True
+    source: bool = True
 
     @abstractmethod
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
@@ -68,8 +68,8 @@ def record_value(recording: Recording, value: Any) -> Value:
 class Undecided(Substitution):
     """A part that is recorded once it is decided; names inside begin with the path to it."""
 
-    lead: ClassVar[str] = "."
-    source: ClassVar[bool] = True
+    lead: str = "."
+    source: bool = True
 
 
 class OnePart(Undecided):

@@ -58,6 +58,10 @@ class Part(ABC):
     def likeness(self) -> Any:
         """Return what is equal for equal parts, beside what they hold: a value that hashes."""
 
+    def title(self) -> str:
+        """Return what a space of it is called."""
+        return self.word
+
     def __bool__(self) -> bool:
         raise HyperparameterMisuse(
             f"{self!r}: is recorded, not made, so it has no truth value.\n"
