@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deep_arch.errors import is_kind
 from deep_arch.language.domains import Choice
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.parts import StandIn, children, is_part, key_step, with_children
@@ -45,7 +46,7 @@ class _Place(NamedTuple):
     """Where a value is in the row: by what it is, one of the four below, and its number there."""
 
     of: int
-    index: int
+    number: int
 
 
 _TAKEN, _GIVEN, _CONSTANT, _BUILT = range(4)
@@ -100,7 +101,7 @@ class Filling:
         before = (0, self._n_taken, self._n_taken + len(self.inputs), None)[place.of]
         if before is None:
             before = self._n_taken + len(self.inputs) + len(self._constants)
-        return before + place.index
+        return before + place.number
 
     def _placed(self, path: str, value: Any) -> _Place:
         """Take a value apart, and return where it will be."""
@@ -186,7 +187,7 @@ def _is_open(value: Any) -> bool:
 
 
 def _form(value: Any) -> Any:
-    return value.func if isinstance(value, functools.partial) else type(value)
+    return value.func if is_kind(value, functools.partial) else type(value)
 
 
 def _may_be_stand_in(hyperparameter: Hyperparameter) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from deep_arch.language.copies import check_times, check_value
 from deep_arch.language.filling import Filling
+from deep_arch.language.fragment import current_fragment
 from deep_arch.language.modules import Wrapped
 from deep_arch.language.parts import candidate_step, is_open
 from deep_arch.language.recording import Recording, record
-from deep_arch.language.fragment import current_fragment
 from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.substitutions import check_key, check_keys
 from deep_arch.language.values import Value
@@ -43,7 +43,8 @@ class Held(Maker):
     def __init__(self, recording: Recording, value: Any, path: str) -> None:
         self._filling = Filling(recording, (value,), {})
         self.inputs = self._filling.inputs
-        super().__init__(type(value), self._filling.arguments, path=path)
+        kind: Any = value.__class__
+        super().__init__(kind, self._filling.arguments, path=path)
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
         return self._filling.row(taken, given, real)[0]

@@ -93,8 +93,8 @@ def _made(unfolding: Unfolding, architecture: Architecture, real: bool) -> Any:
             made.append(_object(module, node, [made[i] for i in node.inputs], real))
         else:  # inside a network, which comes out as an architecture
             made += [None] * node.n_outputs
-    outputs = [node for node in unfolding.nodes if node.first == unfolding.outputs[0]]
-    if not outputs or not isinstance(outputs[0].call.module, Maker):
+    last = next((node for node in reversed(unfolding.nodes) if node.first == unfolding.outputs[0]), None)
+    if last is None or not isinstance(last.call.module, Maker):
         raise wrong_kind(
             "build",
             "a program, or an architecture or trial of its space",
@@ -108,8 +108,9 @@ def _object(module: Maker, node: Node, given: list[Any], real: bool) -> Any:
     try:
         return module.make(node.values, given, real)
     except Exception as error:
-        if hasattr(error, "add_note"):  # Python 3.11
+        add_note = getattr(error, "add_note", None)
+        if add_note is not None:  # Python 3.11
             arguments: Mapping[str, Any] = module.resolved(node.values).arguments
             shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-            error.add_note(f"while making {node.frame.prefix + node.call.name} with {shown or 'no arguments'}")
+            add_note(f"while making {node.frame.prefix + node.call.name} with {shown or 'no arguments'}")
         raise

@@ -1,9 +1,9 @@
-"""Networks inside programs: a search space as an argument is unfolded in its place, and comes out as an architecture."""
+"""Networks inside programs: a search space among the arguments of a call, which gets its architecture."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from deep_arch.errors import BadArgument
 from deep_arch.language.fragment import current_fragment
@@ -20,7 +20,6 @@ class Network(Part):
     """What stands for a search space in a program."""
 
     __slots__ = ("space",)
-    word: ClassVar[str] = "network"
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
@@ -44,6 +43,9 @@ class Network(Part):
 
     def likeness(self) -> Any:
         return id(self.space.program)
+
+    def title(self) -> str:
+        return self.space.name
 
     def __repr__(self) -> str:
         return self.space.name
