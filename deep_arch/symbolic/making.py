@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,15 @@ class Call(Maker):
     def __init__(self, recording: Recording, call: Symbolic, path: str) -> None:
         self._call, self._filling = call, Filling(recording, call.args, call.kwargs)
         self.inputs = self._filling.inputs
+        factory = call.symbol.factory
+        self._make = functools.partial(functools.partial, factory) if call.is_partial else factory
         name = snake_case(call.symbol.name)
-        super().__init__(call.symbol.factory, self._filling.arguments, path=recording.path(path, name))
+        super().__init__(factory, self._filling.arguments, path=recording.path(path, name))
         self.base_name = name
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
         args, kwargs = self._filling.filled(taken, given, real)
-        kind = self._call.__class__
-        return kind.made(self._call, args, kwargs) if real else kind.of(self._call, args, kwargs)
+        return self._make(*args, **kwargs) if real else self._call.__class__.of(self._call, args, kwargs)
 
 
 def record_call(call: Symbolic, recording: Recording, path: str) -> Value:

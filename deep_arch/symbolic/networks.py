@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from deep_arch.errors import BadArgument
 from deep_arch.language.fragment import current_fragment
@@ -83,6 +83,8 @@ class _Input(Maker):
 
 class Taken(Maker):
     """Makes the architecture of a network out of the values that the program around it has."""
+
+    makes: ClassVar[bool] = False
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
