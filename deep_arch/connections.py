@@ -39,7 +39,7 @@ class DenseBlock(Copies):
 class Residual(Substitution):
     """`fn` beside a shortcut; see `residual`."""
 
-    in_copies = True
+    lead = "/"
 
     def __init__(self, fn: Fn, combine: Fn, project: Fn | None, name: str | None = None) -> None:
         self._fn, self._combine, self._project = fn, combine, project

@@ -39,7 +39,7 @@ class _Copy(Substitution):
 class Parts(Substitution):
     """A substitution that composes copies of functions."""
 
-    in_copies = True
+    lead = "/"
 
     def __init__(
         self, fns: Sequence[Fn], arguments: Mapping[str, Any], name: str | None, default_name: str = ""
@@ -60,14 +60,14 @@ class Copies(Parts):
 
     def __init__(self, fn: Fn, times: Any, name: str | None) -> None:
         super().__init__([fn], {"times": times}, name)
-        _check_times(self, self.arguments["times"])
+        check_times(self, self.arguments["times"])
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        _check_value(arguments["times"], address)
+        check_value(arguments["times"], address)
         return ""
 
 
-def _check_times(module: Substitution, times: Any) -> None:
+def check_times(module: Substitution, times: Any) -> None:
     """Raise InvalidDomain if a plain `times`, or one that it could become, is not an int of at least 0."""
     domain = times.domain if isinstance(times, Independent) else None
     if isinstance(times, Dependent) or (isinstance(times, Independent) and times.depending is not None):
@@ -83,7 +83,7 @@ def _check_times(module: Substitution, times: Any) -> None:
             )
 
 
-def _check_value(times: Any, address: str) -> None:
+def check_value(times: Any, address: str) -> None:
     if type(times) is not int or times < 0:
         raise ValueOutsideDomain(
             f"{address}.times: {times!r} is not an int of at least 0.\n"

@@ -34,6 +34,18 @@ def roots(hyperparameters: Iterable[Any]) -> list[Independent]:
     return list(found)
 
 
+def closure(hyperparameters: Iterable[Any]) -> list[Hyperparameter]:
+    """Return the hyperparameters among some, and all that they are computed from or whose values bound them."""
+    found: dict[Hyperparameter, None] = {}
+    todo = list(hyperparameters)
+    while todo:
+        hyperparameter = todo.pop()
+        if isinstance(hyperparameter, Hyperparameter) and hyperparameter not in found:
+            found[hyperparameter] = None
+            todo += getattr(hyperparameter, "parents", ())
+    return list(found)
+
+
 def evaluate(hyperparameter: Any, values: Mapping[Independent, Any]) -> Any:
     """Return the value of a hyperparameter, or of a plain value itself, where its roots have `values`.
 

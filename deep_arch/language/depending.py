@@ -33,6 +33,10 @@ class Depending:
         self._memory: dict[Any, Domain] = {}
         self._narrowed: dict[Domain, Independent] = {}
 
+    def of(self, parents: Sequence[Any]) -> Depending:
+        """Return what stands for the same domain of other parents."""
+        return Depending(self.kind, self._make, parents)
+
     def at(self, arguments: Sequence[Any], where: str = "") -> Domain:
         """Return the domain at the parents' values, the same one for equal values.
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from deep_arch.errors import ArityMismatch, BadArgument, DuplicateName, ScopeError, is_kind
-from deep_arch.language import scope
+from deep_arch.language import dependence, scope
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.steps import Step, compiled
 from deep_arch.language.values import ROOT, UNSET, Reference, Slot, Unset, Value
@@ -70,14 +70,16 @@ class Fragment:
         sole_output: where the result is found, if it is one that was made here; else -1.
         uses_every_input: whether the outputs depend on every input before anything inside is unfolded.
         captures: values of enclosing functions.
+        recorded: parts of a program and hyperparameters by identity, each with what it was recorded as.
+        memories: what candidates of a program unfold to, by their identities.
     """
 
     def __init__(
-        self, program: Program, parent: Fragment | None, n_inputs: int, label: str, where: str, in_copies: bool = False
+        self, program: Program, parent: Fragment | None, n_inputs: int, label: str, where: str, lead: str = ""
     ) -> None:
         self.program, self.parent, self.n_inputs, self.label = program, parent, n_inputs, label
         # Copies are addressed as `repeat[1]/...`, all else as `repeat/...`, so the slash belongs to either side.
-        self.ending, self._lead = (label, "/") if in_copies else (label + "/", "")
+        self.ending, self._lead = (label, lead) if lead else (label + "/", "")
         self._where = where
         self.level: int = 0 if parent is None else parent.level + 1
         self.calls: list[Call] = []
@@ -106,6 +108,10 @@ class Fragment:
         self._names: set[str] = set()
         self._counts: dict[str, int] = {}
         self._steps_for: dict[int, tuple[Step, ...]] = {}
+        self._unnamed: set[int] = set()
+        self._uses: set[int] | None = None
+        self.recorded: dict[int, tuple[Any, Any]] = {}
+        self.memories: dict[Any, dict[int, dict[Any, Fragment]]] = {}
 
     def where(self, module: Module | None = None) -> str:
         """Return the address of this fragment, or of a module in it, for messages."""
@@ -168,13 +174,31 @@ class Fragment:
             self.claim(hyperparameter.name, "a hyperparameter")
         self.hyperparameters.append(hyperparameter)
         self.suffixes.append(self._lead + hyperparameter.name if hyperparameter.name else "")
-        self.created.append(len(self.suffixes) - 1)
-        return len(self.suffixes) - 1
+        slot = len(self.suffixes) - 1
+        if hyperparameter.name is None:
+            self._unnamed.add(slot)
+        self.created.append(slot)
+        return slot
+
+    def name_hyperparameter(self, slot: int, path: str) -> None:
+        """Give a hyperparameter that has no name the path to it in a program."""
+        if slot in self._unnamed:
+            self._unnamed.remove(slot)
+            self.suffixes[slot] = self.free_name(path)
+
+    def uses(self, hyperparameter: Hyperparameter) -> bool:
+        """Return whether this function itself uses a hyperparameter, in a module or as configuration."""
+        if self._uses is None or not self.finished:
+            arguments = [h for call in self.calls for _, h in call.module.open_arguments]
+            self._uses = {id(h) for h in dependence.closure([*arguments, *self.config.values()])}
+        return id(hyperparameter) in self._uses
 
     def add_module(self, module: Module) -> None:
         """Take in a module that was just made: name it, and its hyperparameters that have no name yet."""
         self._check_recording(module.base_name)
-        if module.explicit_name:
+        if module.path is not None:
+            module.name_in_owner = module.path
+        elif module.explicit_name:
             self.claim(module.base_name, "a module")
             module.name_in_owner = self._lead + module.base_name
         else:
@@ -190,8 +214,8 @@ class Fragment:
 
     def _name_arguments(self, name: str, open_arguments: Iterable[tuple[str, Hyperparameter]]) -> None:
         for argument, hyperparameter in open_arguments:
-            if hyperparameter.owner is self and not self.suffixes[hyperparameter.slot]:
-                self.suffixes[hyperparameter.slot] = of_argument(name, argument)
+            if hyperparameter.owner is self and hyperparameter.slot in self._unnamed:
+                self._suffix(hyperparameter.slot, of_argument(name, argument))
             elif hyperparameter.owner is None and self is self.program.root:
                 self.program.adopt(hyperparameter, self, of_argument(name, argument))
 
@@ -280,6 +304,11 @@ class Fragment:
         self.finished = True
 
     def _collect(self, returned: Any) -> tuple[tuple[Value, ...], tuple[str, ...]]:
+        if not is_kind(returned, Value) and not _are_values(returned):
+            from deep_arch.language.recording import record  # late: programs are recorded into fragments
+            from deep_arch.language.written import is_program
+
+            returned = record(returned) if is_program(returned) else returned
         if isinstance(returned, Value):
             return (returned,), ("output",)
         names: tuple[str, ...] | None = None
@@ -308,11 +337,14 @@ class Fragment:
 
     def _name_the_rest(self) -> None:
         for key, value in self.config.items():
-            if isinstance(value, Hyperparameter) and value.owner is self and not self.suffixes[value.slot]:
-                self.suffixes[value.slot] = self._lead + self.free_name(key.removeprefix(self._lead))
-        for slot, hyperparameter in enumerate(self.hyperparameters):
-            if not self.suffixes[slot]:
-                self.suffixes[slot] = self._lead + self.free_name(base_name(hyperparameter))
+            if isinstance(value, Hyperparameter) and value.owner is self and value.slot in self._unnamed:
+                self._suffix(value.slot, self._lead + self.free_name(key.removeprefix(self._lead)))
+        for slot in sorted(self._unnamed):
+            self._suffix(slot, self._lead + self.free_name(base_name(self.hyperparameters[slot])))
+
+    def _suffix(self, slot: int, suffix: str) -> None:
+        self._unnamed.discard(slot)
+        self.suffixes[slot] = suffix
 
     def steps_for(self, index: int) -> tuple[Step, ...]:
         """Return the steps that lead to the result of one call, for a function that captured it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from deep_arch.errors import BadArgument, DependentFailed, is_kind
 from deep_arch.language import scope
@@ -20,6 +20,9 @@ from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.foreign import PLAIN, unboxed
 from deep_arch.language.late_binding import bound, check_bound
 from deep_arch.language.values import Late
+
+if TYPE_CHECKING:
+    from deep_arch.language.parts import Part
 
 _NAME = re.compile(r"[^\W\d]\w*\Z")
 
@@ -114,6 +117,14 @@ class Independent(Hyperparameter):
         """Return the hyperparameter with another domain."""
         return _Narrowed(self.made, domain)
 
+    def as_part(self) -> Part | None:
+        """Return the choice between parts that it is in a program, where its options are hyperparameters; else None."""
+        if self.depending is None:
+            return None
+        from deep_arch.language.chosen_parts import among_hyperparameters
+
+        return among_hyperparameters(self)
+
     def __repr__(self) -> str:
         return f"<{self.name or 'hyperparameter'}: {self.domain}>"
 
@@ -150,6 +161,10 @@ class Dependent(Hyperparameter):
         self.needs_shapes: bool = any(isinstance(parent, Dependent) and parent.needs_shapes for parent in self.parents)
         super().__init__(name, tag)
 
+    def of(self, parents: Iterable[Any]) -> Dependent:
+        """Return the hyperparameter that is the same function of other parents."""
+        return Dependent(self.fn, parents, None, self.tag)
+
     def compute(self, arguments: Sequence[Any], where: str) -> Any:
         """Return the value at the parents' values, or what stands for it until shapes are known.
 
@@ -176,6 +191,11 @@ class Dependent(Hyperparameter):
                 f"  Got {self.symbol}({', '.join(map(repr, arguments))}).\n"
                 "  Let the function take every value that its parents can have."
             ) from error
+
+    @property
+    def listed(self) -> tuple[Any, ...] | None:
+        """The parents, where it is a tuple or list of them; else None."""
+        return self.parents if self.fn in (_as_tuple, _as_list) else None
 
     @property
     def symbol(self) -> str:
@@ -247,8 +267,8 @@ def length_of(value: Any) -> int | None:
     """
     if value.__class__ in (tuple, list):
         return len(value)
-    if isinstance(value, Dependent) and value.fn in (_as_tuple, _as_list):
-        return len(value.parents)
+    if isinstance(value, Dependent) and value.listed is not None:
+        return len(value.listed)
     if isinstance(value, Independent) and isinstance(value.domain, Choice):
         lengths = {length_of(option) for option in value.domain.options}
         return lengths.pop() if len(lengths) == 1 else None

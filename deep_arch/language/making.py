@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from deep_arch.errors import BadArgument, InvalidDomain, is_kind
+from deep_arch.language.chosen_parts import ManyOf, chosen
 from deep_arch.language.depending import Depending
 from deep_arch.language.domains import Choice, Domain, Integer, Numeric, Real
+from deep_arch.language.foreign import PLAIN
 from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent, lift
 from deep_arch.language.late_binding import check_distinct
 from deep_arch.language.options import distinct
+from deep_arch.language.parts import is_part, walk
 from deep_arch.language.stepped import Stepped
 from deep_arch.language.subsets import Permutation, Subset
 from deep_arch.language.weighted import Weighted, merged
@@ -66,14 +69,40 @@ def _domain(kind: type[Domain], make: Callable[..., Domain], *arguments: Any) ->
     return kind(*arguments)
 
 
+def _read(options: Any) -> Any:
+    """Return options that can be looked at more than once."""
+    return tuple(options) if isinstance(options, Iterator) else options  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def _has_parts(options: Any) -> bool:
+    """Return whether there are parts of programs among the options, or in lists and the like among them."""
+    if is_kind(options, Mapping):
+        options = [*options.values()]
+    elif not is_kind(options, list | tuple):  # what is read only once, such as a generator, is listed before
+        return False
+    return any(is_part(held) for option in options for _, held, _ in walk(option) if held.__class__ not in PLAIN)
+
+
 def choice(
-    options: Any, *, weights: Sequence[float] | None = None, name: str | None = None, tag: str | None = None
+    options: Any,
+    *,
+    which: Any = None,
+    weights: Sequence[float] | None = None,
+    name: str | None = None,
+    tag: str | None = None,
 ) -> Any:
     """Return a hyperparameter that is one of `options`, which may be anything, also unhashable.
+
+    Where parts of a program are among the options (see `symbolize`), or in lists and the like among them, the
+    result is a part itself: a choice between candidates, whose own hyperparameters are decided only where they are
+    chosen. The value of such a choice is the candidate's position, or its key where `options` is a dict; both are
+    part of addresses: `optimizer[sgd].lr`.
 
     Args:
         options: a list or another iterable; or a hyperparameter whose value is such a list. Hyperparameters among
             the options stand for their values, and options that are equal at some values are one there.
+        which: for a choice between parts, a hyperparameter of positions or keys that decides it, so that several
+            are decided together, or one by another.
         weights: how often each option is drawn, beside the others; all equally often if left out. `space.sample`,
             and whatever else draws from the domain, goes by them; counting, enumeration and equality do not.
         name: what its address ends in; if left out, it is called by what uses it.
@@ -83,6 +112,11 @@ def choice(
         InvalidDomain: no options, two equal ones of one type, or weights that are not one number of at least 0 for
             each option.
     """
+    options = _read(options)
+    if which is not None or _has_parts(options):
+        return chosen(
+            options if isinstance(options, Mapping) else _listed(options, "choice"), which, weights, name, tag
+        )
     options = _options(options, "choice")
     if isinstance(options, Hyperparameter):
         return Independent(_depending(Choice, _choice, (options, lift(weights))), name, tag)
@@ -159,6 +193,10 @@ def subset(
     Raises:
         InvalidDomain: no options, two equal ones, or a size that cannot be taken.
     """
+    options = _read(options)
+    if _has_parts(options):
+        parts = _listed(options, "subset")
+        return ManyOf(parts, Independent(Subset(range(len(parts)), size, distinct, ordered), name, tag))
     return Independent(_domain(Subset, _subset, _options(options, "subset"), size, distinct, ordered), name, tag)
 
 
@@ -174,6 +212,10 @@ def permutation(options: Any, *, name: str | None = None, tag: str | None = None
     Raises:
         InvalidDomain: no options, or two equal ones.
     """
+    options = _read(options)
+    if _has_parts(options):
+        parts = _listed(options, "permutation")
+        return ManyOf(parts, Independent(Permutation(range(len(parts))), name, tag))
     return Independent(_domain(Permutation, _permutation, _options(options, "permutation")), name, tag)
 
 

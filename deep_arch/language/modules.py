@@ -46,6 +46,7 @@ class Module:
         base_name: the name that addresses show, before `_1`, `_2`, ... tell its namesakes apart.
         explicit_name: whether the user chose that name.
         measures: what its arguments take from shapes of values; those are known when a backend builds it.
+        path: where it stands in a program, which is its name there; None for a module that is named like others.
     """
 
     substitution: ClassVar[bool] = False
@@ -58,16 +59,25 @@ class Module:
     """Whether what it unfolds to at fewer `times` is the beginning of what it unfolds to at more."""
     closed: bool = False
     """Whether it is declared that nothing in what it unfolds to is left to decide, whatever the arguments are."""
-    in_copies: ClassVar[bool] = False
-    """Whether what it unfolds to is numbered copies or parts, such as `repeat[1]/...`."""
+    lead: str = ""
+    """What names begin with in what it unfolds to, such as the slash of `repeat[1]/...`; if empty, one ends its own."""
+    source: bool = False
+    """Whether it is called on no values."""
 
     arguments: Mapping[str, Any]
     base_name: str
     explicit_name: bool
     measures: tuple[ShapeOf, ...]
     name_in_owner: str
+    path: str | None
 
-    def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
+    def __init__(
+        self,
+        arguments: Mapping[str, Any],
+        name: str | None = None,
+        default_name: str = "",
+        path: str | None = None,
+    ) -> None:
         if name is not None and not (is_kind(name, str) and _NAME.match(name)):
             raise BadArgument(
                 f"{type(self).__name__}: name must be an identifier, since it becomes part of addresses.\n"
@@ -76,7 +86,7 @@ class Module:
         self.arguments = {key: lift(value) for key, value in arguments.items()}
         self.open_arguments = tuple((k, v) for k, v in self.arguments.items() if isinstance(v, Hyperparameter))
         self.measures = measures(v for _, v in self.open_arguments)
-        self.explicit_name = name is not None
+        self.explicit_name, self.path = name is not None, path
         self.base_name = self.name_in_owner = name or default_name or snake_case(type(self).__name__)
         self.single = type(self).n_outputs is Module.n_outputs  # spares the inner loop a property
         self.shared = False  # whether one instance is called from several places
@@ -113,7 +123,7 @@ class Module:
                     f"the results of other calls.\n  Got {value!r} ({type(value).__name__}).\n"
                     "  Several values are given as module(a, b), not as a list."
                 )
-        if not values:
+        if not values and not self.source:
             raise ArityMismatch(f"{recorder.where(self)}: a module is called on at least one value.\n  Got none.")
         return recorder.call(self, values)
 
@@ -276,7 +286,12 @@ class Wrapped(Module):
     """
 
     def __init__(
-        self, factory: Callable[..., Any], arguments: Mapping[str, Any], name: str | None = None, outputs: int = 1
+        self,
+        factory: Callable[..., Any],
+        arguments: Mapping[str, Any],
+        name: str | None = None,
+        outputs: int = 1,
+        path: str | None = None,
     ) -> None:
         outputs = unboxed(outputs)
         if type(outputs) is not int or outputs < 1:
@@ -287,7 +302,7 @@ class Wrapped(Module):
         self.factory = factory
         self._variables = bound(factory, *arguments.values(), global_too=False)
         self._n_outputs = outputs
-        super().__init__(arguments, name, snake_case(getattr(factory, "__name__", type(factory).__name__)))
+        super().__init__(arguments, name, snake_case(getattr(factory, "__name__", type(factory).__name__)), path)
         self.single = outputs == 1
 
     @property

@@ -92,7 +92,7 @@ class Program:
                 arguments = {k: v for (k, _), v in zip(module.open_arguments, values, strict=True)}
                 arguments = {**module.arguments, **arguments}
                 label = module.label(arguments, address)
-                fragment = Fragment(self, module.enclosing(self), n_inputs, label, address + label, module.in_copies)
+                fragment = Fragment(self, module.enclosing(self), n_inputs, label, address + label, module.lead)
                 fragment.of_rule = module.deepens
                 fragment.closed = module.closed or (fragment.parent is not None and fragment.parent.closed)
                 try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deep_arch.errors import BadArgument, ScopeError
 from deep_arch.language.applying import apply
@@ -13,9 +13,14 @@ from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.late_binding import bound
 from deep_arch.language.modules import Module
+from deep_arch.language.parts import Part, key_step
 from deep_arch.language.program import Program, expansion_key
 from deep_arch.language.substitution import Substitution
 from deep_arch.language.values import Value
+from deep_arch.language.written import is_program
+
+if TYPE_CHECKING:
+    from deep_arch.language.recording import Recording
 
 
 class Rule:
@@ -28,7 +33,10 @@ class Rule:
         self.variables = bound(fn, global_too=False)  # settings at the head of a program may come after its rules
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the rule's module at these arguments; called on values instead, that module's result."""
+        """Return the rule's module at these arguments; called on values instead, that module's result.
+
+        Outside of a space's function it is a part of a program.
+        """
         on_values = [isinstance(a, Value) for a in (*args, *kwargs.values())]
         if any(on_values) and (not all(on_values) or kwargs):
             raise BadArgument(
@@ -38,6 +46,8 @@ class Rule:
             )
         if any(on_values):
             return _RuleCall(self, (), {}, direct=True)(*args)
+        if current_fragment() is None:
+            return Grown(self, unboxed(args), unboxed(kwargs))
         return _RuleCall(self, unboxed(args), unboxed(kwargs), direct=False)
 
 
@@ -46,9 +56,13 @@ class _RuleCall(Substitution):
 
     deepens: ClassVar[bool] = True
 
-    def __init__(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], direct: bool) -> None:
+    def __init__(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], direct: bool, path: str | None = None
+    ) -> None:
         self._rule, self._args, self._kwargs, self._direct = rule, args, kwargs, direct
-        super().__init__({}, default_name=rule.fn.__name__)
+        super().__init__({}, default_name=rule.fn.__name__, path=path)
+        if path is not None:
+            self.lead = "."
         self.variables = (*rule.variables, *self.variables)
         if self.made_in is None:
             raise ScopeError(
@@ -72,7 +86,51 @@ class _RuleCall(Substitution):
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         if self._direct:
             return apply(self._rule.fn, inputs, self.base_name)
-        return apply(self._rule.fn(*self._args, **self._kwargs), inputs, self.base_name)
+        made = self._rule.fn(*self._args, **self._kwargs)
+        return made if is_program(made) else apply(made, inputs, self.base_name)
+
+    def as_part(self) -> Part:
+        """Return what a use of the rule is as an argument of a recorded call, or as a candidate."""
+        return Grown(self._rule, self._args, self._kwargs)
+
+
+class Grown(Part):
+    """A use of a rule in a program, which unfolds only when reached.
+
+    Attributes:
+        rule, args, kwargs: the rule and what it is called on.
+    """
+
+    __slots__ = ("args", "kwargs", "rule")
+
+    def __init__(self, rule: Rule, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        self.rule, self.args, self.kwargs = rule, args, dict(kwargs)
+
+    def title(self) -> str:
+        return self.rule.fn.__name__
+
+    def held(self) -> list[tuple[str, Any]]:
+        by_position = [(f"[{i}]", value) for i, value in enumerate(self.args)]
+        return [*by_position, *[(key_step(name), value) for name, value in self.kwargs.items()]]
+
+    def holding(self, held: Sequence[Any]) -> Any:
+        n = len(self.args)
+        return Grown(self.rule, tuple(held[:n]), dict(zip(self.kwargs, held[n:], strict=True)))
+
+    def needs(self) -> list[tuple[str, Any]]:
+        return []
+
+    def recorded(self, recording: Recording, path: str) -> Value:
+        name = self.rule.fn.__name__
+        path = recording.path(path, name) or f".{name}"  # where a rule leads to another, that one stands elsewhere
+        return recording.call(_RuleCall(self.rule, self.args, self.kwargs, direct=False, path=path))
+
+    def likeness(self) -> Any:
+        return self.rule, tuple(self.kwargs)
+
+    def __repr__(self) -> str:
+        named = [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        return f"{self.rule.fn.__name__}({', '.join([*map(repr, self.args), *named])})"
 
 
 def _deepest(arguments: Sequence[Any]) -> Fragment | None:

@@ -192,6 +192,7 @@ def _call_step(call: Call) -> Step:
             return FAR_SUBSTITUTE, FarSubstitute(call, call.name, call.module.expansions(len(call.inputs)))
         return FAR_LEAF, FarLeaf(call)
     values, inputs = _taking([s.place for s in call.arguments]), _taking([r.place for r in call.inputs])
+    inputs = _nothing if inputs is None else inputs
     if substitution:
         return SUBSTITUTE, Substitute(call, call.name, values, inputs, call.module.expansions(len(call.inputs)))
     return LEAF, Leaf(call, values, inputs, call.index)
@@ -201,6 +202,10 @@ def _is_near(call: Call) -> bool:
     near = call.home == 0 and all(slot.levels == 0 for slot in call.arguments)
     near = near and all(ref.levels == 0 and ref.port is None for ref in call.inputs)
     return near and (call.module.substitution or call.module.single)
+
+
+def _nothing(_: list[Any]) -> tuple[Any, ...]:
+    return ()
 
 
 def _taking(places: Sequence[int]) -> Take:

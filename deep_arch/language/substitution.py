@@ -33,13 +33,19 @@ class Substitution(Module):
 
     substitution: ClassVar[bool] = True
 
-    def __init__(self, arguments: Mapping[str, Any], name: str | None = None, default_name: str = "") -> None:
+    def __init__(
+        self,
+        arguments: Mapping[str, Any],
+        name: str | None = None,
+        default_name: str = "",
+        path: str | None = None,
+    ) -> None:
         held = [*vars(self).values(), *[a for a in arguments.values() if not isinstance(a, Hyperparameter)]]
         self._memories: dict[int, dict[Any, Fragment]] = {}
         self._probing = False
         self.made_in = current_fragment()
         given = {key: h if isinstance(h, Hyperparameter) else plain(h) for key, h in arguments.items()}
-        super().__init__(given, name, default_name)
+        super().__init__(given, name, default_name, path)
         if self.measures:
             raise BadArgument(
                 f"{where_is(self)}: what it unfolds to cannot depend on a shape, since the graph is made before shapes "

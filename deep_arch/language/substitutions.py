@@ -52,26 +52,11 @@ class Or(Substitution):
         super().__init__({"which": Independent(Choice(self._fns)) if which is None else which}, name)
         for fn in self._fns.values():
             check_fn(fn, where_is(self))
-        which = self.arguments["which"]
-        if not isinstance(which, Hyperparameter):
-            self.label({"which": which}, where_is(self))
-        elif isinstance(which, Independent) and which.depending is None and which.domain.size < float("inf"):
-            for value in which.domain.values():
-                self.label({"which": value}, where_is(self))
+        check_keys(self.arguments["which"], self._fns, where_is(self))
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        which = arguments["which"]
-        if (
-            not _hashes(which)
-            or which not in self._fns
-            or (isinstance(which, bool) and not any(key is which for key in self._fns))
-        ):
-            raise InvalidDomain(
-                f"{address}.which: {which!r} names none of the functions {tuple(self._fns)!r}.\n"
-                f"  Got {which!r} ({type(which).__name__}).\n"
-                "  A list of functions is chosen by position from 0, a dict by key; change the domain of which."
-            )
-        return f"[{which}]"
+        check_key(arguments["which"], self._fns, address)
+        return f"[{arguments['which']}]"
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         return apply(self._fns[arguments["which"]], inputs, where_is(self))
@@ -119,7 +104,7 @@ class SplitCombine(Copies):
 class Sequential(Substitution):
     """Functions one after another; see `sequential`."""
 
-    in_copies = True
+    lead = "/"
 
     def __init__(self, fns: Sequence[Fn], name: str | None = None) -> None:
         self._fns = fns
@@ -277,6 +262,25 @@ def _by_key(fns: Iterable[Fn] | Mapping[Any, Fn]) -> dict[Any, Fn]:
     if not by_key:
         raise InvalidDomain("or: expected at least one function.\n  Got none.\n  Give a list or a dict of functions.")
     return {plain(key): fn for key, fn in by_key.items()}
+
+
+def check_key(which: Any, among: Mapping[Any, Any], address: str, what: str = "functions") -> None:
+    """Raise InvalidDomain unless `which` is one of the keys."""
+    if not _hashes(which) or which not in among or (isinstance(which, bool) and not any(key is which for key in among)):
+        raise InvalidDomain(
+            f"{address}.which: {which!r} names none of the {what} {tuple(among)!r}.\n"
+            f"  Got {which!r} ({type(which).__name__}).\n"
+            f"  A list of {what} is chosen by position from 0, a dict by key; change the domain of which."
+        )
+
+
+def check_keys(which: Any, among: Mapping[Any, Any], address: str, what: str = "functions") -> None:
+    """Raise InvalidDomain if `which`, or what it is known to become, is none of the keys."""
+    if not isinstance(which, Hyperparameter):
+        check_key(which, among, address, what)
+    elif isinstance(which, Independent) and which.depending is None and which.domain.size < float("inf"):
+        for value in which.domain.values():
+            check_key(value, among, address, what)
 
 
 def _hashes(value: object) -> bool:

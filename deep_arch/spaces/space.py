@@ -16,6 +16,7 @@ from deep_arch.language.late_binding import checked
 from deep_arch.language.options import same
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
+from deep_arch.language.written import Written, is_program
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.deciding import Pick, asking
@@ -26,6 +27,7 @@ from deep_arch.spaces.restrictions import Restrictions
 
 if TYPE_CHECKING:
     from deep_arch.counting.counter import Counter
+    from deep_arch.language.parts import Part
 
 MOST_ATTEMPTS = 1000
 """Draws after which recursion within a limit is taken for one that cannot end."""
@@ -297,6 +299,12 @@ class SearchSpace(Replaying):
 
         return mimebundle(self)
 
+    def as_part(self) -> Part:
+        """Return what the space is as an argument of a recorded call."""
+        from deep_arch.symbolic.networks import Network
+
+        return Network(self)
+
     def __deepcopy__(self, memo: object) -> SearchSpace:
         return self  # a space never changes
 
@@ -325,10 +333,15 @@ def restricted(space: SearchSpace, restrictions: Restrictions) -> SearchSpace:
     return other
 
 
-def space(fn: Callable[..., Any]) -> SearchSpace:
-    """Make a function the search space that it describes.
+def space(fn: Any) -> SearchSpace:
+    """Make a function the search space that it describes, or a program of recorded calls the space that it is.
 
-    The function's parameters are the inputs, by name; it composes modules and returns the outputs.
+    The function's parameters are the inputs, by name; it composes modules and returns the outputs. A program (see
+    `symbolize`) has no inputs, and its hyperparameters have the paths to them as addresses; a function without
+    parameters may return one.
+
+    Warns:
+        SharedDecision: an unnamed hyperparameter stands three times or more in one list, where it is decided once.
 
     Example:
         >>> import deep_arch as da
@@ -342,4 +355,4 @@ def space(fn: Callable[..., Any]) -> SearchSpace:
         >>> net.sample(seed=1).values
         {'conv2d.filters': 64, 'optional.use': True, 'optional/dropout.rate': 0.5}
     """
-    return SearchSpace(fn)
+    return SearchSpace(Written(fn) if is_program(fn) else fn)

@@ -97,15 +97,19 @@ class Symbolic(Part):
         symbol, *_ = call = said(self)
         return functools.partial(symbol.factory, *args, **kwargs) if call.is_partial else symbol.factory(*args, **kwargs)
 
+    def of(self, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Symbolic:
+        """Return the same call of other arguments, of which the same are given, in the same way."""
+        call = said(self)
+        return Symbolic(call.symbol, args, kwargs, call.is_partial)
+
     def with_arguments(self, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Symbolic:
-        """Return the same with other arguments, however they are given.
+        """Return the same call of other arguments, however they are given.
 
         Raises:
             BadArgument: the class or function does not take them.
         """
         call = said(self)
-        args, kwargs = call.symbol.takes.in_order(tuple(args), kwargs, call.is_partial)
-        return Symbolic(call.symbol, args, kwargs, call.is_partial)
+        return self.__class__.of(self, *call.symbol.takes.in_order(tuple(args), kwargs, call.is_partial))
 
     # --- what programs ask of their parts ------------------------------------------------------------------------
 
@@ -130,7 +134,7 @@ class Symbolic(Part):
         kwargs = {k: value for k, value in zip(call.kwargs, held[n:], strict=True) if value is not DELETE}
         if len(args) + len(kwargs) < len(held):
             return self.__class__.with_arguments(self, args, kwargs)
-        return Symbolic(call.symbol, args, kwargs, call.is_partial)
+        return self.__class__.of(self, args, kwargs)
 
     def needs(self) -> list[tuple[str, Any]]:
         return self.__class__.held(self)
@@ -143,6 +147,9 @@ class Symbolic(Part):
     def likeness(self) -> Any:
         call = said(self)
         return call.symbol, call.is_partial, *[step for step, _ in self.__class__.held_with_defaults(self)]
+
+    def title(self) -> str:
+        return name_of(said(self).symbol.factory)
 
     def pieces(self) -> list[Any]:
         """Return the code that makes it, with what it holds in between."""
