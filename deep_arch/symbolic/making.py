@@ -11,6 +11,8 @@ from deep_arch.language.modules import snake_case
 from deep_arch.language.part_modules import Maker
 from deep_arch.language.recording import Recording
 from deep_arch.language.values import Value
+from deep_arch.language.wrapping import name_of
+from deep_arch.symbolic.calls import said
 
 if TYPE_CHECKING:
     from deep_arch.symbolic.calls import Symbolic
@@ -20,11 +22,12 @@ class Call(Maker):
     """One recorded call; what it makes is what the class or function returns."""
 
     def __init__(self, recording: Recording, call: Symbolic, path: str) -> None:
-        self._call, self._filling = call, Filling(recording, call.args, call.kwargs)
+        symbol, args, kwargs, is_partial, _ = said(call)
+        self._call, self._filling = call, Filling(recording, args, kwargs)
         self.inputs = self._filling.inputs
-        factory = call.symbol.factory
-        self._make = functools.partial(functools.partial, factory) if call.is_partial else factory
-        name = snake_case(call.symbol.name)
+        factory = symbol.factory
+        self._make = functools.partial(functools.partial, factory) if is_partial else factory
+        name = snake_case(name_of(factory))
         super().__init__(factory, self._filling.arguments, path=recording.path(path, name))
         self.base_name = name
 
