@@ -11,7 +11,7 @@ import threading
 import types
 from collections.abc import Callable, Generator
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, Union, get_origin, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, Union, cast, get_origin, overload
 
 from deep_arch.errors import BadArgument, UnknownName, is_kind, nearest, wrong_kind
 from deep_arch.language.hyperparameters import Hyperparameter
