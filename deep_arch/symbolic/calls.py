@@ -57,7 +57,11 @@ class Symbolic(Part):
     opens: ClassVar[bool] = False
 
     def __new__(
-        cls, symbol: Symbol[Any, Any], args: Iterable[Any] = (), kwargs: Mapping[str, Any] = {}, is_partial: bool = False
+        cls,
+        symbol: Symbol[Any, Any],
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] = {},
+        is_partial: bool = False,
     ) -> Symbolic:
         args, kwargs = tuple(args), types.MappingProxyType({**kwargs})
         hides = symbol.takes.overlap(_OWN) or not _OWN.isdisjoint(kwargs)
@@ -95,7 +99,9 @@ class Symbolic(Part):
     def made(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return the object that the call makes of such arguments."""
         symbol, *_ = call = said(self)
-        return functools.partial(symbol.factory, *args, **kwargs) if call.is_partial else symbol.factory(*args, **kwargs)
+        return (
+            functools.partial(symbol.factory, *args, **kwargs) if call.is_partial else symbol.factory(*args, **kwargs)
+        )
 
     def of(self, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Symbolic:
         """Return the same call of other arguments, of which the same are given, in the same way."""
@@ -190,8 +196,9 @@ class Symbolic(Part):
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
         raise HyperparameterMisuse(
-            f"{_name(said(self))}: a recorded call has made nothing yet that could be called.\n  Got a call of {self!r}.\n"
-            "  Make the object first, with da.build(program); code that runs later uses the class itself, not its symbol."
+            f"{_name(said(self))}: a recorded call has made nothing yet that could be called.\n"
+            f"  Got a call of {self!r}.\n  Make the object first, with da.build(program); code that runs later uses "
+            "the class itself, not its symbol."
         )
 
     def __iter__(self) -> Iterator[NoReturn]:
@@ -236,7 +243,7 @@ class _Ambiguous(Symbolic):
         return object.__getattribute__(self, name)
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _OWN:
+        if name not in _MEANT:
             return super().__getattr__(name)
         way = f", and da.{name}(call, ...) for the function" if name == "rebind" else ""
         raise UnknownName(
@@ -246,7 +253,10 @@ class _Ambiguous(Symbolic):
 
 
 _OWN: Final = frozenset([name for name in dir(Symbolic) if not name.startswith("__")])
-"""What recorded calls have themselves, and so hides arguments of such a name."""
+"""What recorded calls have themselves. All but what users mean by it gives way to arguments of such a name, since
+programs ask it of the class."""
+
+_MEANT: Final = frozenset(("rebind", "symbol", "args", "kwargs", "is_partial"))
 
 
 def check_ours(value: Any, where: str) -> None:
