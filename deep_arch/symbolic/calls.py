@@ -207,6 +207,9 @@ class Symbolic(Part):
     def __len__(self) -> int:
         raise _nothing_in_it(self)
 
+    def __contains__(self, _: object) -> bool:
+        raise _nothing_in_it(self)
+
     def __dir__(self) -> list[str]:
         return sorted({*object.__dir__(self), *self.__class__.named(self)})
 
