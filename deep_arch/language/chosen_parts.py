@@ -171,7 +171,8 @@ def chosen(candidates: Any, which: Any, weights: Sequence[float] | None, name: s
     Raises:
         InvalidDomain: no candidates, weights that do not fit, or weights, a name or a tag for what `which` decides.
     """
-    keyed: dict[Any, Any] = dict(candidates if is_kind(candidates, Mapping) else enumerate(candidates))
+    items: Any = candidates if is_kind(candidates, Mapping) else enumerate(candidates)
+    keyed: dict[Any, Any] = dict(items)
     keyed = {plain(key): value for key, value in keyed.items()}
     if not keyed:
         raise InvalidDomain(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deep_arch.language.copies import check_times, check_value
 from deep_arch.language.filling import Filling
@@ -25,6 +25,7 @@ class Maker(Wrapped):
     """A module that makes an object, or writes down what a program says for it, once every value is known."""
 
     source: bool = True
+    makes: ClassVar[bool] = True
 
     @abstractmethod
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:

@@ -93,7 +93,7 @@ def as_part(value: Any) -> Part | None:
     """Return the part that a value is or stands for, such as a choice among hyperparameters; None for any other."""
     if isinstance(value, Part):
         return value
-    convert = getattr(value.__class__, "as_part", None)
+    convert = getattr(value.__class__, "_as_part", None)
     return None if convert is None or isinstance(value, type) else convert(value)
 
 

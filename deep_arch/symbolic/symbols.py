@@ -159,12 +159,11 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
 
     def __hash__(self) -> int:
         factory: Any = self.factory
-        if is_kind(factory, functools.partial):
-            factory = factory.func
+        called: Any = factory.func if is_kind(factory, functools.partial) else factory
         try:
-            return hash(factory)
+            return hash(called)
         except TypeError:  # of an object that can be called
-            return hash(type(factory))
+            return hash(called.__class__)
 
     def __deepcopy__(self, memo: object) -> Symbol[_P, _T]:
         return self

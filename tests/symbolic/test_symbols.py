@@ -46,6 +46,10 @@ class Trainer:
         """A class inside."""
 
 
+TRAINER: Any = Trainer
+"""What type checkers take for the class."""
+
+
 @symbolize
 def scaled(x: float, by: float = 2.0) -> float:
     """Scale a number."""
@@ -76,8 +80,8 @@ def test_a_call_is_recorded_and_the_class_is_called_while_objects_are_made() -> 
         with making_objects():
             pass
         made = Trainer(0.1)
-        assert type(made) is Trainer.factory and scaled(3) == 6.0
-        assert isinstance(Trainer.partial(epochs=2), functools.partial)
+        assert type(made) is TRAINER.factory and scaled(3) == 6.0
+        assert isinstance(TRAINER.partial(epochs=2), functools.partial)
     assert isinstance(Trainer(0.1), Symbolic) and isinstance(scaled(3), Symbolic)
 
 
@@ -110,31 +114,31 @@ def test_a_decorated_class_reads_as_itself() -> None:
     text = pydoc.plain(pydoc.render_doc(Trainer))
     assert "Train a model." in text and "Trainer(lr: 'float', *, epochs: 'int' = 3)" in text
     assert "quick" in dir(Trainer) and repr(Trainer) == "<symbol Trainer>"
-    assert Trainer.quick().epochs == 1 and Trainer.Inner is Trainer.factory.Inner
-    assert Trainer.__mro__ == (Trainer.factory, object)
+    assert Trainer.quick().epochs == 1 and TRAINER.Inner is TRAINER.factory.Inner
+    assert Trainer.__mro__ == (TRAINER.factory, object)
     with pytest.raises(AttributeError, match="nothing"):
-        _ = Trainer.nothing
+        _ = TRAINER.nothing
     assert not hasattr(Trainer, "_repr_html_")
 
 
 def test_attributes_are_set_on_the_class() -> None:
-    Trainer.made += 1
-    assert Trainer.factory.made == 1
-    Trainer.note = "x"
-    assert Trainer.factory.note == "x"
-    del Trainer.note
-    assert not hasattr(Trainer.factory, "note")
+    TRAINER.made += 1
+    assert TRAINER.factory.made == 1
+    TRAINER.note = "x"
+    assert TRAINER.factory.note == "x"
+    del TRAINER.note
+    assert not hasattr(TRAINER.factory, "note")
 
 
 def test_objects_of_decorated_classes_pickle() -> None:
     with making_objects():
         made: Any = Trainer(0.5)
     assert pickle.loads(pickle.dumps(made)).lr == 0.5
-    assert Trainer.__qualname__ == "Trainer" and Trainer.factory.__qualname__ == "Trainer.factory"
+    assert Trainer.__qualname__ == "Trainer" and TRAINER.factory.__qualname__ == "Trainer.factory"
     assert pickle.loads(pickle.dumps(scaled.factory)) is scaled.factory
     assert Layer.__qualname__ == "Layer"  # its name still means it
-    symbolize(Trainer.factory)
-    assert Trainer.factory.__qualname__ == "Trainer.factory"
+    symbolize(TRAINER.factory)
+    assert TRAINER.factory.__qualname__ == "Trainer.factory"
 
 
 def test_symbols_pickle_and_copy() -> None:
