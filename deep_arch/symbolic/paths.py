@@ -104,8 +104,8 @@ def rebind(program: Any, changes: Any = None, /, **by_name: Any) -> Any:
     """
     if changes is not None and not is_kind(changes, Mapping):
         program, changes = _mapped(program, _checked(changes)), {}
-    changes = {**(changes or {}), **by_name}
-    return _changed(program, changes) if changes else program
+    named: dict[Any, Any] = {**(changes or {}), **by_name}
+    return _changed(program, named) if named else program
 
 
 def _checked(fn: Any) -> Callable[[str, Any, Any], Any]:
@@ -268,7 +268,6 @@ def diff(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
     while todo:
         path, a, b = todo.pop()
         held, others = _compared(a), _compared(b)
-        may_lack = a.__class__ is dict and b.__class__ is dict
         descends = held.keys() == others.keys() or (a.__class__ is dict and b.__class__ is dict)
         if not descends or itself(a) != itself(b) or not _is_decided_alike(a, b):
             if not alike(a, b):
