@@ -9,7 +9,7 @@ import inspect
 import sys
 import threading
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, cast, get_origin, overload
 
@@ -39,14 +39,18 @@ class _Thread(threading.local):
 _thread: Final = _Thread()
 
 
-@contextlib.contextmanager
-def making_objects() -> Generator[None, None, None]:
-    """Let symbols act as their classes in this thread while the block runs: code that makes objects means objects."""
-    _thread.making += 1
-    try:
-        yield
-    finally:
+class _Making:
+    """Lets symbols act as their classes in this thread while a block runs: code that makes objects means objects."""
+
+    def __enter__(self) -> None:
+        _thread.making += 1
+
+    def __exit__(self, *_: object) -> None:
         _thread.making -= 1
+
+
+MAKING: Final = _Making()
+"""What `build` runs in; a generator as a context manager would take longer than many objects do."""
 
 
 class _Forwarded:
