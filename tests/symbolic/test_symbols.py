@@ -56,6 +56,11 @@ def scaled(x: float, by: float = 2.0) -> float:
     return x * by
 
 
+def recorded(thing: Any) -> Any:
+    """Return the symbol, whose calls type checkers take for the objects."""
+    return symbolize(thing)
+
+
 class Layer:
     def __init__(self, units: int) -> None:
         self.units = units
@@ -269,7 +274,7 @@ def test_classes_of_every_kind(kind: Any) -> None:
 
 
 def test_what_a_metaclass_may_take_is_recorded() -> None:
-    call: Any = symbolize(Registered)(3, registered=True)
+    call: Any = recorded(Registered)(3, registered=True)
     assert call.args == (3,) and call.registered is True and call.made(call.args, call.kwargs).a == 3
 
 
@@ -285,7 +290,7 @@ def test_callables_without_a_class() -> None:
         def __call__(self, x: int) -> int:
             return x
 
-    model = symbolize(Model())
+    model = recorded(Model())
     assert model(3).x == 3 and hash(model) == hash(Model)
 
 
@@ -295,7 +300,7 @@ def test_builtins_that_do_not_say_what_they_take(kind: Any) -> None:
     assert symbol.signature is None
     call = symbol(*((1, 2) if kind is range else ()))
     assert call.made(call.args, call.kwargs) == kind(*call.args)
-    assert symbolize(dict)(a=1, b=[2]).b == [2] and symbolize(int)("12", base=3).args == ("12",)
+    assert recorded(dict)(a=1, b=[2]).b == [2] and recorded(int)("12", base=3).args == ("12",)
 
 
 @pytest.mark.parametrize(
