@@ -186,7 +186,11 @@ def test_isinstance_is_true_of_records_and_objects() -> None:
 
 
 def test_types_are_written_with_symbols() -> None:
-    assert (Base | None) == (Layer | None) and (int | Base) == (int | Layer)
+    wide: Any = symbolize(Wide)
+    for kinds in (wide | None, None | wide, int | wide | None, scaled | (wide | None), (int | wide) | None):
+        assert isinstance(wide(3), kinds) and isinstance(Wide(3), kinds) and isinstance(None, kinds)
+        assert not isinstance(Base(3), kinds) and issubclass(Wide, kinds) and not issubclass(Layer, kinds)
+    assert repr(int | wide | None) == "int | Wide | NoneType"
     assert typing.Optional[Base] is not None  # noqa: UP045
 
     class Box(Generic[T]):
