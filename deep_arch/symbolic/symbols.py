@@ -135,11 +135,10 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
         return self if get_origin(found) is kind else found
 
     def __or__(self, other: Any) -> Any:
-        kind: Any = self.factory
-        return kind | (other.factory if is_kind(other, Symbol) else other)
+        return _Kinds((self, other))
 
     def __ror__(self, other: Any) -> Any:
-        return other | self.factory
+        return _Kinds((other, self))
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
         if isinstance(self.factory, type):
@@ -177,6 +176,28 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
 
     def __repr__(self) -> str:
         return f"<symbol {name_of(self.factory)}>"
+
+
+class _Kinds:
+    """What `Conv | Dense` is for symbols: for annotations, and for `isinstance`, true for records of either."""
+
+    def __init__(self, kinds: tuple[Any, ...]) -> None:
+        self._kinds = tuple([type(None) if kind is None else kind for kind in kinds])
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, self._kinds)
+
+    def __subclasscheck__(self, subclass: Any) -> bool:
+        return issubclass(subclass, self._kinds)
+
+    def __or__(self, other: Any) -> _Kinds:
+        return _Kinds((*self._kinds, other))
+
+    def __ror__(self, other: Any) -> _Kinds:
+        return _Kinds((other, *self._kinds))
+
+    def __repr__(self) -> str:
+        return " | ".join([name_of(kind) for kind in self._kinds])
 
 
 _SHOWING: Final = ("_repr_", "_ipython_")

@@ -56,6 +56,11 @@ def scaled(x: float, by: float = 2.0) -> float:
     return x * by
 
 
+def recorded(thing: Any) -> Any:
+    """Return the symbol, whose calls type checkers take for the objects."""
+    return symbolize(thing)
+
+
 class Layer:
     def __init__(self, units: int) -> None:
         self.units = units
@@ -181,7 +186,11 @@ def test_isinstance_is_true_of_records_and_objects() -> None:
 
 
 def test_types_are_written_with_symbols() -> None:
-    assert (Base | None) == (Layer | None) and (int | Base) == (int | Layer)
+    wide: Any = symbolize(Wide)
+    for kinds in (wide | None, None | wide, int | wide | None, scaled | (wide | None), (int | wide) | None):
+        assert isinstance(wide(3), kinds) and isinstance(Wide(3), kinds) and isinstance(None, kinds)
+        assert not isinstance(Base(3), kinds) and issubclass(Wide, kinds) and not issubclass(Layer, kinds)
+    assert repr(int | wide | None) == "int | Wide | NoneType"
     assert typing.Optional[Base] is not None  # noqa: UP045
 
     class Box(Generic[T]):
@@ -269,7 +278,7 @@ def test_classes_of_every_kind(kind: Any) -> None:
 
 
 def test_what_a_metaclass_may_take_is_recorded() -> None:
-    call: Any = symbolize(Registered)(3, registered=True)
+    call: Any = recorded(Registered)(3, registered=True)
     assert call.args == (3,) and call.registered is True and call.made(call.args, call.kwargs).a == 3
 
 
@@ -285,7 +294,7 @@ def test_callables_without_a_class() -> None:
         def __call__(self, x: int) -> int:
             return x
 
-    model = symbolize(Model())
+    model = recorded(Model())
     assert model(3).x == 3 and hash(model) == hash(Model)
 
 
@@ -295,7 +304,7 @@ def test_builtins_that_do_not_say_what_they_take(kind: Any) -> None:
     assert symbol.signature is None
     call = symbol(*((1, 2) if kind is range else ()))
     assert call.made(call.args, call.kwargs) == kind(*call.args)
-    assert symbolize(dict)(a=1, b=[2]).b == [2] and symbolize(int)("12", base=3).args == ("12",)
+    assert recorded(dict)(a=1, b=[2]).b == [2] and recorded(int)("12", base=3).args == ("12",)
 
 
 @pytest.mark.parametrize(
