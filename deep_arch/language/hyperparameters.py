@@ -7,6 +7,7 @@ function they were made.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -193,11 +194,6 @@ class Dependent(Hyperparameter):
             ) from error
 
     @property
-    def listed(self) -> tuple[Any, ...] | None:
-        """The parents, where it is a tuple or list of them; else None."""
-        return self.parents if self.fn in (_as_tuple, _as_list) else None
-
-    @property
     def symbol(self) -> str:
         """The function as drawings and messages show it."""
         return getattr(self.fn, "__name__", type(self.fn).__name__)
@@ -233,6 +229,17 @@ def _as_list(*items: Any) -> list[Any]:
     return list(items)
 
 
+@dataclasses.dataclass(frozen=True)
+class _AsDict:
+    """Makes a dict of some keys; equal for equal keys, so that equal formulas are."""
+
+    keys: tuple[Any, ...]
+    __name__ = ""
+
+    def __call__(self, *items: Any) -> dict[Any, Any]:
+        return dict(zip(self.keys, items, strict=True))
+
+
 _as_tuple.__name__ = _as_list.__name__ = ""  # formulas read (h, 3)
 
 
@@ -254,8 +261,7 @@ def _lifted(value: Any) -> Any:
     if kind is dict:
         items = [_lifted(item) for item in value.values()]
         if any(isinstance(item, Hyperparameter) for item in items):
-            keys = tuple(value)
-            return Dependent(lambda *found: dict(zip(keys, found, strict=True)), items)
+            return Dependent(_AsDict(tuple(value)), items)
     return value
 
 
@@ -267,8 +273,8 @@ def length_of(value: Any) -> int | None:
     """
     if value.__class__ in (tuple, list):
         return len(value)
-    if isinstance(value, Dependent) and value.listed is not None:
-        return len(value.listed)
+    if isinstance(value, Dependent) and value.fn in (_as_tuple, _as_list):
+        return len(value.parents)
     if isinstance(value, Independent) and isinstance(value.domain, Choice):
         lengths = {length_of(option) for option in value.domain.options}
         return lengths.pop() if len(lengths) == 1 else None
