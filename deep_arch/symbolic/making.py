@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.language.filling import Filling
@@ -24,15 +24,15 @@ class Call(Maker):
     def __init__(self, recording: Recording, call: Symbolic, path: str) -> None:
         symbol, args, kwargs, is_partial, _ = said(call)
         self._call, self._filling = call, Filling(recording, args, kwargs)
-        self.inputs = self._filling.inputs
+        self.inputs, self._fixed = self._filling.inputs, self._filling.fixed
         factory = symbol.factory
-        self._make = functools.partial(functools.partial, factory) if is_partial else factory
+        self._make: Callable[..., Any] = functools.partial(functools.partial, factory) if is_partial else factory
         name = snake_case(name_of(factory))
         super().__init__(factory, self._filling.arguments, path=recording.path(path, name))
         self.base_name = name
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
-        args, kwargs = self._filling.filled(taken, given, real)
+        args, kwargs = self._fixed[real] if self._fixed else self._filling.filled(taken, given, real)
         return self._make(*args, **kwargs) if real else self._call.__class__.of(self._call, args, kwargs)
 
 
