@@ -55,9 +55,9 @@ def _is_same(found: Any, thing: Any) -> bool:
 
 def _guesses(thing: Any) -> Iterator[tuple[str, str]]:
     """Yield modules and names that may lead to something."""
-    names = [getattr(thing, "__qualname__", None), getattr(thing, "__name__", None), _reduced(thing)]
+    names: list[Any] = [getattr(thing, "__qualname__", None), getattr(thing, "__name__", None), _reduced(thing)]
     paths = [path for path in names if is_kind(path, str)]
-    modules = [getattr(thing, "__module__", None), type(thing).__module__, "builtins", "types"]
+    modules: list[Any] = [getattr(thing, "__module__", None), type(thing).__module__, "builtins", "types"]
     for path in dict.fromkeys(paths):
         for module in modules:
             if is_kind(module, str):

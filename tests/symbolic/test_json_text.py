@@ -104,6 +104,7 @@ def network(x: Any) -> Any:
 WHOLE = da.space(lambda x: ops.Dense(units=da.choice([4, 8]))(x))
 FIXED = network.fix({"dense.units": 4})
 
+BLOCK: Any = Block.factory  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
 Conv_: Any = symbolize(Conv)
 Net_: Any = symbolize(Net)
 
@@ -170,7 +171,7 @@ PLAIN: list[Any] = [
     range(0, 9, 2), slice(None, 3), [], [[]], (), (1,), {}, {"a": 1, 2: [None], (1, 2): {}}, OrderedDict(b=1, a=2),
     {1, 2}, set(), frozenset({"b", "a"}), Point(1, [2]), Schedule(0.1, steps=5), Mode.FAST, Mode.SLOW, Access.READ,
     Access.READ | Access.WRITE, functools.partial(squared, 3), functools.partial(Conv, 8, act=[1]), ..., NotImplemented,
-    Conv, squared, Block, Conv_, doubled, Block.factory, Block.Inner, Conv.small, Conv.__init__, int, type(None), len,
+    Conv, squared, Block, Conv_, doubled, BLOCK, BLOCK.Inner, Conv.small, Conv.__init__, int, type(None), len,
     math.floor, operator.mul, str.lower, dict.fromkeys, np.sqrt, np.float32, math, Exception,
 ]  # fmt: skip
 
@@ -202,9 +203,8 @@ def test_programs_come_back_equal(make: Callable[[], Any]) -> None:
 
 def test_what_comes_back_is_the_same_space() -> None:
     space, found = da.space(with_all_domains()), da.space(again(with_all_domains()))
-    assert [dict(found.sample(seed=i).values) for i in range(5)] == [
-        dict(space.sample(seed=i).values) for i in range(5)
-    ]
+    for i in range(5):
+        assert repr(found.sample(seed=i).values) == repr(space.sample(seed=i).values)
     space, found = da.space(with_all_parts()), da.space(again(with_all_parts()))
     assert found.size() == space.size()
     assert found.sample(seed=1).to_json() == space.sample(seed=1).to_json()
@@ -241,11 +241,11 @@ def test_deep_and_long_programs() -> None:
 
 
 def test_names_are_the_ones_that_a_user_would_write() -> None:
-    text = to_json([Block(1), Block.factory, Conv_(1), doubled, grown(), network, WHOLE])
+    text = to_json([Block(1), BLOCK, Conv_(1), doubled, grown(), network, WHOLE])
     names = [node["name"].rpartition(":")[2] for node in json.loads(text)["nodes"] if "name" in node]
     assert names == ["Block", "Conv", "doubled", "grown", "network", "WHOLE"]
     found = from_json(text)
-    assert type(found[3]) is Symbol and found[1] is Block.factory and found[5] is network and found[6] is WHOLE
+    assert type(found[3]) is Symbol and found[1] is BLOCK and found[5] is network and found[6] is WHOLE
     assert found[4].rule is grown
 
 
@@ -265,7 +265,7 @@ def test_a_choice_among_hyperparameters_comes_back_after_a_rebind() -> None:
 def test_what_comes_back_is_built_alike() -> None:
     made = build(again(Net_(Block(Conv_(8, act=Conv_)), mode=Mode.SLOW, at=Point(1))))
     block = made.layers[0]
-    assert type(block) is Block.factory and type(block.op) is Conv and block.op.act is Conv
+    assert type(block) is BLOCK and type(block.op) is Conv and block.op.act is Conv
     assert made.rest == {"mode": Mode.SLOW, "at": Point(1)}
 
 
@@ -339,7 +339,10 @@ def _network() -> Any:
         (lambda: symbolize(_local_class())(), "^program: Inner is not found again"),
         (lambda: Conv_(da.dependent(lambda n: n, da.choice([1, 2]))), "^filters: <lambda> is not found again"),
         (lambda: Conv_(da.choice([1, _local_class()])), r"^filters\.options\[1\]: Inner is not found"),
-        (lambda: Conv_(Conv(1)), r"^filters: an object of this kind has no JSON.\n.*Conv.* object.*\(Conv\)\.\n  Symbol"),
+        (
+            lambda: Conv_(Conv(1)),
+            r"^filters: an object of this kind has no JSON.\n.*Conv.* object.*\(Conv\)\.\n  Symbol",
+        ),
         (lambda: [SimpleNamespace()], r"^\[0\]: .*\n.*\n  Symbolize its class, da.symbolize\(SimpleNamespace\)"),
         (lambda: Conv_(Conv(1).__init__), r"^filters: __init__ is not found"),  # type: ignore[misc]
         (lambda: Conv_(Counter("ab")), r"^filters: an object of this kind has no JSON"),
