@@ -11,7 +11,7 @@ import dataclasses
 import random
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from deep_arch.errors import BadArgument, DependentFailed, is_kind
 from deep_arch.language import scope
@@ -221,26 +221,28 @@ def _enclosed(parent: Any) -> str:
     return f"({shown})" if " " in shown and isinstance(parent, Dependent) else shown
 
 
-def _as_tuple(*items: Any) -> tuple[Any, ...]:
+def as_tuple(*items: Any) -> tuple[Any, ...]:
+    """Return its arguments, as a tuple."""
     return items
 
 
-def _as_list(*items: Any) -> list[Any]:
+def as_list(*items: Any) -> list[Any]:
+    """Return its arguments, as a list."""
     return list(items)
 
 
 @dataclasses.dataclass(frozen=True)
-class _AsDict:
-    """Makes a dict of some keys; equal for equal keys, so that equal formulas are."""
+class AsDict:
+    """Returns its arguments under keys, as a dict."""
 
+    __name__: ClassVar[str] = "dict"
     keys: tuple[Any, ...]
-    __name__ = ""
 
     def __call__(self, *items: Any) -> dict[Any, Any]:
         return dict(zip(self.keys, items, strict=True))
 
 
-_as_tuple.__name__ = _as_list.__name__ = ""  # formulas read (h, 3)
+as_tuple.__name__ = as_list.__name__ = ""  # formulas read (h, 3)
 
 
 def lift(value: Any) -> Any:
@@ -257,11 +259,11 @@ def _lifted(value: Any) -> Any:
     if kind in (tuple, list):
         items = [_lifted(item) for item in value]
         if any(isinstance(item, Hyperparameter) for item in items):
-            return Dependent(_as_tuple if kind is tuple else _as_list, items)
+            return Dependent(as_tuple if kind is tuple else as_list, items)
     if kind is dict:
         items = [_lifted(item) for item in value.values()]
         if any(isinstance(item, Hyperparameter) for item in items):
-            return Dependent(_AsDict(tuple(value)), items)
+            return Dependent(AsDict(tuple(value)), items)
     return value
 
 
@@ -273,7 +275,7 @@ def length_of(value: Any) -> int | None:
     """
     if value.__class__ in (tuple, list):
         return len(value)
-    if isinstance(value, Dependent) and value.fn in (_as_tuple, _as_list):
+    if isinstance(value, Dependent) and value.fn in (as_tuple, as_list):
         return len(value.parents)
     if isinstance(value, Independent) and isinstance(value.domain, Choice):
         lengths = {length_of(option) for option in value.domain.options}
