@@ -125,13 +125,13 @@ class Symbolic(Part):
         return by_place + [(key_step(name), value) for name, value in call.kwargs.items()]
 
     def held_with_defaults(self) -> list[tuple[str, Any]]:
-        """Return what it holds and what it leaves to the defaults, by place and then in the order of the names."""
+        """Return what it holds and what it leaves to the defaults, in an order that is not that of the call."""
         call = said(self)
         n, takes = len(call.args), call.symbol.takes
         places = () if call.is_partial else takes.nameless_defaults(n).values()
         named = {**takes.defaults(n, call.kwargs), **call.kwargs}
         by_place = [(f"[{i}]", value) for i, value in enumerate((*call.args, *places))]
-        return by_place + [(key_step(name), named[name]) for name in sorted(named)]
+        return by_place + [(key_step(name), named[name]) for name in takes.sorted(named)]
 
     def holding(self, held: Sequence[Any]) -> Symbolic:
         call = said(self)
