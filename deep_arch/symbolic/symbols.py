@@ -20,7 +20,8 @@ from deep_arch.language.parts import Part, StandIn, is_part
 from deep_arch.language.values import Value
 from deep_arch.language.wrapping import name_of
 from deep_arch.symbolic.arguments import Arguments
-from deep_arch.symbolic.calls import Symbolic, check_ours, said
+from deep_arch.symbolic.calls import Symbolic, said
+from deep_arch.symbolic.misuse import check_ours
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
