@@ -34,7 +34,7 @@ def check_argument(value: Any, name: str) -> None:
     if isinstance(value, Value):
         raise BadArgument(
             f"{name}: a recorded call is given arguments, not values of a network.\n  Got {value!r}.\n"
-            f"  To call what it makes on values, make a module of the class: da.wrap({name}.factory)(...)(x)."
+            f"  To call what it makes on values, make a module of the class: da.wrap({name})(...)(x)."
         )
     check_ours(value, name)
 

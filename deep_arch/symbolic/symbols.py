@@ -7,15 +7,16 @@ import functools
 import importlib
 import inspect
 import sys
-import threading
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, cast, get_origin, overload
 
 from deep_arch.errors import BadArgument, UnknownName, is_kind, nearest, wrong_kind
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
+from deep_arch.language.objects import are_made
+from deep_arch.language.objects import making_objects as making_objects
 from deep_arch.language.parts import Part, StandIn, is_part
 from deep_arch.language.values import Value
 from deep_arch.language.wrapping import name_of
@@ -31,23 +32,6 @@ if TYPE_CHECKING:
     _Class = type  # so that type checkers take a symbol for a base class, and for what isinstance asks
 else:
     _Class = object
-
-
-class _Thread(threading.local):
-    making = 0
-
-
-_thread: Final = _Thread()
-
-
-@contextlib.contextmanager
-def making_objects() -> Generator[None, None, None]:
-    """Let symbols act as their classes in this thread while the block runs: code that makes objects means objects."""
-    _thread.making += 1
-    try:
-        yield
-    finally:
-        _thread.making -= 1
 
 
 class _Forwarded:
@@ -89,7 +73,7 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
             raise AttributeError("__bases__")
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        if _thread.making:
+        if are_made():
             return self.factory(*args, **kwargs)  # type: ignore[no-any-return]
         return Symbolic(self, *self.takes.in_order(args, kwargs, partial=False))  # type: ignore[return-value] # pyright: ignore[reportReturnType]
 
@@ -99,7 +83,7 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
         Raises:
             BadArgument: it does not take these.
         """
-        if _thread.making:
+        if are_made():
             return functools.partial(self.factory, *args, **kwargs)
         return Symbolic(self, *self.takes.in_order(args, kwargs, partial=True), is_partial=True)
 
