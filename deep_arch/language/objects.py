@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Generator
 from typing import Final
 
 
@@ -15,14 +13,18 @@ class _Thread(threading.local):
 _thread: Final = _Thread()
 
 
-@contextlib.contextmanager
-def making_objects() -> Generator[None, None, None]:
-    """Let symbols act as their classes in this thread while the block runs: code that makes objects means objects."""
-    _thread.making += 1
-    try:
-        yield
-    finally:
+class _Making:
+    """Lets symbols act as their classes in this thread while a block runs: code that makes objects means objects."""
+
+    def __enter__(self) -> None:
+        _thread.making += 1
+
+    def __exit__(self, *_: object) -> None:
         _thread.making -= 1
+
+
+MAKING: Final = _Making()
+"""What `build` runs in; a generator as a context manager would take longer than many objects do."""
 
 
 def are_made() -> bool:

@@ -12,7 +12,7 @@ from deep_arch.errors import BadArgument, nearest
 from deep_arch.language.constructing import bare, called
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Wrapped
-from deep_arch.language.objects import making_objects
+from deep_arch.language.objects import MAKING
 from deep_arch.language.parts import StandIn
 from deep_arch.language.values import Value
 
@@ -148,7 +148,7 @@ def bind(factory: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
 def made_with(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     """Return what a factory makes of a module's arguments: first those by place, then those by name; see `bind`."""
     n = next((i for i, name in enumerate(arguments) if name != f"[{i}]"), len(arguments))
-    with making_objects():
+    with MAKING:
         return factory(*[*arguments.values()][:n], **dict([*arguments.items()][n:]))
 
 

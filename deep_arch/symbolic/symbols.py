@@ -16,7 +16,6 @@ from deep_arch.errors import BadArgument, UnknownName, is_kind, nearest, wrong_k
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
 from deep_arch.language.objects import are_made
-from deep_arch.language.objects import making_objects as making_objects
 from deep_arch.language.parts import Part, StandIn, is_part
 from deep_arch.language.values import Value
 from deep_arch.language.wrapping import name_of

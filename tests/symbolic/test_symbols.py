@@ -22,8 +22,9 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, UnknownName
+from deep_arch.language.objects import MAKING
 from deep_arch.symbolic.calls import Symbolic
-from deep_arch.symbolic.symbols import Namespace, Symbol, making_objects, symbolize
+from deep_arch.symbolic.symbols import Namespace, Symbol, symbolize
 
 T = TypeVar("T")
 
@@ -81,8 +82,8 @@ class Deeper(Base):  # type: ignore[misc]
 def test_a_call_is_recorded_and_the_class_is_called_while_objects_are_made() -> None:
     call: Any = Trainer(0.1)
     assert isinstance(call, Symbolic) and call.lr == 0.1
-    with making_objects():
-        with making_objects():
+    with MAKING:
+        with MAKING:
             pass
         made = Trainer(0.1)
         assert type(made) is TRAINER.factory and scaled(3) == 6.0
@@ -91,7 +92,7 @@ def test_a_call_is_recorded_and_the_class_is_called_while_objects_are_made() -> 
 
 
 def test_symbols_record_again_after_an_exception() -> None:
-    with pytest.raises(ZeroDivisionError), making_objects():
+    with pytest.raises(ZeroDivisionError), MAKING:
         raise ZeroDivisionError
     assert isinstance(Trainer(0.1), Symbolic)
 
@@ -100,7 +101,7 @@ def test_objects_made_in_one_thread_leave_others_recording() -> None:
     inside, done = threading.Event(), threading.Event()
 
     def build() -> None:
-        with making_objects():
+        with MAKING:
             inside.set()
             done.wait()
 
@@ -136,7 +137,7 @@ def test_attributes_are_set_on_the_class() -> None:
 
 
 def test_objects_of_decorated_classes_pickle() -> None:
-    with making_objects():
+    with MAKING:
         made: Any = Trainer(0.5)
     assert pickle.loads(pickle.dumps(made)).lr == 0.5
     assert Trainer.__qualname__ == "Trainer" and TRAINER.factory.__qualname__ == "Trainer.factory"
@@ -273,7 +274,7 @@ def test_classes_of_every_kind(kind: Any) -> None:
     call = symbol(4)
     assert call.a == 4 and call.held()[0] == (".a", 4) and isinstance(call, symbol)
     assert call.made((), {"a": 4}).a == 4 and type(call.made((4,), {})) is kind
-    with making_objects():
+    with MAKING:
         assert symbol(4).a == 4
 
 
@@ -397,7 +398,7 @@ def test_torch_under_the_name_of_its_namespace() -> None:
         "Sequential(Linear(in_features=3, out_features=4, bias=False), ReLU(), Linear(in_features=4, out_features=2))"
     )
     assert isinstance(net.args[0], nn.Linear) and isinstance(net, nn.Module) and net.args[0].device is None
-    with making_objects():
+    with MAKING:
         made = Net()
         assert type(made.linear) is torch.nn.Linear and made(torch.zeros(1, 3)).shape == (1, 2)
     assert isinstance(made, nn.Module) and nn.functional.relu is torch.nn.functional.relu
