@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import deep_arch as da
 from deep_arch import searchers
 from deep_arch.language.parts import is_open, is_part
-from deep_arch.symbolic import DELETE, diff, get, walk
+from deep_arch.symbolic import DELETE, diff, from_json, get, to_json, walk
 from deep_arch.testing.programs import KINDS, OURS, Language, Thing, program_of, whole_plan
 
 MOST = 400
@@ -152,7 +152,7 @@ def test_get_finds_what_walk_yields(seed: int) -> None:
 @given(seeds)
 def test_equal_programs_have_equal_hashes(seed: int) -> None:
     program, again = program_of(whole_plan(seed)), program_of(whole_plan(seed))
-    for other in (again, pickle.loads(pickle.dumps(program))):
+    for other in (again, pickle.loads(pickle.dumps(program)), from_json(to_json(program))):
         assert other == program and hash(other) == hash(program)
     assert program != program_of(whole_plan(seed + 1)) or whole_plan(seed) == whole_plan(seed + 1)
 
@@ -250,7 +250,7 @@ def test_every_searcher_proposes_what_builds(name: str) -> None:
         optimizer,
         order=da.permutation(["a", "b", "c"]),
     )
-    directions = ["maximize", "minimize"] if name == "NSGA2" else "maximize"
+    directions: Any = ["maximize", "minimize"] if name == "NSGA2" else "maximize"
     search = da.search(program, getattr(searchers, name)(**LEARNERS[name]), trials=12, seed=0, directions=directions)
     for trial in search:
         built = da.build(trial)
