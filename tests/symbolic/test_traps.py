@@ -103,7 +103,7 @@ def test_an_open_program_is_not_built() -> None:
     with pytest.raises(NotSpecified, match=r"leaves open units, inner\[0\](.|\n)*da.search\(program"):
         da.build(Recorded(da.choice([1, 2]), [da.choice([Recorded(), Recorded(2)])]))
     space = da.space(Recorded(da.choice([1, 2]), da.choice([3, 4])))
-    with pytest.raises(NotSpecified, match="a partial architecture has no object.\n  Got no value for units, inner"):
+    with pytest.raises(NotSpecified, match=r"a partial architecture has no object.\n  Got no value for units, inner"):
         da.build(space.start())
     with pytest.raises(NotSpecified, match="no value for inner"):
         da.resolve(space.start().assign("units", 1))
@@ -161,7 +161,7 @@ def test_what_belongs_to_another_function_is_refused() -> None:
 def test_a_restricted_space_is_no_argument() -> None:
     net = da.space(lambda x: ops.Dense(units=da.choice([1, 2]))(x))
     program = Recorded(1, net.fix({"dense.units": 1}))
-    with pytest.raises(BadArgument, match="only a whole space can be an argument(.|\n)*restrict the program's"):
+    with pytest.raises(BadArgument, match=r"only a whole space can be an argument(.|\n)*restrict the program's"):
         da.space(program).start()
     assert da.space(Recorded(1, net)).fix({"inner/dense.units": 1}).size() == 1
 
