@@ -57,6 +57,7 @@ class Filling:
     Attributes:
         arguments: what a module shows as its arguments: plain values, hyperparameters, and holes.
         inputs: the values that come in by edges, in the order of the holes.
+        written: the arguments as they were written, each with its step.
     """
 
     def __init__(self, recording: Recording, positional: Sequence[Any], named: Mapping[str, Any]) -> None:
@@ -68,6 +69,7 @@ class Filling:
         self._builders: list[tuple[Callable[[Any], Any], list[_Place]]] = []
         steps = [(f"[{i}]", value) for i, value in enumerate(positional)]
         steps += [(key_step(name).removeprefix("."), value) for name, value in named.items()]
+        self.written = steps
         places = [self._placed(step, value) for step, value in steps]
         self._means_others = any(_may_be_stand_in(h) for h in self.arguments.values() if isinstance(h, Hyperparameter))
         self._real = [value.stands_for if isinstance(value, StandIn) else value for value in self._constants]

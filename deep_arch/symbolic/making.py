@@ -24,12 +24,16 @@ class Call(Maker):
     def __init__(self, recording: Recording, call: Symbolic, path: str) -> None:
         symbol, args, kwargs, is_partial, _ = said(call)
         self._call, self._filling = call, Filling(recording, args, kwargs)
-        self.inputs = self._filling.inputs
+        self.inputs, self.written = self._filling.inputs, self._filling.written
         factory = symbol.factory
         self._make = functools.partial(functools.partial, factory) if is_partial else factory
         name = snake_case(name_of(factory))
         super().__init__(factory, self._filling.arguments, path=recording.path(path, name))
         self.base_name = name
+
+    @property
+    def title(self) -> str:
+        return super().title + (".partial" if said(self._call).is_partial else "")
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
         args, kwargs = self._filling.filled(taken, given, real)

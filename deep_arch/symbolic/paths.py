@@ -268,7 +268,6 @@ def diff(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
     while todo:
         path, a, b = todo.pop()
         held, others = _compared(a), _compared(b)
-        may_lack = a.__class__ is dict and b.__class__ is dict
         descends = held.keys() == others.keys() or (a.__class__ is dict and b.__class__ is dict)
         if not descends or itself(a) != itself(b) or not _is_decided_alike(a, b):
             if not alike(a, b):

@@ -79,7 +79,7 @@ def make_digraph(drawing: Drawing, legend: bool, direction: str) -> Any:
     shapes = _BOXES if direction == "TB" else {kind: _BOXES[kind] | _SIDEWAYS.get(kind, {}) for kind in _BOXES}
     _Writer(drawing, graphviz.escape, shapes, ids, clusters).write(digraph, "")
     for edge in drawing.edges:
-        digraph.edge(ids[edge.tail], ids[edge.head], **_edge_attributes(edge, clusters))
+        digraph.edge(ids[edge.tail], ids[edge.head], **_edge_attributes(edge, clusters, graphviz.escape))
     return digraph
 
 
@@ -143,7 +143,7 @@ class _Writer:
         }
 
 
-def _edge_attributes(edge: Edge, clusters: dict[str, str]) -> dict[str, str]:
+def _edge_attributes(edge: Edge, clusters: dict[str, str], escape: Callable[[str], str]) -> dict[str, str]:
     attributes = {**_EDGES[edge.kind], "class": edge.kind}
     if edge.tie is not None:
         attributes["color"] = palette.tie_colour(edge.tie)
@@ -151,6 +151,8 @@ def _edge_attributes(edge: Edge, clusters: dict[str, str]) -> dict[str, str]:
         attributes["taillabel"] = edge.tail_mark
     if edge.head_mark:
         attributes["headlabel"] = edge.head_mark
+    if edge.label:
+        attributes["label"] = escape(f" {edge.label}")
     if edge.cluster:
         attributes["lhead"] = clusters[edge.cluster]
     return attributes

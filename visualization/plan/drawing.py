@@ -83,6 +83,7 @@ class Edge:
     Attributes:
         tail_mark, head_mark: the position among the outputs and inputs, where the order of several matters.
         cluster: the cluster that the line ends at, with `head` as one of the boxes inside; or empty.
+        label: the argument that it gives to a recorded call.
     """
 
     tail: str
@@ -92,6 +93,7 @@ class Edge:
     head_mark: str = ""
     cluster: str = ""
     tie: int | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
