@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from deep_arch.language.domains import Choice, Domain
@@ -20,10 +21,13 @@ from deep_arch.spaces.graph import Argument, Graph
 _LENGTH: Final = 28
 _ITEMS: Final = 3
 _LAST_STEP: Final = re.compile(r"""[^.\[\]/]*(?:\[(?:'[^']*'|"[^"]*"|[^\]'"]*)\])*\Z""")
+_PLACE: Final = re.compile(r"\[\d+\]\Z")
 _ANONYMOUS: Final = "<lambda>"
 
 Names = Mapping[Any, str]
 """What chooses a candidate, such as its position, to the candidate's name; empty where it has none."""
+
+NAMELESS: Final[Names] = MappingProxyType({})
 
 
 def is_recorded(graph: Graph) -> bool:
@@ -48,9 +52,9 @@ def last_step(path: str) -> str:
 def candidate_names(module: Module) -> Names:
     """Return the names of what a module chooses from; nothing where it does not choose, or none has a name."""
     if not isinstance(module, OnePart | SeveralParts | Or | Permute):
-        return {}
+        return NAMELESS
     names = {key: candidate_name(candidate) for key, candidate in module.candidates.items()}
-    return names if any(names.values()) else {}
+    return names if any(names.values()) else NAMELESS
 
 
 def candidate_name(candidate: Any) -> str:
@@ -73,10 +77,15 @@ def candidate_name(candidate: Any) -> str:
 def _value_name(value: Any) -> str:
     held = children(value)
     if not held or is_plain(value):
-        text = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(value).split()))
-        return text if len(text) <= _LENGTH else text[: _LENGTH - 1] + "…"
+        return short_text(value)
     names = [candidate_name(item) for _, item in held[:_ITEMS]]
     return f"{type(value).__name__} of {', '.join(names)}{', …' if len(held) > _ITEMS else ''}"
+
+
+def short_text(value: Any) -> str:
+    """Return a value on one short line, the same in every process."""
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(value).split()))
+    return text if len(text) <= _LENGTH else text[: _LENGTH - 1] + "…"
 
 
 def names_by_address(graph: Graph) -> dict[str, Names]:
@@ -97,6 +106,16 @@ def domain_names(domain: Domain, names: Names) -> list[str] | None:
     options = domain.options
     has_keys = [*names] != [*range(len(names))] or not all(names[key] for key in options)
     return [_keyed(key, names[key]) if has_keys else names[key] for key in options]
+
+
+def domain_lead(domain: Domain) -> str:
+    """Return what stands before the names of what a domain lists, such as `2 of`."""
+    if isinstance(domain, Permutation):
+        return "orders of "
+    if not isinstance(domain, Subset):
+        return ""
+    how = ("" if domain.distinct else " repeatable") + (" ordered" if domain.ordered else "")
+    return f"{domain.length}{how} of "
 
 
 def _keyed(key: Any, name: str) -> str:
@@ -120,8 +139,11 @@ def choosing_name(argument: Argument, module: Module) -> str:
 # --- arguments of recorded calls -------------------------------------------------------------------------------------
 
 
-def recorded_constants(module: Maker) -> Iterator[tuple[str, Any]]:
-    """Yield the constant arguments of a recorded call by name: plain ones whole, and of others what is plain in them."""
+def recorded_arguments(module: Maker) -> Iterator[tuple[str, Any]]:
+    """Yield the arguments of a recorded call by name: plain ones whole, and of others what they hold.
+
+    A `Hole` stands for what comes in by an edge.
+    """
     written = iter(module.written)
     step, value, plain = "", None, False
     begun = seen = False
@@ -131,14 +153,24 @@ def recorded_constants(module: Maker) -> Iterator[tuple[str, Any]]:
             plain = is_plain(value)
         if plain and not seen:
             yield _shown(module, step), value.stands_for if isinstance(value, StandIn) else value
-        elif not plain and not isinstance(held, Hyperparameter | Hole | Form):
+        elif not plain and not isinstance(held, Form):
             yield _shown(module, path), held
         seen = True
 
 
 def input_names(module: Maker) -> dict[int, str]:
     """Return the names of the arguments that come in by edges, by the number of the edge."""
-    return {held.edge: _shown(module, path) for path, held in module.arguments.items() if isinstance(held, Hole)}
+    return {held.edge: name for name, held in recorded_arguments(module) if isinstance(held, Hole)}
+
+
+def shown_path(address: str) -> str:
+    """Return the path at which a call stands; the list of several parts stands where these are."""
+    return address.removesuffix("[]")
+
+
+def is_place(name: str) -> bool:
+    """Return whether an argument has no name but its place, such as `[0]`."""
+    return _PLACE.match(name) is not None
 
 
 def _leads(path: str, step: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.language.filling import Filling
@@ -25,18 +25,19 @@ class Call(Maker):
         symbol, args, kwargs, is_partial, _ = said(call)
         self._call, self._filling = call, Filling(recording, args, kwargs)
         self.inputs, self.written = self._filling.inputs, self._filling.written
+        self._fixed = self._filling.fixed
         factory = symbol.factory
-        self._make = functools.partial(functools.partial, factory) if is_partial else factory
+        self._make: Callable[..., Any] = functools.partial(functools.partial, factory) if is_partial else factory
         name = snake_case(name_of(factory))
         super().__init__(factory, self._filling.arguments, path=recording.path(path, name))
         self.base_name = name
 
     @property
     def title(self) -> str:
-        return super().title + (".partial" if said(self._call).is_partial else "")
+        return f"{super().title}.partial" if said(self._call).is_partial else super().title
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
-        args, kwargs = self._filling.filled(taken, given, real)
+        args, kwargs = self._fixed[real] if self._fixed else self._filling.filled(taken, given, real)
         return self._make(*args, **kwargs) if real else self._call.__class__.of(self._call, args, kwargs)
 
 

@@ -79,7 +79,7 @@ class NetworkInput(Maker):
 
     @property
     def title(self) -> str:
-        return self.base_name
+        return "input"
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
         return None

@@ -10,7 +10,15 @@ from deep_arch.language.modules import Module
 from deep_arch.language.part_modules import Maker
 from deep_arch.language.specs import Inputs
 from deep_arch.measures.formulas import last_part
-from deep_arch.measures.naming import Names, candidate_names, choosing_name, input_names, names_by_address
+from deep_arch.measures.naming import (
+    NAMELESS,
+    Names,
+    candidate_names,
+    choosing_name,
+    input_names,
+    names_by_address,
+    shown_path,
+)
 from deep_arch.measures.settling import settle
 from deep_arch.measures.shapes import input_specs
 from deep_arch.spaces.architecture import Architecture
@@ -107,10 +115,8 @@ class _Planner:
             arguments = [(name, value) for name, value in entries.items() if isinstance(value, Argument)]
             yield User(_config_key(place), tuple(arguments))
 
-    def _row(self, name: str, argument: Argument, names: Names = None, whole: bool = False) -> Row:
+    def _row(self, name: str, argument: Argument, names: Names = NAMELESS, whole: bool = False) -> Row:
         """Return a line for a hyperparameter: `whole` where it is drawn, a reference where it is drawn apart."""
-        if names is None:
-            names = {}
         domain = None if argument.domain is None else self._domains.get(argument.address, argument.domain)
         kind: RowKind = "dependent" if domain is None else "open" if argument.is_open else "assigned"
         separate = argument.address in self._apart and not whole
@@ -155,11 +161,11 @@ class _Planner:
             yield Box(
                 key=_call_key(call),
                 kind=_kind(module),
-                title=operation_name(module),
+                title=module.base_name if isinstance(module, NetworkInput) else operation_name(module),
                 tip=_tip(call.address, *rows, *_constant_rows(module)) + (f"\n{misfit}" if misfit else ""),
                 cluster=call_place(call),
                 detail=", ".join(constants(module)),
-                caption=call.address,
+                caption=shown_path(call.address),
                 rows=rows,
                 shapes=self._shapes_of(call.outputs),
                 misfit=bool(misfit),

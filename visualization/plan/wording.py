@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from deep_arch.language.depending import Depending
 from deep_arch.language.domains import Choice, Domain, Integer, Real
+from deep_arch.language.filling import Hole
+from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module, Operation, Wrapped, snake_case
 from deep_arch.language.options import same
 from deep_arch.language.part_modules import Maker, Undecided
@@ -16,14 +18,13 @@ from deep_arch.language.stepped import Stepped
 from deep_arch.language.subsets import Permutation, Subset
 from deep_arch.language.values import Late
 from deep_arch.measures.formulas import formula_text, last_part, operand_text
-from deep_arch.measures.naming import Names, domain_names, recorded_constants, value_names
+from deep_arch.measures.naming import Names, domain_lead, domain_names, is_place, recorded_arguments, value_names
 from deep_arch.spaces.graph import Argument
 
 _VALUE_LENGTH: Final = 28
 _OPTIONS_SHOWN: Final = 6
 _OPTIONS_LENGTH: Final = 44
 _CONSTANTS_SHOWN: Final = 12
-_PLACE: Final = re.compile(r"\[\d+\]\Z")
 
 
 def shorten(text: str, length: int = _VALUE_LENGTH) -> str:
@@ -45,12 +46,8 @@ def value_text(value: Any) -> str:
 
 def domain_text(domain: Domain) -> str:
     """Return a domain as a set or interval, such as `{64, 128}` or `[0.1, 1.0] log`."""
-    if isinstance(domain, Permutation):
-        return f"orders of {_set(domain.options)}"
-    if isinstance(domain, Subset):
-        return f"{_taken(domain)} of {_set(domain.options)}"
-    if isinstance(domain, Choice):
-        return _set(domain.options)
+    if isinstance(domain, Choice | Subset | Permutation):
+        return domain_lead(domain) + _set(domain.options)
     log = " log" if getattr(domain, "log", False) else ""
     if isinstance(domain, Integer):
         if domain.size <= 4:
@@ -72,14 +69,7 @@ def named_domain_text(domain: Domain, names: Names) -> str:
     if named is None:
         return domain_text(domain)
     listed = _listed([shorten(name) for name in named], " | ")
-    if isinstance(domain, Permutation):
-        return f"orders of {listed}"
-    return f"{_taken(domain)} of {listed}" if isinstance(domain, Subset) else listed
-
-
-def _taken(subset: Subset) -> str:
-    how = ("" if subset.distinct else " repeatable") + (" ordered" if subset.ordered else "")
-    return f"{subset.length}{how}"
+    return domain_lead(domain) + listed
 
 
 def depending_text(argument: Argument, depending: Depending) -> str:
@@ -178,10 +168,11 @@ def constants(module: Module) -> list[str]:
 
 
 def _recorded_constants(module: Maker) -> list[str]:
-    found = [
-        ("" if _PLACE.match(name) else f"{name}=", value_text(value)) for name, value in recorded_constants(module)
+    given = [
+        value_text(value) if is_place(name) else f"{name}={value_text(value)}"
+        for name, value in recorded_arguments(module)
+        if not isinstance(value, Hyperparameter | Hole)
     ]
-    given = [name + text for name, text in found]
     left_out = len(given) - _CONSTANTS_SHOWN
     return given if left_out <= 0 else [*given[:_CONSTANTS_SHOWN], f"… {left_out} more"]
 
