@@ -121,6 +121,8 @@ class _Writer:
     def _box_attributes(self, box: Box) -> dict[str, str]:
         fill, line = _COLOURS.get(box.kind) or palette.ROWS[box.rows[0].kind]
         attributes = {**self._shapes[box.kind], "fillcolor": fill, "color": line, "class": box.kind}
+        if box.change:
+            attributes |= {"fillcolor": palette.CHANGED[0], "color": palette.CHANGED[1], "penwidth": "2"}
         if box.tie is not None:
             attributes |= {"color": palette.tie_colour(box.tie), "penwidth": "2"}
         if box.kind == "hyperparameter" and box.rows[0].kind == "open":

@@ -12,7 +12,8 @@ from typing import Literal
 BoxKind = Literal["input", "output", "module", "substitution", "hyperparameter", "config", "empty"]
 """`empty` marks an expanded substitution that left no module, such as an optional that is not used."""
 
-RowKind = Literal["open", "assigned", "dependent", "constant"]
+RowKind = Literal["open", "assigned", "dependent", "constant", "changed"]
+"""`changed` is an argument that was another in the program which a drawing compares with."""
 
 EdgeKind = Literal["data", "depends", "tied", "absent"]
 """`depends` leads from a hyperparameter to what uses it, `tied` joins two calls of one module, and `absent` leads
@@ -60,6 +61,7 @@ class Box:
         misfit: whether its inputs do not fit it.
         tie: equal for the calls of one module, counted from 0; None for a module that is called once.
         cluster: the key of the innermost cluster around it, or empty.
+        change: what tells it from what stood there in the program which a drawing compares with.
     """
 
     key: str
@@ -74,6 +76,7 @@ class Box:
     shapes: str = ""
     misfit: bool = False
     tie: int | None = None
+    change: str = ""
 
 
 @dataclass(frozen=True, slots=True)

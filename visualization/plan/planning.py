@@ -25,6 +25,7 @@ from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Argument, Graph, GraphCall, Group
 from deep_arch.symbolic.networks import NetworkInput, Taken
 from deep_arch.visualization.plan.absences import join_marks
+from deep_arch.visualization.plan.changes import ROOT, Changes
 from deep_arch.visualization.plan.clusters import Arrangement, arrange, first_inside
 from deep_arch.visualization.plan.drawing import Box, BoxKind, Drawing, Edge, Heading, Row, RowKind, described
 from deep_arch.visualization.plan.nesting import call_place, enclosing, group_key
@@ -33,12 +34,13 @@ from deep_arch.visualization.plan.sharing import User, find_apart
 from deep_arch.visualization.plan.wording import argument_text, constants, operation_name, value_text
 
 
-def plan_drawing(architecture: Architecture, inputs: Inputs | None = None) -> Drawing:
+def plan_drawing(architecture: Architecture, inputs: Inputs | None = None, changes: Changes | None = None) -> Drawing:
     """Return what a drawing of `architecture` shows.
 
     Args:
         architecture: partial or fully specified.
         inputs: the specs of the inputs, to show shapes as far as they are known, and what they decide.
+        changes: what of a program is different from the one that it is compared with.
 
     Raises:
         BadArgument: an input without a spec, or a spec without an input.
@@ -47,7 +49,7 @@ def plan_drawing(architecture: Architecture, inputs: Inputs | None = None) -> Dr
     if inputs is not None:
         found = settle(graph, input_specs(graph.inputs, architecture.space.name, inputs))
         graph = graph if found.error else found.graph
-    return _Planner(architecture, graph, known_shapes(graph, architecture.space.name, inputs)).drawing()
+    return _Planner(architecture, graph, known_shapes(graph, architecture.space.name, inputs), changes).drawing()
 
 
 def _call_key(call: GraphCall) -> str:
@@ -67,7 +69,10 @@ def _group_target(key: str) -> str:
 
 
 class _Planner:
-    def __init__(self, architecture: Architecture, graph: Graph, shapes: Shapes) -> None:
+    def __init__(
+        self, architecture: Architecture, graph: Graph, shapes: Shapes, changes: Changes | None = None
+    ) -> None:
+        self._changes = changes
         self._architecture, self._graph, self._shapes = architecture, graph, shapes
         self._names = names_by_address(graph)
         self._domains = {point.address: point.domain for point in architecture.unassigned}
@@ -87,6 +92,8 @@ class _Planner:
         return Drawing(name, self._state(), drawn, tuple(edges), tuple(arrangement.clusters))
 
     def _state(self) -> str:
+        if self._changes is not None:
+            return f"{self._changes.n} changes" if self._changes.n != 1 else "1 change"
         assigned = len(self._architecture.values)
         if self._architecture.is_specified:
             return f"fully specified, {assigned} assigned"
@@ -156,7 +163,10 @@ class _Planner:
     def _modules(self) -> Iterator[Box]:
         for call in self._graph.calls:
             module = call.template
+            place = self._place_in_program(call)
+            changed = {} if self._changes is None else self._changes.arguments.get(place, {})
             rows = self._rows(module, call.arguments)
+            rows += tuple([Row("changed", f"{name}: {text}") for name, text in changed.items()])
             misfit = self._shapes.misfits.get(call.address, "")
             yield Box(
                 key=_call_key(call),
@@ -164,13 +174,17 @@ class _Planner:
                 title=module.base_name if isinstance(module, NetworkInput) else operation_name(module),
                 tip=_tip(call.address, *rows, *_constant_rows(module)) + (f"\n{misfit}" if misfit else ""),
                 cluster=call_place(call),
-                detail=", ".join(constants(module)),
+                detail=", ".join(constants(module, changed)),
                 caption=shown_path(call.address),
                 rows=rows,
                 shapes=self._shapes_of(call.outputs),
                 misfit=bool(misfit),
                 tie=self._ties.get(call.module_address),
+                change="" if self._changes is None else self._changes.marks.get(place, ""),
             )
+
+    def _place_in_program(self, call: GraphCall) -> str:
+        return ROOT if self._graph.outputs[:1] == call.outputs[:1] else shown_path(call.address)
 
     def _config_boxes(self) -> Iterator[Box]:
         for place, entries in self._configs.items():

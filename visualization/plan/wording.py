@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final
 
 from deep_arch.language.depending import Depending
@@ -154,10 +154,15 @@ def operation_name(module: Module) -> str:
     return f"{word} {module.base_name}" if module.explicit_name else word
 
 
-def constants(module: Module) -> list[str]:
-    """Return the constant arguments that differ from their defaults, as a call would show them."""
+def constants(module: Module, without: Container[str] = ()) -> list[str]:
+    """Return the constant arguments that differ from their defaults, as a call would show them.
+
+    Args:
+        module: what they are arguments of.
+        without: arguments of recorded calls that are shown otherwise.
+    """
     if isinstance(module, Maker):
-        return _recorded_constants(module)
+        return _recorded_constants(module, without)
     open_names = {name for name, _ in module.open_arguments}
     defaults = _defaults(module) if isinstance(module, Operation) else {}
     shown: list[str] = []
@@ -167,11 +172,11 @@ def constants(module: Module) -> list[str]:
     return shown
 
 
-def _recorded_constants(module: Maker) -> list[str]:
+def _recorded_constants(module: Maker, without: Container[str]) -> list[str]:
     given = [
         value_text(value) if is_place(name) else f"{name}={value_text(value)}"
         for name, value in recorded_arguments(module)
-        if not isinstance(value, Hyperparameter | Hole)
+        if not isinstance(value, Hyperparameter | Hole) and name not in without
     ]
     left_out = len(given) - _CONSTANTS_SHOWN
     return given if left_out <= 0 else [*given[:_CONSTANTS_SHOWN], f"… {left_out} more"]
