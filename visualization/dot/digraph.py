@@ -60,6 +60,7 @@ _EDGES: Final[dict[str, dict[str, str]]] = {
     "data": {"weight": "8"},
     "depends": {"style": "dashed", "color": palette.ROWS["dependent"][1], "arrowhead": "open", "weight": "1"},
     "tied": {"style": "dotted", "arrowhead": "none", "constraint": "false", "penwidth": "2"},
+    "below": {"style": "invis", "weight": "1"},
     "absent": {"style": "dotted", "color": palette.EMPTY[1], "arrowhead": "none", "weight": "0"},
 }
 
@@ -155,6 +156,8 @@ def _edge_attributes(edge: Edge, clusters: dict[str, str], escape: Callable[[str
         attributes["headlabel"] = edge.head_mark
     if edge.label:
         attributes["label"] = escape(f" {edge.label}")
+    if edge.tail_cluster:
+        attributes["ltail"] = clusters[edge.tail_cluster]
     if edge.cluster:
         attributes["lhead"] = clusters[edge.cluster]
     return attributes

@@ -15,9 +15,9 @@ BoxKind = Literal["input", "output", "module", "substitution", "hyperparameter",
 RowKind = Literal["open", "assigned", "dependent", "constant", "changed"]
 """`changed` is an argument that was another in the program which a drawing compares with."""
 
-EdgeKind = Literal["data", "depends", "tied", "absent"]
+EdgeKind = Literal["data", "depends", "tied", "absent", "below"]
 """`depends` leads from a hyperparameter to what uses it, `tied` joins two calls of one module, and `absent` leads
-to the mark of a substitution that left no module."""
+to the mark of a substitution that left no module. `below` is not seen: it keeps the items of a long list in rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Box:
         misfit: whether its inputs do not fit it.
         tie: equal for the calls of one module, counted from 0; None for a module that is called once.
         cluster: the key of the innermost cluster around it, or empty.
+        listed: whether it makes a list of what it takes.
         change: what tells it from what stood there in the program which a drawing compares with.
     """
 
@@ -77,6 +78,7 @@ class Box:
     misfit: bool = False
     tie: int | None = None
     change: str = ""
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Edge:
         tail_mark, head_mark: the position among the outputs and inputs, where the order of several matters.
         cluster: the cluster that the line ends at, with `head` as one of the boxes inside; or empty.
         label: the argument that it gives to a recorded call.
+        tail_cluster: the cluster that the line begins at, with `tail` as one of the boxes inside; or empty.
     """
 
     tail: str
@@ -97,6 +100,7 @@ class Edge:
     cluster: str = ""
     tie: int | None = None
     label: str = ""
+    tail_cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deep_arch.language.modules import Module
-from deep_arch.language.part_modules import Maker
+from deep_arch.language.part_modules import Listed, Maker
 from deep_arch.language.specs import Inputs
 from deep_arch.measures.formulas import last_part
 from deep_arch.measures.naming import (
@@ -28,6 +28,7 @@ from deep_arch.visualization.plan.absences import join_marks
 from deep_arch.visualization.plan.changes import ROOT, Changes
 from deep_arch.visualization.plan.clusters import Arrangement, arrange, first_inside
 from deep_arch.visualization.plan.drawing import Box, BoxKind, Drawing, Edge, Heading, Row, RowKind, described
+from deep_arch.visualization.plan.lists import frame_lists
 from deep_arch.visualization.plan.nesting import call_place, enclosing, group_key
 from deep_arch.visualization.plan.shapes import Shapes, known_shapes, shape_text
 from deep_arch.visualization.plan.sharing import User, find_apart
@@ -49,7 +50,8 @@ def plan_drawing(architecture: Architecture, inputs: Inputs | None = None, chang
     if inputs is not None:
         found = settle(graph, input_specs(graph.inputs, architecture.space.name, inputs))
         graph = graph if found.error else found.graph
-    return _Planner(architecture, graph, known_shapes(graph, architecture.space.name, inputs), changes).drawing()
+    shapes = known_shapes(graph, architecture.space.name, inputs)
+    return frame_lists(_Planner(architecture, graph, shapes, changes).drawing())
 
 
 def _call_key(call: GraphCall) -> str:
@@ -180,6 +182,7 @@ class _Planner:
                 shapes=self._shapes_of(call.outputs),
                 misfit=bool(misfit),
                 tie=self._ties.get(call.module_address),
+                listed=isinstance(module, Listed),
                 change="" if self._changes is None else self._changes.marks.get(place, ""),
             )
 
