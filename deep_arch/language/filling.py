@@ -57,6 +57,7 @@ class Filling:
     Attributes:
         arguments: what a module shows as its arguments: plain values, hyperparameters, and holes.
         inputs: the values that come in by edges, in the order of the holes.
+        written: the arguments as they were written, each with its step.
         fixed: the arguments as written and as meant, where nothing is open; else None.
     """
 
@@ -69,6 +70,7 @@ class Filling:
         self._builders: list[tuple[Callable[[Any], Any], list[_Place]]] = []
         steps = [(f"[{i}]", value) for i, value in enumerate(positional)]
         steps += [(key_step(name).removeprefix("."), value) for name, value in named.items()]
+        self.written = steps
         places = [self._placed(step, value) for step, value in steps]
         self._is_renewed = any(_has_more(h) for h in self.arguments.values() if isinstance(h, Hyperparameter))
         self._real = [value.stands_for if isinstance(value, StandIn) else value for value in self._constants]

@@ -307,7 +307,7 @@ class SearchSpace(Replaying):
         from deep_arch.measures.summaries import summarize_space
 
         start = self.start()
-        return summarize_space(self.name, self.inputs, start.unassigned, start.waiting, self.size)
+        return summarize_space(self.name, self.inputs, start.unassigned, start.waiting, self.size, start.graph)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from deep_arch.visualization.dot import mimebundle
