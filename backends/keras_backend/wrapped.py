@@ -20,6 +20,7 @@ from deep_arch.backends.specs import native_shape, neutral_spec
 from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec
+from deep_arch.language.wrapping import made_with
 
 
 class KerasModule(NativeModule):
@@ -82,7 +83,7 @@ def wrap(layer_class: Callable[..., Any], outputs: int = 1) -> Callable[..., Ker
 
 def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any], inputs: Sequence[Spec]) -> Any:
     with _default_dtype(inputs[0].dtype):
-        made = factory(**arguments)
+        made = made_with(factory, arguments)
         if isinstance(made, keras.layers.Layer):
             return made
         if callable(made):

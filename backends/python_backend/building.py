@@ -11,6 +11,7 @@ from deep_arch.backends.python_backend.model import Instruction, PythonProgram, 
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported
 from deep_arch.language.modules import Module, Wrapped
 from deep_arch.language.specs import Inputs
+from deep_arch.language.wrapping import made_with
 from deep_arch.measures.summaries import describe
 from deep_arch.ops import Identity
 from deep_arch.spaces.architecture import Architecture
@@ -106,7 +107,7 @@ def _made(call: GraphCall) -> tuple[Any, Callable[..., Any]]:
 
 def _called(module: Wrapped, address: str) -> Callable[..., Any]:
     try:
-        made: object = module.factory(**module.arguments)
+        made: object = made_with(module.factory, module.arguments)
     except Exception as error:
         given = ", ".join(f"{name}={value!r}" for name, value in module.arguments.items())
         note(error, f"while making {address}{f' with {given}' if given else ''}")

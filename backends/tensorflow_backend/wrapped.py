@@ -17,6 +17,7 @@ from deep_arch.backends.specs import native_shape, neutral_spec
 from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec
+from deep_arch.language.wrapping import made_with
 
 _BATCH = 2  # what shapes are traced at: 1 would hide a module that loses the batch
 
@@ -107,7 +108,7 @@ def native_variables(root: Any, path: str) -> Iterator[tuple[str, tf.Variable]]:
 
 
 def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any]) -> Callable[..., Any]:
-    made = factory(**arguments)
+    made = made_with(factory, arguments)
     if callable(made):
         return made  # type: ignore[no-any-return]
     raise BadArgument(

@@ -16,6 +16,7 @@ from deep_arch.backends.torch_backend.layers import Function
 from deep_arch.backends.wrapped import Measured, NativeModule, maker
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec
+from deep_arch.language.wrapping import made_with
 
 _BATCH = 2  # what shapes and costs are measured at: 1 would hide a layer that loses the batch
 
@@ -81,7 +82,7 @@ def wrap(module_class: Callable[..., Any], outputs: int = 1) -> Callable[..., To
 
 def _made(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any], inputs: Sequence[Spec]) -> nn.Module:
     with _default_dtype(inputs[0].dtype):
-        made = factory(**arguments)
+        made = made_with(factory, arguments)
     if isinstance(made, nn.Module):
         return made
     if callable(made):

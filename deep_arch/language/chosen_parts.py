@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from types import FunctionType, MethodType
-from typing import Any, ClassVar
+from typing import Any
 
-from deep_arch.errors import BadArgument, InvalidDomain, wrong_kind
+from deep_arch.errors import BadArgument, InvalidDomain, is_kind, wrong_kind
 from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.foreign import plain
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
@@ -30,10 +30,12 @@ class OneOf(Part):
     """
 
     __slots__ = ("candidates", "given", "which")
-    word: ClassVar[str] = "choice"
 
     def __init__(self, candidates: Mapping[Any, Any], which: Any, given: bool = False) -> None:
         self.candidates, self.which, self.given = dict(candidates), which, given
+
+    def title(self) -> str:
+        return "choice"
 
     def held(self) -> list[tuple[str, Any]]:
         candidates = [(candidate_step(key), value) for key, value in self.candidates.items()]
@@ -58,7 +60,9 @@ class OneOf(Part):
 
     def recorded(self, recording: Recording, path: str) -> Value:
         which = (
-            recording.of(self.which) if self.given else recording.decision(self.which, recording.path(path, self.word))
+            recording.of(self.which)
+            if self.given
+            else recording.decision(self.which, recording.path(path, self.title()))
         )
         which = self.which if which is None else which
         return recording.call(OnePart(recording, self.candidates, which, path))
@@ -86,9 +90,8 @@ class ManyOf(Part):
     def __init__(self, candidates: Iterable[Any], taken: Any) -> None:
         self.candidates, self.taken = tuple(candidates), taken
 
-    @property
-    def word(self) -> str:  # type: ignore[override]
-        return self.taken.kind.word
+    def title(self) -> str:
+        return str(self.taken.kind.word)
 
     def held(self) -> list[tuple[str, Any]]:
         return [(f"[{i}]", value) for i, value in enumerate(self.candidates)]
@@ -109,11 +112,11 @@ class ManyOf(Part):
 
     def recorded(self, recording: Recording, path: str) -> Value:
         if not self._each_alone():
-            taken = recording.decision(self.taken, recording.path(path, self.word))
+            taken = recording.decision(self.taken, recording.path(path, self.title()))
             return recording.call(SeveralParts(recording, self.candidates, taken, path))
         candidates, chosen = dict(enumerate(self.candidates)), list[Value]()
         for i in range(self.taken.domain.length):
-            place = f"{recording.path(path, self.word)}[{i}]"
+            place = f"{recording.path(path, self.title())}[{i}]"
             which = recording.hyperparameter(Independent(Choice(candidates), None, self.taken.tag), place)
             chosen.append(recording.call(OnePart(recording, candidates, which, place)))
         return record_list(recording, chosen, path)
@@ -131,14 +134,13 @@ class ManyOf(Part):
     def __repr__(self) -> str:
         domain = self.taken.domain
         size = f", {domain.length}" if isinstance(domain, Subset) else ""
-        return f"{self.word}({list(self.candidates)!r}{size})"
+        return f"{self.title()}({list(self.candidates)!r}{size})"
 
 
 class Copies(Part):
     """A list of copies of one part, each with hyperparameters of its own; see `copies`."""
 
     __slots__ = ("part", "times")
-    word: ClassVar[str] = "copies"
 
     def __init__(self, part: Any, times: Any) -> None:
         self.part, self.times = part, times
@@ -169,7 +171,8 @@ def chosen(candidates: Any, which: Any, weights: Sequence[float] | None, name: s
     Raises:
         InvalidDomain: no candidates, weights that do not fit, or weights, a name or a tag for what `which` decides.
     """
-    keyed: dict[Any, Any] = dict(candidates) if isinstance(candidates, Mapping) else dict(enumerate(candidates))
+    items: Any = candidates if is_kind(candidates, Mapping) else enumerate(candidates)
+    keyed: dict[Any, Any] = dict(items)
     keyed = {plain(key): value for key, value in keyed.items()}
     if not keyed:
         raise InvalidDomain(
@@ -227,7 +230,7 @@ def copies(part: Any, times: Any) -> Any:
         >>> space.size()
         6
     """
-    if isinstance(part, FunctionType | MethodType | functools.partial):
+    if is_kind(part, FunctionType | MethodType | functools.partial):
         try:
             part = part()
         except TypeError as error:

@@ -45,7 +45,7 @@ class _Place(NamedTuple):
     """Where a value is in the row: by what it is, one of the four below, and its number there."""
 
     of: int
-    index: int
+    number: int
 
 
 _TAKEN, _GIVEN, _CONSTANT, _BUILT = range(4)
@@ -74,6 +74,9 @@ class Filling:
         self._build = [(build, _taking(map(self._index, found))) for build, found in self._builders]
         self._take = _taking(map(self._index, places))
         self._n_positional, self._names = len(positional), tuple(named)
+        self._fixed = None
+        if not (self._n_taken or self.inputs or self._build):
+            self._fixed = [self._split(self.row((), (), real)) for real in (False, True)]
         del self._recording, self._builders
 
     def row(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> tuple[Any, ...]:
@@ -92,15 +95,20 @@ class Filling:
         return self._take(row)
 
     def filled(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments by position and those by name; see `row`."""
-        row, n = self.row(taken, given, real), self._n_positional
-        return row[:n], dict(zip(self._names, row[n:], strict=True))
+        """Return the arguments by position and those by name, which are not to be changed; see `row`."""
+        if self._fixed is not None:
+            return self._fixed[real]
+        return self._split(self.row(taken, given, real))
+
+    def _split(self, row: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        n = self._n_positional
+        return row[:n], dict(zip(self._names, row[n:] if n else row, strict=True))
 
     def _index(self, place: _Place) -> int:
         before = (0, self._n_taken, self._n_taken + len(self.inputs), None)[place.of]
         if before is None:
             before = self._n_taken + len(self.inputs) + len(self._constants)
-        return before + place.index
+        return before + place.number
 
     def _placed(self, path: str, value: Any) -> _Place:
         """Take a value apart, and return where it will be."""
@@ -186,7 +194,8 @@ def _is_open(value: Any) -> bool:
 
 
 def _form(value: Any) -> Any:
-    return value.func if isinstance(value, functools.partial) else type(value)
+    kind: Any = value.__class__
+    return value.func if kind is functools.partial else kind
 
 
 def _may_be_stand_in(hyperparameter: Hyperparameter) -> bool:

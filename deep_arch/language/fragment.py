@@ -215,9 +215,9 @@ class Fragment:
     def _name_arguments(self, name: str, open_arguments: Iterable[tuple[str, Hyperparameter]]) -> None:
         for argument, hyperparameter in open_arguments:
             if hyperparameter.owner is self and hyperparameter.slot in self._unnamed:
-                self._suffix(hyperparameter.slot, f"{name}.{argument}")
+                self._suffix(hyperparameter.slot, of_argument(name, argument))
             elif hyperparameter.owner is None and self is self.program.root:
-                self.program.adopt(hyperparameter, self, f"{name}.{argument}")
+                self.program.adopt(hyperparameter, self, of_argument(name, argument))
 
     def _check_recording(self, what: str) -> None:
         if self.finished:
@@ -352,6 +352,11 @@ class Fragment:
         if steps is None:
             steps = self._steps_for[index] = compiled(self, [index], with_config=False)[0]
         return steps
+
+
+def of_argument(name: str, argument: str) -> str:
+    """Return the address of what decides an argument of a module: `conv.filters`, or `conv[0]` for one by place."""
+    return name + argument if argument.startswith("[") else f"{name}.{argument}"
 
 
 def current_fragment() -> Fragment | None:

@@ -76,9 +76,9 @@ def _read(options: Any) -> Any:
 
 def _has_parts(options: Any) -> bool:
     """Return whether there are parts of programs among the options, or in lists and the like among them."""
-    if isinstance(options, Mapping):
-        options = options.values()
-    elif not isinstance(options, list | tuple):  # what is read only once, such as a generator, is listed before
+    if is_kind(options, Mapping):
+        options = [*options.values()]
+    elif not is_kind(options, list | tuple):  # what is read only once, such as a generator, is listed before
         return False
     return any(is_part(held) for option in options for _, held, _ in walk(option) if held.__class__ not in PLAIN)
 

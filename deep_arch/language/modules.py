@@ -57,6 +57,8 @@ class Module:
     """Whether every value of the arguments gives the same parts in another order."""
     nested: ClassVar[bool] = False
     """Whether what it unfolds to at fewer `times` is the beginning of what it unfolds to at more."""
+    makes: ClassVar[bool] = False
+    """Whether a call gives an object, and no tensor: it has a `make` (see `Maker`)."""
     closed: bool = False
     """Whether it is declared that nothing in what it unfolds to is left to decide, whatever the arguments are."""
     lead: str = ""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from deep_arch.language.copies import check_times, check_value
 from deep_arch.language.filling import Filling
+from deep_arch.language.fragment import current_fragment
 from deep_arch.language.modules import Wrapped
 from deep_arch.language.parts import candidate_step, is_open
 from deep_arch.language.recording import Recording, record
-from deep_arch.language.fragment import current_fragment
 from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.substitutions import check_key, check_keys
 from deep_arch.language.values import Value
@@ -25,6 +25,7 @@ class Maker(Wrapped):
     """A module that makes an object, or writes down what a program says for it, once every value is known."""
 
     source: bool = True
+    makes: ClassVar[bool] = True
 
     @abstractmethod
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
@@ -43,7 +44,8 @@ class Held(Maker):
     def __init__(self, recording: Recording, value: Any, path: str) -> None:
         self._filling = Filling(recording, (value,), {})
         self.inputs = self._filling.inputs
-        super().__init__(type(value), self._filling.arguments, path=path)
+        kind: Any = value.__class__
+        super().__init__(kind, self._filling.arguments, path=path)
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
         return self._filling.row(taken, given, real)[0]

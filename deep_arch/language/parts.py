@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from deep_arch.errors import BadArgument, HyperparameterMisuse
+from deep_arch.errors import BadArgument, HyperparameterMisuse, is_kind
 from deep_arch.language.foreign import PLAIN
 from deep_arch.language.hyperparameters import Hyperparameter
 
@@ -33,8 +33,6 @@ class Part(ABC):
 
     __slots__ = ()
 
-    word: ClassVar[str] = ""
-    """What addresses call it where it is the whole program; empty where they leave it out."""
     opens: ClassVar[bool] = True
     """Whether there may be something to decide in it, beside hyperparameters that it holds."""
 
@@ -59,8 +57,8 @@ class Part(ABC):
         """Return what is equal for equal parts, beside what they hold: a value that hashes."""
 
     def title(self) -> str:
-        """Return what a space of it is called."""
-        return self.word
+        """Return what a space of it is called, and addresses call it where it is the whole program."""
+        return type(self).__name__.lower()
 
     def __bool__(self) -> bool:
         raise HyperparameterMisuse(
@@ -87,6 +85,10 @@ DELETE: Final = _Delete()
 """Stands for what is to go from its list, dict or call, or is not there."""
 
 
+_SEQUENCES: Final[tuple[Any, ...]] = (list, tuple)
+_DICTS: Final[tuple[Any, ...]] = (dict, OrderedDict)
+
+
 def as_part(value: Any) -> Part | None:
     """Return the part that a value is or stands for, such as a choice among hyperparameters; None for any other."""
     if isinstance(value, Part):
@@ -97,12 +99,12 @@ def as_part(value: Any) -> Part | None:
 
 def children(value: Any) -> list[tuple[str, Any]]:
     """Return what a value of a program holds, each with what it adds to the path; nothing for a plain value."""
-    kind = value.__class__
+    kind: Any = value.__class__
     if kind in PLAIN:
         return []
-    if kind in (list, tuple) or (isinstance(value, tuple) and hasattr(kind, "_fields")):
+    if kind in _SEQUENCES or (is_kind(value, tuple) and hasattr(kind, "_fields")):
         return [(f"[{i}]", item) for i, item in enumerate(value)]
-    if kind is dict or kind is OrderedDict:
+    if kind in _DICTS:
         return [(key_step(key), item) for key, item in value.items()]
     if (part := as_part(value)) is not None:
         return part.__class__.held(part)  # by the class: a recorded call may have an argument of that name
@@ -123,10 +125,10 @@ def with_children(value: Any, held: Sequence[Any]) -> Any:
     Raises:
         BadArgument: something is deleted that its holder cannot be without.
     """
-    kind = value.__class__
-    if kind in (list, tuple):
+    kind: Any = value.__class__
+    if kind in _SEQUENCES:
         return kind([item for item in held if item is not DELETE])
-    if kind is dict or kind is OrderedDict:
+    if kind in _DICTS:
         return kind([(key, item) for key, item in zip(value, held, strict=True) if item is not DELETE])
     if (part := as_part(value)) is not None:
         return part.__class__.holding(part, held)
@@ -139,7 +141,7 @@ def with_children(value: Any, held: Sequence[Any]) -> Any:
             f"{kind.__name__}: has each of its fields.\n  Got DELETE for one of {value!r}.\n"
             "  Give the field another value, or replace the whole."
         )
-    if isinstance(value, tuple):
+    if is_kind(value, tuple):
         return kind(*held)
     names = [step[1:] for step, _ in children(value)]
     return dataclasses.replace(value, **dict(zip(names, held, strict=True)))

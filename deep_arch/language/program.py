@@ -11,7 +11,7 @@ from deep_arch.errors import BadArgument, ScopeError, wrong_kind
 from deep_arch.language import scope
 from deep_arch.language.closing import check_closed
 from deep_arch.language.domains import Domain
-from deep_arch.language.fragment import Fragment
+from deep_arch.language.fragment import Fragment, of_argument
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.late_binding import bound, check_bound
 from deep_arch.language.options import content_key
@@ -141,7 +141,7 @@ class Program:
             self._adopted_modules[module] = name
             for argument, hyperparameter in module.open_arguments:
                 if hyperparameter.owner is None:
-                    self.adopt(hyperparameter, user, f"{name}.{argument}")
+                    self.adopt(hyperparameter, user, of_argument(name, argument))
         return name
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from deep_arch.language.depending import Depending
 from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.parts import Part, as_part, children, is_part, walk

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from deep_arch.errors import DeepArchError, ShapeMismatch
+from deep_arch.language.fragment import of_argument
 from deep_arch.language.modules import Module
 from deep_arch.language.options import same
 from deep_arch.language.selection import Select
@@ -77,7 +78,7 @@ def argument_values(call: GraphCall, specs: Sequence[Spec]) -> tuple[Any, ...]:
     names = [name for name, _ in call.template.open_arguments]
     return tuple(
         [
-            _computed(f"{call.address}.{name}", value, measured) if isinstance(value, Late) else value
+            _computed(of_argument(call.address, name), value, measured) if isinstance(value, Late) else value
             for name, value in zip(names, call.node.values, strict=True)
         ]
     )

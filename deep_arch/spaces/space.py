@@ -26,8 +26,8 @@ from deep_arch.spaces.replaying import Replaying
 from deep_arch.spaces.restrictions import Restrictions
 
 if TYPE_CHECKING:
-    from deep_arch.language.parts import Part
     from deep_arch.counting.counter import Counter
+    from deep_arch.language.parts import Part
 
 MOST_ATTEMPTS = 1000
 """Draws after which recursion within a limit is taken for one that cannot end."""

@@ -26,7 +26,11 @@ def check_objectives(searcher: Searcher, directions: tuple[Direction, ...]) -> N
 def check_kinds(space: Any, searcher: Any, trials: Any, seed: Any, duplicates: Any) -> None:
     """Raise BadArgument for an argument of the wrong kind."""
     if not isinstance(space, SearchSpace):
-        raise _bad("the first argument is a search space", space, "Write `@da.space` above the space's function.")
+        raise _bad(
+            "the first argument is a search space, or a program with something left open",
+            space,
+            "Write `@da.space` above the space's function; for a program see da.symbolize.",
+        )
     if not isinstance(searcher, Searcher):
         made = f"{searcher.__name__}()" if isinstance(searcher, type) else "RandomSearch() of deep_arch.searchers"
         raise _bad("the second argument is a searcher", searcher, f"Pass an instance: {made}.")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from deep_arch.errors import NotCountable, TrialError, is_kind, wrong_kind
 from deep_arch.language.foreign import plain
+from deep_arch.language.written import is_program
 from deep_arch.spaces.architecture import Architecture
-from deep_arch.spaces.space import SearchSpace
+from deep_arch.spaces.space import space as space_of
 from deep_arch.studies.checks import check_kinds, check_objectives
 from deep_arch.studies.directions import Direction, listed_directions
 from deep_arch.studies.directories import Directories
@@ -48,7 +49,7 @@ class Search(Iterator[Trial]):
 
     def __init__(
         self,
-        space: SearchSpace,
+        space: Any,
         searcher: Searcher,
         trials: int,
         seed: int | random.Random | None = None,
@@ -59,6 +60,7 @@ class Search(Iterator[Trial]):
         first: Iterable[Values | Architecture | Trial | FinishedTrial | str] = (),
         record: Record | None = None,
     ) -> None:
+        space = space_of(space) if is_program(space) else space
         check_kinds(space, searcher, trials, seed, duplicates)
         self.space, self.searcher = space, searcher
         self.directions = listed_directions(directions)
@@ -232,7 +234,7 @@ class Search(Iterator[Trial]):
 
 
 def search(
-    space: SearchSpace,
+    space: Any,
     searcher: Searcher,
     trials: int,
     seed: int | random.Random | None = None,
@@ -250,7 +252,8 @@ def search(
     was seen or `MAX_DUPLICATES` proposals in a row were duplicates; `ending` says so.
 
     Args:
-        space: what to search; it may be a sub-space of `fix`, `where` or `limit`. Loops over such nest.
+        space: what to search; it may be a sub-space of `fix`, `where` or `limit`. Loops over such nest. A program of
+            recorded calls stands for its space (see `symbolize`).
         searcher: what proposes. It always sees scores to be maximised.
         trials: how many trials to give out at most.
         seed: where all of the searcher's randomness comes from; None for another search each time. No global random

@@ -85,16 +85,22 @@ def _is_open(value: Any) -> bool:
 def _made(unfolding: Unfolding, architecture: Architecture, real: bool) -> Any:
     n_inputs = len(architecture.space.inputs)
     made: list[Any] = [None] * n_inputs
+    add = made.append
     for node in unfolding.nodes:
-        module = node.call.module
-        if isinstance(module, Taken):
-            made.append(module.architecture(node.frame.prefix, unfolding.values))
-        elif isinstance(module, Maker):
-            made.append(_object(module, node, [made[i] for i in node.inputs], real))
+        call, frame, taken, inputs, _, n = node
+        module = call.module
+        if module.makes:
+            try:
+                add(module.make(taken, [made[i] for i in inputs], real))
+            except Exception as error:
+                _note(error, node)
+                raise
+        elif isinstance(module, Taken):
+            add(module.architecture(frame.prefix, unfolding.values))
         else:  # inside a network, which comes out as an architecture
-            made += [None] * node.n_outputs
-    outputs = [node for node in unfolding.nodes if node.first == unfolding.outputs[0]]
-    if not outputs or not isinstance(outputs[0].call.module, Maker):
+            made += [None] * n
+    last = next((node for node in reversed(unfolding.nodes) if node.first == unfolding.outputs[0]), None)
+    if last is None or not isinstance(last.call.module, Maker):
         raise wrong_kind(
             "build",
             "a program, or an architecture or trial of its space",
@@ -104,12 +110,9 @@ def _made(unfolding: Unfolding, architecture: Architecture, real: bool) -> Any:
     return made[unfolding.outputs[0]]
 
 
-def _object(module: Maker, node: Node, given: list[Any], real: bool) -> Any:
-    try:
-        return module.make(node.values, given, real)
-    except Exception as error:
-        if hasattr(error, "add_note"):  # Python 3.11
-            arguments: Mapping[str, Any] = module.resolved(node.values).arguments
-            shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-            error.add_note(f"while making {node.frame.prefix + node.call.name} with {shown or 'no arguments'}")
-        raise
+def _note(error: Exception, node: Node) -> None:
+    add_note = getattr(error, "add_note", None)
+    if add_note is not None:  # Python 3.11
+        arguments: Mapping[str, Any] = node.call.module.resolved(node.values).arguments
+        shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        add_note(f"while making {node.frame.prefix + node.call.name} with {shown or 'no arguments'}")

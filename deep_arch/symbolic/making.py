@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from deep_arch.language.modules import snake_case
 from deep_arch.language.part_modules import Maker
 from deep_arch.language.recording import Recording
 from deep_arch.language.values import Value
+from deep_arch.language.wrapping import name_of
+from deep_arch.symbolic.calls import said
 
 if TYPE_CHECKING:
     from deep_arch.symbolic.calls import Symbolic
@@ -19,16 +22,18 @@ class Call(Maker):
     """One recorded call; what it makes is what the class or function returns."""
 
     def __init__(self, recording: Recording, call: Symbolic, path: str) -> None:
-        self._call, self._filling = call, Filling(recording, call.args, call.kwargs)
+        symbol, args, kwargs, is_partial, _ = said(call)
+        self._call, self._filling = call, Filling(recording, args, kwargs)
         self.inputs = self._filling.inputs
-        name = snake_case(call.symbol.name)
-        super().__init__(call.symbol.factory, self._filling.arguments, path=recording.path(path, name))
+        factory = symbol.factory
+        self._make = functools.partial(functools.partial, factory) if is_partial else factory
+        name = snake_case(name_of(factory))
+        super().__init__(factory, self._filling.arguments, path=recording.path(path, name))
         self.base_name = name
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
         args, kwargs = self._filling.filled(taken, given, real)
-        kind = self._call.__class__
-        return kind.made(self._call, args, kwargs) if real else kind.of(self._call, args, kwargs)
+        return self._make(*args, **kwargs) if real else self._call.__class__.of(self._call, args, kwargs)
 
 
 def record_call(call: Symbolic, recording: Recording, path: str) -> Value:

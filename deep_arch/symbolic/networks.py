@@ -1,4 +1,4 @@
-"""Networks inside programs: a search space as an argument is unfolded in its place, and comes out as an architecture."""
+"""Networks inside programs: a search space among the arguments of a call, which gets its architecture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ class Network(Part):
     """What stands for a search space in a program."""
 
     __slots__ = ("space",)
-    word: ClassVar[str] = "network"
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
@@ -44,6 +43,9 @@ class Network(Part):
 
     def likeness(self) -> Any:
         return id(self.space.program)
+
+    def title(self) -> str:
+        return self.space.name
 
     def __repr__(self) -> str:
         return self.space.name
@@ -81,6 +83,8 @@ class _Input(Maker):
 
 class Taken(Maker):
     """Makes the architecture of a network out of the values that the program around it has."""
+
+    makes: ClassVar[bool] = False
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
