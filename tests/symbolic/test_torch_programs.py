@@ -78,7 +78,9 @@ def test_each_trial_has_weights_of_its_own() -> None:
 
 def test_an_encoder_in_two_places_is_one_object() -> None:
     encoder = nn.Linear(4, da.choice([8, 16]))
-    program = nn.ModuleDict({"left": encoder, "right": encoder, "head": nn.ModuleList([da.choice([nn.ReLU(), encoder])])})
+    program = nn.ModuleDict(
+        {"left": encoder, "right": encoder, "head": nn.ModuleList([da.choice([nn.ReLU(), encoder])])}
+    )
     space = da.space(program)
     assert space.size() == 4
     for architecture in space.enumerate():
@@ -96,7 +98,7 @@ def test_copies_are_modules_of_their_own() -> None:
     assert all(len(tensors(model)) == 2 * len(model) for model in models)
 
 
-class Residual(nn.Module):
+class Residual(nn.Module):  # type: ignore[name-defined, misc]
     """A module that a file defines where `nn` is shadowed, and whose code makes modules itself."""
 
     def __init__(self, inner: Any, width: int) -> None:
@@ -108,7 +110,7 @@ class Residual(nn.Module):
 
 
 @da.symbolize
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[name-defined, misc]
     """One that is symbolized where it is defined."""
 
     def __init__(self, width: int, layers: Any = None) -> None:
@@ -131,7 +133,9 @@ def test_classes_are_defined_over_a_symbol() -> None:
 
 
 def test_a_decorated_module_is_searched_and_pickles() -> None:
-    space = da.space(nn.Sequential(Block(4), Block(4, [nn.Linear(4, 4) for _ in range(2)]), nn.Linear(4, da.choice([2, 3]))))
+    space = da.space(
+        nn.Sequential(Block(4), Block(4, [nn.Linear(4, 4) for _ in range(2)]), nn.Linear(4, da.choice([2, 3])))
+    )
     model = da.build(space.sample(seed=0))
     assert isinstance(model[0], Block) and [len(block.layers) for block in model[:2]] == [1, 2]
     x = torch.ones(3, 4)
@@ -219,7 +223,7 @@ def test_a_learning_rate_of_an_optimizer_and_its_schedule_is_decided_once() -> N
 
 # --- a network and its training --------------------------------------------------------------------------------------
 
-Build = da.symbolize(torch_backend.build)
+Build: Any = da.symbolize(torch_backend.build)
 
 
 def joint() -> tuple[da.SearchSpace, Any]:
