@@ -51,6 +51,10 @@ from deep_arch.studies.search import search as search
 from deep_arch.studies.searcher import FinishedTrial as FinishedTrial
 from deep_arch.studies.searcher import Searcher as Searcher
 from deep_arch.studies.searcher import Values as Values
+from deep_arch.symbolic.building import build as build
+from deep_arch.symbolic.building import resolve as resolve
+from deep_arch.symbolic.paths import rebind as rebind
+from deep_arch.symbolic.symbols import symbolize as symbolize
 
 if not _TYPE_CHECKING:  # type checkers know which names there are
 

@@ -68,8 +68,10 @@ class OneOf(Part):
         return recording.call(OnePart(recording, self.candidates, which, path))
 
     def likeness(self) -> Any:
-        domain = "" if self.given else str(self.which.domain)
-        return tuple(self.candidates), domain, self.which.name, self.which.tag
+        return tuple(self.candidates), self.given
+
+    def decided_by(self) -> Any:
+        return None if self.given else self.which
 
     def __repr__(self) -> str:
         listed = [*self.candidates] == [*range(len(self.candidates))]
@@ -127,9 +129,10 @@ class ManyOf(Part):
         return isinstance(domain, Subset) and domain.ordered and not domain.distinct and self.taken.name is None
 
     def likeness(self) -> Any:
-        domain = self.taken.domain
-        how = (domain.length, domain.distinct, domain.ordered) if isinstance(domain, Subset) else ()
-        return type(domain), how, self.taken.name, self.taken.tag
+        return len(self.candidates)
+
+    def decided_by(self) -> Any:
+        return self.taken
 
     def __repr__(self) -> str:
         domain = self.taken.domain

@@ -117,7 +117,7 @@ class Independent(Hyperparameter):
         """Return the hyperparameter with another domain."""
         return _Narrowed(self.made, domain)
 
-    def as_part(self) -> Part | None:
+    def _as_part(self) -> Part | None:
         """Return the choice between parts that it is in a program, where its options are hyperparameters; else None."""
         if self.depending is None:
             return None

@@ -56,9 +56,25 @@ class Part(ABC):
     def likeness(self) -> Any:
         """Return what is equal for equal parts, beside what they hold: a value that hashes."""
 
+    def decided_by(self) -> Any:
+        """Return the hyperparameter that decides it, where that is its own; else None."""
+        return None
+
     def title(self) -> str:
         """Return what a space of it is called, and addresses call it where it is the whole program."""
         return type(self).__name__.lower()
+
+    def __eq__(self, other: object) -> bool:
+        if self is other or not isinstance(other, Part):
+            return self is other
+        from deep_arch.language.likeness import alike  # late: it compares parts
+
+        return alike(self, other)
+
+    def __hash__(self) -> int:
+        from deep_arch.language.likeness import content_hash
+
+        return content_hash(self)
 
     def __bool__(self) -> bool:
         raise HyperparameterMisuse(
@@ -93,7 +109,7 @@ def as_part(value: Any) -> Part | None:
     """Return the part that a value is or stands for, such as a choice among hyperparameters; None for any other."""
     if isinstance(value, Part):
         return value
-    convert = getattr(value.__class__, "as_part", None)
+    convert = getattr(value.__class__, "_as_part", None)
     return None if convert is None or isinstance(value, type) else convert(value)
 
 

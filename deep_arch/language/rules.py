@@ -87,9 +87,9 @@ class _RuleCall(Substitution):
         if self._direct:
             return apply(self._rule.fn, inputs, self.base_name)
         made = self._rule.fn(*self._args, **self._kwargs)
-        return made if is_program(made) else apply(made, inputs, self.base_name)
+        return made if not inputs and is_program(made) else apply(made, inputs, self.base_name)
 
-    def as_part(self) -> Part:
+    def _as_part(self) -> Part:
         """Return what a use of the rule is as an argument of a recorded call, or as a candidate."""
         return Grown(self._rule, self._args, self._kwargs)
 

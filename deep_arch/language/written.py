@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from deep_arch.language.chosen_parts import ManyOf, OneOf
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import snake_case
 from deep_arch.language.parts import Part, as_part, children, is_open, is_part, walk
@@ -79,7 +78,4 @@ def _is_anonymous(value: Any) -> bool:
     if isinstance(value, Hyperparameter):
         return value.name is None
     part = as_part(value)
-    if part is None:
-        return False
-    decision = part.which if isinstance(part, OneOf) else part.taken if isinstance(part, ManyOf) else None
-    return getattr(decision, "name", None) is None
+    return part is not None and getattr(part.__class__.decided_by(part), "name", None) is None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from deep_arch.errors import ImpureFunction, is_kind, wrong_kind
+from deep_arch.errors import BadArgument, ImpureFunction, is_kind, wrong_kind
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
+from deep_arch.language.parts import walk
 from deep_arch.language.program import Program
-from deep_arch.spaces.frames import Frame
+from deep_arch.spaces.frames import Frame, Node
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.unfolding import unfold
 
@@ -26,6 +27,7 @@ def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
 
     Raises:
         ImpureFunction: a function gave another graph the second time.
+        BadArgument: a program holds an object with weights, which all trials would share.
     """
     if not is_kind(space, SearchSpace):
         raise wrong_kind("check", "a search space", space, "Write `@da.space` above its function.")
@@ -38,7 +40,10 @@ def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
                 values[address] = hyperparameter.domain.draw(rng)
             return values[address]
 
-        first = space.unfold(choose).frames
+        unfolding = space.unfold(choose)
+        first = unfolding.frames
+        for node in unfolding.nodes:
+            _check_constants(node)
         again = unfold(Program(space.program.fn), choose).frames
         for prefix, frame in first.items():
             before, after = _signature(frame.fragment), _signature(again[prefix].fragment) if prefix in again else []
@@ -49,6 +54,32 @@ def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
                     f"  Got {changed[0] if changed else 'other calls'} that differs.\n"
                     "  Let it depend on nothing but its arguments: no random numbers, counters or globals that change."
                 )
+
+
+def _check_constants(node: Node) -> None:
+    """Check that an object that a program shares among all that is built of it holds no weights."""
+    module = node.call.module
+    for name, constant in module.arguments.items() if module.makes else ():
+        for path, value, _ in walk(constant):
+            if not isinstance(value, type | Hyperparameter) and any(_has(value, mark) for mark in _MARKS):
+                where = ".".join(filter(None, [f"{node.frame.prefix}{node.call.name}", name, path]))
+                raise BadArgument(
+                    f"{where}: expected what is made anew for each trial, as recorded calls are.\n"
+                    f"  Got {value!r:.80} ({type(value).__name__}), one object with weights that all trials would "
+                    f"share and train.\n  Symbolize its class, {type(value).__name__} = "
+                    f"da.symbolize({type(value).__name__}), so that the call is recorded."
+                )
+
+
+_MARKS = ("parameters", "trainable_variables", "trainable_weights", "coef_", "state_dict")
+"""What objects have that learn, in PyTorch, TensorFlow, Keras and scikit-learn."""
+
+
+def _has(value: Any, mark: str) -> bool:
+    try:
+        return hasattr(value, mark)
+    except Exception:  # a property that cannot be read yet
+        return False
 
 
 def _signature(fragment: Fragment) -> list[str]:

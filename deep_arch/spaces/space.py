@@ -299,7 +299,7 @@ class SearchSpace(Replaying):
 
         return mimebundle(self)
 
-    def as_part(self) -> Part:
+    def _as_part(self) -> Part:
         """Return what the space is as an argument of a recorded call."""
         from deep_arch.symbolic.networks import Network
 

@@ -25,13 +25,13 @@ class Arguments:
         self.signature = signature_of(factory)
         parameters = [*self.signature.parameters.values()] if self.signature else []
         self._starred = next((i for i, p in enumerate(parameters) if p.kind is p.VAR_POSITIONAL), len(parameters))
-        self._star = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
+        self._star = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL and p.name != "args"]  # as it is anyway
         self._placed = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         self._nameless = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
         given = [p for p in parameters if p.default is not p.empty]
         self._defaults = {p.name: p.default for p in given if p.kind in _BY_NAME}
         self._nameless_defaults = {p.name: p.default for p in given if p.kind is p.POSITIONAL_ONLY}
-        self._names = frozenset(p.name for p in parameters)
+        self._names = frozenset([*self._placed, *self._star, *(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)])
 
     def in_order(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], partial: bool

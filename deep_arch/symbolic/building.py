@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deep_arch.errors import NotSpecified, is_kind, wrong_kind
+from deep_arch.errors import NotSpecified, wrong_kind
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.part_modules import Maker
 from deep_arch.language.parts import as_part, is_open, walk
@@ -66,7 +66,7 @@ def _outcome(program: Any, real: bool) -> Any:
 
 
 def _architecture(program: Any) -> Architecture:
-    if is_kind(program, Architecture):
+    if isinstance(program, Architecture):
         return program
     if is_open(program):
         opened = [path for path, value, _ in walk(program) if _is_open(value)]
@@ -88,7 +88,7 @@ def _made(unfolding: Unfolding, architecture: Architecture, real: bool) -> Any:
     add = made.append
     for node in unfolding.nodes:
         call, frame, taken, inputs, _, n = node
-        module = call.module
+        module: Any = call.module
         if module.makes:
             try:
                 add(module.make(taken, [made[i] for i in inputs], real))

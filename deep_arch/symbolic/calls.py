@@ -196,14 +196,18 @@ class Symbolic(Part):
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
         raise HyperparameterMisuse(
-            f"{_name(said(self))}: a recorded call has made nothing yet that could be called.\n  Got a call of {self!r}.\n"
-            "  Make the object first, with da.build(program); code that runs later uses the class itself, not its symbol."
+            f"{_name(said(self))}: a recorded call has made nothing yet that could be called.\n"
+            f"  Got a call of {self!r}.\n  Make the object first, with da.build(program); code that runs later uses "
+            "the class itself, not its symbol."
         )
 
     def __iter__(self) -> Iterator[NoReturn]:
         raise _nothing_in_it(self)
 
     def __len__(self) -> int:
+        raise _nothing_in_it(self)
+
+    def __contains__(self, _: object) -> bool:
         raise _nothing_in_it(self)
 
     def __dir__(self) -> list[str]:
@@ -242,7 +246,7 @@ class _Ambiguous(Symbolic):
         return object.__getattribute__(self, name)
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _OWN:
+        if name not in _MEANT:
             return super().__getattr__(name)
         way = f", and da.{name}(call, ...) for the function" if name == "rebind" else ""
         raise UnknownName(
@@ -252,7 +256,10 @@ class _Ambiguous(Symbolic):
 
 
 _OWN: Final = frozenset([name for name in dir(Symbolic) if not name.startswith("__")])
-"""What recorded calls have themselves, and so hides arguments of such a name."""
+"""What recorded calls have themselves. All but what users mean by it gives way to arguments of such a name, since
+programs ask it of the class."""
+
+_MEANT: Final = frozenset(("rebind", "symbol", "args", "kwargs", "is_partial"))
 
 
 def check_ours(value: Any, where: str) -> None:

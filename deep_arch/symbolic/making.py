@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deep_arch.language.filling import Filling
@@ -26,7 +26,7 @@ class Call(Maker):
         self._call, self._filling = call, Filling(recording, args, kwargs)
         self.inputs = self._filling.inputs
         factory = symbol.factory
-        self._make = functools.partial(functools.partial, factory) if is_partial else factory
+        self._make: Callable[..., Any] = functools.partial(functools.partial, factory) if is_partial else factory
         name = snake_case(name_of(factory))
         super().__init__(factory, self._filling.arguments, path=recording.path(path, name))
         self.base_name = name

@@ -23,11 +23,6 @@ class Network(Part):
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        if space.restrictions:
-            raise BadArgument(
-                f"{space.name}: only a whole space can be an argument of a recorded call.\n  Got {space!r}.\n"
-                "  Give the whole space, and restrict the program's: da.space(program).fix(...), where or limit."
-            )
 
     def held(self) -> list[tuple[str, Any]]:
         return []
@@ -39,6 +34,11 @@ class Network(Part):
         return []
 
     def recorded(self, recording: Recording, path: str) -> Value:
+        if self.space.restrictions:
+            raise BadArgument(
+                f"{self.space.name}: only a whole space can be an argument of a recorded call.\n  Got {self.space!r}.\n"
+                "  Give the whole space, and restrict the program's: da.space(program).fix(...), where or limit."
+            )
         return recording.call(_Network(self.space, recording.path(path, self.space.name)))
 
     def likeness(self) -> Any:

@@ -11,7 +11,7 @@ import threading
 import types
 from collections.abc import Callable, Generator
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, Union, get_origin, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, cast, get_origin, overload
 
 from deep_arch.errors import BadArgument, UnknownName, is_kind, nearest, wrong_kind
 from deep_arch.language.hyperparameters import Hyperparameter
@@ -131,10 +131,11 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
         return self if get_origin(found) is kind else found
 
     def __or__(self, other: Any) -> Any:
-        return Union[self.factory, getattr(other, "factory", other)]
+        kind: Any = self.factory
+        return kind | (other.factory if is_kind(other, Symbol) else other)
 
     def __ror__(self, other: Any) -> Any:
-        return Union[other, self.factory]
+        return other | self.factory
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
         if isinstance(self.factory, type):
@@ -158,10 +159,11 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
 
     def __hash__(self) -> int:
         factory: Any = self.factory
+        called: Any = factory.func if is_kind(factory, functools.partial) else factory
         try:
-            return hash(factory.func if isinstance(factory, functools.partial) else factory)
+            return hash(called)
         except TypeError:  # of an object that can be called
-            return hash(type(factory))
+            return hash(called.__class__)
 
     def __deepcopy__(self, memo: object) -> Symbol[_P, _T]:
         return self
@@ -205,7 +207,7 @@ class Namespace(types.ModuleType):
                 f"{nearest(name, dir(module))}"
             ) from error
         if isinstance(found, types.ModuleType) or _is_recorded(found):
-            found = self.__dict__[name] = Namespace(found) if isinstance(found, types.ModuleType) else symbol_of(found)
+            found = self.__dict__[name] = Namespace(found) if isinstance(found, types.ModuleType) else _checked(found)
         return found
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -255,27 +257,26 @@ def symbolize(thing: Any) -> Any:
         return thing  # pyright: ignore[reportUnknownVariableType]
     if isinstance(thing, types.ModuleType):
         return Namespace(thing)
-    _check(thing)
-    symbol = symbol_of(thing)
+    symbol = _checked(thing)
     _keep_findable(thing)
     return symbol
 
 
-def _check(thing: Any) -> None:
+def _checked(thing: Any) -> Any:
+    """Return the symbol of what may have one."""
     check_ours(thing, "symbolize")
-    if isinstance(thing, Module) or (isinstance(thing, type) and issubclass(thing, Module)):
+    if is_kind(thing, Module) or (is_kind(thing, type) and issubclass(thing, Module)):
         mend = "Ops are modules already: compose them in a space's function."
-    elif isinstance(thing, Hyperparameter | Part | Value) or is_part(thing):
+    elif is_kind(thing, (Hyperparameter, Part, Value)) or is_part(thing):
         mend = "Give it as an argument to a recorded call."
     elif not callable(thing):
         mend = "Symbolize the class, and call that with the arguments."
     else:
-        return
+        return _symbol(thing)
     raise wrong_kind("symbolize", "a class, a function or a module", thing, mend)
 
 
-def symbol_of(factory: Callable[..., Any]) -> Symbol[..., Any]:
-    """Return the symbol of a class or function."""
+def _symbol(factory: Callable[..., Any]) -> Any:
     symbol: Any = object.__new__(cast("Any", Symbol))
     functools.update_wrapper(symbol, factory, updated=())
     symbol.__dict__.update(factory=factory, stands_for=factory, takes=Arguments(factory))
@@ -284,9 +285,10 @@ def symbol_of(factory: Callable[..., Any]) -> Symbol[..., Any]:
 
 def _keep_findable(thing: Any) -> None:
     """Let pickle find a decorated class or function, whose name means the symbol from now on."""
-    if not isinstance(thing, type | types.FunctionType) or thing.__module__ not in sys.modules:
+    if not is_kind(thing, (type, types.FunctionType)) or thing.__module__ not in sys.modules:
         return
-    found, path = sys.modules[thing.__module__], thing.__qualname__.split(".")
+    found: Any = sys.modules[thing.__module__]
+    path = thing.__qualname__.split(".")
     if path[-1] != thing.__name__ or any(not name.isidentifier() for name in path):
         return  # changed already, or local, which pickle does not find anyway
     for name in path:

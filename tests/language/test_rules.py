@@ -10,7 +10,7 @@ import pytest
 
 import deep_arch as da
 from deep_arch import ops
-from deep_arch.errors import BadArgument, NotCountable, ScopeError, TooDeep
+from deep_arch.errors import BadArgument, NotCountable, TooDeep
 from deep_arch.language.values import Value
 
 
@@ -112,8 +112,20 @@ def test_rules_take_hyperparameters_and_values() -> None:
     assert [recursive.limit(d).size() for d in (1, 2, 3)] == [1, 2, 5]
     with pytest.raises(BadArgument, match="values alone, or on plain arguments alone"):
         da.space(lambda x: wide(x, 3)).start()
-    with pytest.raises(ScopeError, match="inside a search-space function"):
-        expr()
+
+
+def test_outside_of_a_function_a_use_of_a_rule_is_a_part_of_a_program() -> None:
+    @da.rule
+    def tree() -> Any:
+        return da.choice(["leaf", [tree(), tree()]])
+
+    space = da.space(tree())
+    assert space.size() == math.inf
+    assert [space.limit(depth).size() for depth in (1, 2, 3, 4)] == [1, 2, 5, 26]
+    assert da.resolve(space.limit(2).at({"tree": 1, "tree[1][0]": 0, "tree[1][1]": 0})) == ["leaf", "leaf"]
+    network = da.space(lambda x: tree()(x))
+    with pytest.raises(BadArgument, match="expected a function of values"):
+        network.start()
 
 
 def test_undecorated_recursion_is_told_from_a_large_space() -> None:
