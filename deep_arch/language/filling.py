@@ -57,6 +57,7 @@ class Filling:
     Attributes:
         arguments: what a module shows as its arguments: plain values, hyperparameters, and holes.
         inputs: the values that come in by edges, in the order of the holes.
+        fixed: the arguments as written and as meant, where nothing is open; else None.
     """
 
     def __init__(self, recording: Recording, positional: Sequence[Any], named: Mapping[str, Any]) -> None:
@@ -74,9 +75,9 @@ class Filling:
         self._build = [(build, _taking(map(self._index, found))) for build, found in self._builders]
         self._take = _taking(map(self._index, places))
         self._n_positional, self._names = len(positional), tuple(named)
-        self._fixed = None
+        self.fixed = None
         if not (self._n_taken or self.inputs or self._build):
-            self._fixed = [self._split(self.row((), (), real)) for real in (False, True)]
+            self.fixed = [self._split(self.row((), (), real)) for real in (False, True)]
         del self._recording, self._builders
 
     def row(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> tuple[Any, ...]:
@@ -96,8 +97,8 @@ class Filling:
 
     def filled(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments by position and those by name, which are not to be changed; see `row`."""
-        if self._fixed is not None:
-            return self._fixed[real]
+        if self.fixed is not None:
+            return self.fixed[real]
         return self._split(self.row(taken, given, real))
 
     def _split(self, row: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:

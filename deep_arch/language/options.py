@@ -36,6 +36,11 @@ class Options:
 
     def closest(self, value: Any) -> int | None:
         """Return `find`, or else the position of the number that equals `value`, whatever its numeric type."""
+        kind = value.__class__
+        if kind in PLAIN:  # most are, and searches look up every value that they choose
+            position = self._positions.get((kind, value))
+            if position is not None:
+                return position
         value = plain(value)
         position = self.find(value)
         if position is None and isinstance(value, int | float) and not isinstance(value, bool):

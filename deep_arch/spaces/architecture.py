@@ -12,6 +12,7 @@ from deep_arch.language.depending import Depending
 from deep_arch.language.hyperparameters import Dependent
 from deep_arch.language.options import content_key, same
 from deep_arch.language.specs import Inputs, Spec
+from deep_arch.language.values import UNSET
 from deep_arch.spaces.attached import Attached
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.frames import Unfolding
@@ -71,9 +72,8 @@ class Architecture:
 
         What a part attached is called `part/name`, and found by the `name` alone where that is unambiguous.
         """
-        from deep_arch.language.values import UNSET
-
-        return Attached({k: v for k, v in self._unfolding.config.items() if v is not UNSET})
+        config = self._unfolding.config
+        return Attached({k: v for k, v in config.items() if v is not UNSET} if config else config)
 
     @property
     def structure(self) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import operator
 import random
 from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
@@ -47,6 +48,7 @@ class SearchSpace(Replaying):
         self.program = Program(fn)
         self.restrictions = Restrictions()
         self._counts: Counter | None = None
+        self._decided: tuple[Architecture, tuple[str, ...], tuple[Any, ...]] | None = None
         functools.update_wrapper(self, fn, updated=())  # attributes of a callable object are its own
 
     def __call__(self, *values: Value) -> Any:
@@ -109,7 +111,7 @@ class SearchSpace(Replaying):
             UnknownAddress: an address that the space does not have.
             ValueOutsideDomain: a hyperparameter cannot take its value.
         """
-        architecture = Architecture(self, self.replay(values))
+        architecture = self._just_decided(values) or Architecture(self, self.replay(values))
         if missing := architecture.unassigned:
             point = missing[0]
             raise MissingValues(
@@ -118,6 +120,16 @@ class SearchSpace(Replaying):
                 f"  Add the value, or start with {self.name}.start() and assign step by step."
             )
         return architecture
+
+    def _just_decided(self, values: object) -> Architecture | None:
+        """Return the architecture that `decide` gave last, if these are its values: a search asks for it next."""
+        decided = self._decided
+        if decided is None or decided[0].values is not values:
+            return None
+        architecture, addresses, chosen = decided
+        found = architecture.values
+        same_values = len(found) == len(chosen) and all(map(operator.is_, found.values(), chosen))
+        return architecture if same_values and tuple(found) == addresses else None
 
     def decide(self, pick: Pick) -> Architecture:
         """Return the architecture that `pick` decides: it is asked for each hyperparameter once it is reached.
@@ -146,7 +158,10 @@ class SearchSpace(Replaying):
         if not callable(pick):
             mend = "Write decide(lambda point: point.domain.draw(rng))."
             raise wrong_kind(f"{self.name}.decide", "a function of a choice point", pick, mend)
-        return Architecture(self, self.unfold(asking(pick, self.restrictions.fixed)))
+        architecture = Architecture(self, self.unfold(asking(pick, self.restrictions.fixed)))
+        values = architecture.values
+        self._decided = architecture, tuple(values), tuple(values.values())
+        return architecture
 
     # --- the space as a whole ------------------------------------------------------------------------------------
 
@@ -329,7 +344,7 @@ def _generator(seed: Any) -> random.Random:
 def restricted(space: SearchSpace, restrictions: Restrictions) -> SearchSpace:
     other = object.__new__(SearchSpace)
     vars(other).update(vars(space))
-    vars(other).update(restrictions=restrictions, _counts=None)
+    vars(other).update(restrictions=restrictions, _counts=None, _decided=None)
     return other
 
 

@@ -13,7 +13,7 @@ from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.frames import Node, Unfolding
 from deep_arch.spaces.space import space
 from deep_arch.symbolic.networks import Taken
-from deep_arch.symbolic.symbols import making_objects
+from deep_arch.symbolic.symbols import MAKING
 
 
 def build(program: Any) -> Any:
@@ -38,7 +38,7 @@ def build(program: Any) -> Any:
         >>> da.build(da.space(program).sample(seed=0))
         Fraction(2, 3)
     """
-    with making_objects():
+    with MAKING:
         return _outcome(program, real=True)
 
 
@@ -54,7 +54,7 @@ def resolve(program: Any) -> Any:
 
 
 def _outcome(program: Any, real: bool) -> Any:
-    architecture = _architecture(getattr(program, "architecture", program) if as_part(program) is None else program)
+    architecture = program if isinstance(program, Architecture) else _architecture(program)
     unfolding = architecture._unfolding  # pyright: ignore[reportPrivateUsage]
     if unfolding.open or unfolding.waiting:
         raise NotSpecified(
@@ -66,8 +66,10 @@ def _outcome(program: Any, real: bool) -> Any:
 
 
 def _architecture(program: Any) -> Architecture:
-    if isinstance(program, Architecture):
-        return program
+    if as_part(program) is None:
+        of_trial = getattr(program, "architecture", None)
+        if isinstance(of_trial, Architecture):
+            return of_trial
     if is_open(program):
         opened = [path for path, value, _ in walk(program) if _is_open(value)]
         raise NotSpecified(

@@ -24,7 +24,7 @@ class Call(Maker):
     def __init__(self, recording: Recording, call: Symbolic, path: str) -> None:
         symbol, args, kwargs, is_partial, _ = said(call)
         self._call, self._filling = call, Filling(recording, args, kwargs)
-        self.inputs = self._filling.inputs
+        self.inputs, self._fixed = self._filling.inputs, self._filling.fixed
         factory = symbol.factory
         self._make: Callable[..., Any] = functools.partial(functools.partial, factory) if is_partial else factory
         name = snake_case(name_of(factory))
@@ -32,7 +32,7 @@ class Call(Maker):
         self.base_name = name
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
-        args, kwargs = self._filling.filled(taken, given, real)
+        args, kwargs = self._fixed[real] if self._fixed else self._filling.filled(taken, given, real)
         return self._make(*args, **kwargs) if real else self._call.__class__.of(self._call, args, kwargs)
 
 

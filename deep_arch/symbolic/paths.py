@@ -168,9 +168,9 @@ def _step_or_new(value: Any, rest: str, path: Any) -> tuple[str, Any]:
     try:
         return _step(value, rest, path)
     except UnknownAddress:
-        if value.__class__ is dict or isinstance(value, Symbolic):
-            if _ADDABLE.match(rest) and not (isinstance(value, Symbolic) and rest[0] == "["):
-                return rest, DELETE
+        takes_more = value.__class__ is dict or (isinstance(value, Symbolic) and rest[0] == ".")
+        if takes_more and _ADDABLE.match(rest):
+            return rest, DELETE
         raise
 
 

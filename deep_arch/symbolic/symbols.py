@@ -9,7 +9,7 @@ import inspect
 import sys
 import threading
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, cast, get_origin, overload
 
@@ -39,14 +39,18 @@ class _Thread(threading.local):
 _thread: Final = _Thread()
 
 
-@contextlib.contextmanager
-def making_objects() -> Generator[None, None, None]:
-    """Let symbols act as their classes in this thread while the block runs: code that makes objects means objects."""
-    _thread.making += 1
-    try:
-        yield
-    finally:
+class _Making:
+    """Lets symbols act as their classes in this thread while a block runs: code that makes objects means objects."""
+
+    def __enter__(self) -> None:
+        _thread.making += 1
+
+    def __exit__(self, *_: object) -> None:
         _thread.making -= 1
+
+
+MAKING: Final = _Making()
+"""What `build` runs in; a generator as a context manager would take longer than many objects do."""
 
 
 class _Forwarded:
@@ -131,11 +135,10 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
         return self if get_origin(found) is kind else found
 
     def __or__(self, other: Any) -> Any:
-        kind: Any = self.factory
-        return kind | (other.factory if is_kind(other, Symbol) else other)
+        return _Kinds((self, other))
 
     def __ror__(self, other: Any) -> Any:
-        return other | self.factory
+        return _Kinds((other, self))
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
         if isinstance(self.factory, type):
@@ -173,6 +176,28 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
 
     def __repr__(self) -> str:
         return f"<symbol {name_of(self.factory)}>"
+
+
+class _Kinds:
+    """What `Conv | Dense` is for symbols: for annotations, and for `isinstance`, true for records of either."""
+
+    def __init__(self, kinds: tuple[Any, ...]) -> None:
+        self._kinds = tuple([type(None) if kind is None else kind for kind in kinds])
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, self._kinds)
+
+    def __subclasscheck__(self, subclass: Any) -> bool:
+        return issubclass(subclass, self._kinds)
+
+    def __or__(self, other: Any) -> _Kinds:
+        return _Kinds((*self._kinds, other))
+
+    def __ror__(self, other: Any) -> _Kinds:
+        return _Kinds((other, *self._kinds))
+
+    def __repr__(self) -> str:
+        return " | ".join([name_of(kind) for kind in self._kinds])
 
 
 _SHOWING: Final = ("_repr_", "_ipython_")

@@ -41,6 +41,7 @@ class Awkward:
         self.all = rebind, symbol, held, title, _said
 
 
+Dict: Any = symbolize(dict)
 Conv_: Any = symbolize(Conv)
 Net_: Any = symbolize(Net)
 Merge: Any = symbolize(merge)
@@ -87,7 +88,7 @@ def test_defaults_count_as_given() -> None:
         (Conv_(4), Conv_.partial(filters=4)),
         (Net_(1), Net_(1, 2)),
         (Net_(x=1), Net_(y=1)),
-        (Conv_(4), symbolize(dict)(filters=4, kernel=(3, 3), act=None)),
+        (Conv_(4), Dict(filters=4, kernel=(3, 3), act=None)),
     ]:
         assert one.likeness() != other.likeness()
 
@@ -196,7 +197,8 @@ def test_arguments_that_are_called_like_what_calls_have() -> None:
     assert kind.held(pickle.loads(pickle.dumps(call))) == kind.held(call)
     extra = Net_(args=1, made=2)
     assert extra.made == 2 and type(extra).held(extra) == [(".args", 1), (".made", 2)]
-    star = symbolize(lambda *args, **kwargs: (args, kwargs))(1, 2, x=3)
+    both: Any = symbolize(lambda *args, **kwargs: (args, kwargs))
+    star = both(1, 2, x=3)
     assert star.args == (1, 2) and star.kwargs == {"x": 3} and star.held()[0] == ("[0]", 1)
 
 

@@ -23,7 +23,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, UnknownName
 from deep_arch.symbolic.calls import Symbolic
-from deep_arch.symbolic.symbols import Namespace, Symbol, making_objects, symbolize
+from deep_arch.symbolic.symbols import MAKING, Namespace, Symbol, symbolize
 
 T = TypeVar("T")
 
@@ -56,6 +56,11 @@ def scaled(x: float, by: float = 2.0) -> float:
     return x * by
 
 
+def recorded(thing: Any) -> Any:
+    """Return the symbol, whose calls type checkers take for the objects."""
+    return symbolize(thing)
+
+
 class Layer:
     def __init__(self, units: int) -> None:
         self.units = units
@@ -76,8 +81,8 @@ class Deeper(Base):  # type: ignore[misc]
 def test_a_call_is_recorded_and_the_class_is_called_while_objects_are_made() -> None:
     call: Any = Trainer(0.1)
     assert isinstance(call, Symbolic) and call.lr == 0.1
-    with making_objects():
-        with making_objects():
+    with MAKING:
+        with MAKING:
             pass
         made = Trainer(0.1)
         assert type(made) is TRAINER.factory and scaled(3) == 6.0
@@ -86,7 +91,7 @@ def test_a_call_is_recorded_and_the_class_is_called_while_objects_are_made() -> 
 
 
 def test_symbols_record_again_after_an_exception() -> None:
-    with pytest.raises(ZeroDivisionError), making_objects():
+    with pytest.raises(ZeroDivisionError), MAKING:
         raise ZeroDivisionError
     assert isinstance(Trainer(0.1), Symbolic)
 
@@ -95,7 +100,7 @@ def test_objects_made_in_one_thread_leave_others_recording() -> None:
     inside, done = threading.Event(), threading.Event()
 
     def build() -> None:
-        with making_objects():
+        with MAKING:
             inside.set()
             done.wait()
 
@@ -131,7 +136,7 @@ def test_attributes_are_set_on_the_class() -> None:
 
 
 def test_objects_of_decorated_classes_pickle() -> None:
-    with making_objects():
+    with MAKING:
         made: Any = Trainer(0.5)
     assert pickle.loads(pickle.dumps(made)).lr == 0.5
     assert Trainer.__qualname__ == "Trainer" and TRAINER.factory.__qualname__ == "Trainer.factory"
@@ -181,7 +186,11 @@ def test_isinstance_is_true_of_records_and_objects() -> None:
 
 
 def test_types_are_written_with_symbols() -> None:
-    assert (Base | None) == (Layer | None) and (int | Base) == (int | Layer)
+    wide: Any = symbolize(Wide)
+    for kinds in (wide | None, None | wide, int | wide | None, scaled | (wide | None), (int | wide) | None):
+        assert isinstance(wide(3), kinds) and isinstance(Wide(3), kinds) and isinstance(None, kinds)
+        assert not isinstance(Base(3), kinds) and issubclass(Wide, kinds) and not issubclass(Layer, kinds)
+    assert repr(int | wide | None) == "int | Wide | NoneType"
     assert typing.Optional[Base] is not None  # noqa: UP045
 
     class Box(Generic[T]):
@@ -264,12 +273,12 @@ def test_classes_of_every_kind(kind: Any) -> None:
     call = symbol(4)
     assert call.a == 4 and call.held()[0] == (".a", 4) and isinstance(call, symbol)
     assert call.made((), {"a": 4}).a == 4 and type(call.made((4,), {})) is kind
-    with making_objects():
+    with MAKING:
         assert symbol(4).a == 4
 
 
 def test_what_a_metaclass_may_take_is_recorded() -> None:
-    call: Any = symbolize(Registered)(3, registered=True)
+    call: Any = recorded(Registered)(3, registered=True)
     assert call.args == (3,) and call.registered is True and call.made(call.args, call.kwargs).a == 3
 
 
@@ -285,7 +294,7 @@ def test_callables_without_a_class() -> None:
         def __call__(self, x: int) -> int:
             return x
 
-    model = symbolize(Model())
+    model = recorded(Model())
     assert model(3).x == 3 and hash(model) == hash(Model)
 
 
@@ -295,7 +304,7 @@ def test_builtins_that_do_not_say_what_they_take(kind: Any) -> None:
     assert symbol.signature is None
     call = symbol(*((1, 2) if kind is range else ()))
     assert call.made(call.args, call.kwargs) == kind(*call.args)
-    assert symbolize(dict)(a=1, b=[2]).b == [2] and symbolize(int)("12", base=3).args == ("12",)
+    assert recorded(dict)(a=1, b=[2]).b == [2] and recorded(int)("12", base=3).args == ("12",)
 
 
 @pytest.mark.parametrize(
@@ -388,7 +397,7 @@ def test_torch_under_the_name_of_its_namespace() -> None:
         "Sequential(Linear(in_features=3, out_features=4, bias=False), ReLU(), Linear(in_features=4, out_features=2))"
     )
     assert isinstance(net.args[0], nn.Linear) and isinstance(net, nn.Module) and net.args[0].device is None
-    with making_objects():
+    with MAKING:
         made = Net()
         assert type(made.linear) is torch.nn.Linear and made(torch.zeros(1, 3)).shape == (1, 2)
     assert isinstance(made, nn.Module) and nn.functional.relu is torch.nn.functional.relu
