@@ -7,10 +7,11 @@ function they were made.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from deep_arch.errors import BadArgument, DependentFailed, is_kind
 from deep_arch.language import scope
@@ -195,7 +196,7 @@ class Dependent(Hyperparameter):
     @property
     def listed(self) -> tuple[Any, ...] | None:
         """The parents, where it is a tuple or list of them; else None."""
-        return self.parents if self.fn in (_as_tuple, _as_list) else None
+        return self.parents if self.fn in (as_tuple, as_list) else None
 
     @property
     def symbol(self) -> str:
@@ -225,15 +226,28 @@ def _enclosed(parent: Any) -> str:
     return f"({shown})" if " " in shown and isinstance(parent, Dependent) else shown
 
 
-def _as_tuple(*items: Any) -> tuple[Any, ...]:
+def as_tuple(*items: Any) -> tuple[Any, ...]:
+    """Return its arguments, as a tuple."""
     return items
 
 
-def _as_list(*items: Any) -> list[Any]:
+def as_list(*items: Any) -> list[Any]:
+    """Return its arguments, as a list."""
     return list(items)
 
 
-_as_tuple.__name__ = _as_list.__name__ = ""  # formulas read (h, 3)
+@dataclasses.dataclass(frozen=True)
+class AsDict:
+    """Returns its arguments under keys, as a dict."""
+
+    __name__: ClassVar[str] = "dict"
+    keys: tuple[Any, ...]
+
+    def __call__(self, *items: Any) -> dict[Any, Any]:
+        return dict(zip(self.keys, items, strict=True))
+
+
+as_tuple.__name__ = as_list.__name__ = ""  # formulas read (h, 3)
 
 
 def lift(value: Any) -> Any:
@@ -250,12 +264,11 @@ def _lifted(value: Any) -> Any:
     if kind in (tuple, list):
         items = [_lifted(item) for item in value]
         if any(isinstance(item, Hyperparameter) for item in items):
-            return Dependent(_as_tuple if kind is tuple else _as_list, items)
+            return Dependent(as_tuple if kind is tuple else as_list, items)
     if kind is dict:
         items = [_lifted(item) for item in value.values()]
         if any(isinstance(item, Hyperparameter) for item in items):
-            keys = tuple(value)
-            return Dependent(lambda *found: dict(zip(keys, found, strict=True)), items)
+            return Dependent(AsDict(tuple(value)), items)
     return value
 
 

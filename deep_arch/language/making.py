@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from deep_arch.errors import BadArgument, InvalidDomain, is_kind
 from deep_arch.language.chosen_parts import ManyOf, chosen
@@ -225,6 +225,17 @@ def _permutation(options: Any) -> Domain:
 
 def _differing(options: Any, kind: str) -> tuple[Any, ...]:
     return distinct(_listed(options, kind))
+
+
+MADE_BY: Final[Mapping[type[Domain], Callable[..., Domain]]] = {
+    Choice: _choice,
+    Integer: Integer,
+    Real: Real,
+    Stepped: Stepped,
+    Subset: _subset,
+    Permutation: _permutation,
+}
+"""What makes the domain of each kind where it depends on other hyperparameters, from the values of these."""
 
 
 def dependent(fn: Callable[..., Any], *parents: Any, name: str | None = None, tag: str | None = None) -> Any:
