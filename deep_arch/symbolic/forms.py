@@ -6,10 +6,10 @@ import dataclasses
 import functools
 import importlib
 import inspect
-import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType, ModuleType
 from typing import Any, Final, NamedTuple
 
 from deep_arch.errors import BadArgument, is_kind
@@ -28,7 +28,7 @@ from deep_arch.language.wrapping import name_of
 from deep_arch.symbolic.calls import Symbolic, said
 from deep_arch.symbolic.naming import found_by, meant, name_held_by_module, name_leading_to
 from deep_arch.symbolic.networks import Network
-from deep_arch.symbolic.symbols import Namespace, Symbol, symbolize
+from deep_arch.symbolic.symbols import Symbol, symbolize
 
 Held = list[tuple[str, Any]]
 
@@ -43,8 +43,8 @@ class Form(NamedTuple):
     """
 
     kind: str
-    held: Held = []
-    said: Mapping[str, Any] = {}
+    held: Sequence[tuple[str, Any]] = ()
+    said: Mapping[str, Any] = MappingProxyType({})
 
 
 _DOMAINS: Final[Mapping[str, tuple[type[Domain], tuple[str, ...]]]] = {
@@ -88,9 +88,9 @@ def form_of(value: Any, where: object) -> Form:
         return Form("named tuple", children(value), {"name": _name(kind, where)})
     if dataclasses.is_dataclass(kind):
         return _of_dataclass(value, where)
-    if is_kind(value, types.ModuleType):
-        return Form("module", [], {"name": value.__name__, "symbolized": is_kind(value, Namespace)})
-    return Form("name", [], {"name": _name(value, where)})
+    if kind is ModuleType:
+        return Form("module", (), {"name": value.__name__})
+    return Form("name", (), {"name": _name(value, where)})
 
 
 def _steps(items: Iterable[Any]) -> Held:
@@ -110,11 +110,11 @@ def _of_set(value: Any) -> Held:
 
 
 _SIMPLE: Final[Mapping[type, Callable[[Any], Form]]] = {
-    int: lambda value: Form("int", [], {"hex": hex(value)}),
-    float: lambda value: Form("float", [], {"text": repr(value)}),
+    int: lambda value: Form("int", (), {"hex": hex(value)}),
+    float: lambda value: Form("float", (), {"text": repr(value)}),
     complex: lambda value: Form("complex", _steps([value.real, value.imag])),
-    bytes: lambda value: Form("bytes", [], {"hex": value.hex()}),
-    bytearray: lambda value: Form("bytearray", [], {"hex": value.hex()}),
+    bytes: lambda value: Form("bytes", (), {"hex": value.hex()}),
+    bytearray: lambda value: Form("bytearray", (), {"hex": value.hex()}),
     range: lambda value: Form("range", _steps([value.start, value.stop, value.step])),
     slice: lambda value: Form("slice", _steps([value.start, value.stop, value.step])),
     list: lambda value: Form("list", _steps(value)),
@@ -161,7 +161,7 @@ def _of_part(part: Any, where: object) -> Form:
         name = _name(part.rule, where, name_held_by_module)
         return Form("grown", part.held(), {"name": name, "keys": [*part.kwargs]})
     if isinstance(part, Network):
-        return Form("space", [], {"name": _name(part.space, where, name_held_by_module)})
+        return Form("space", (), {"name": _name(part.space, where, name_held_by_module)})
     raise _has_no_text(part, where, "Write a function that makes it, and record a call of that: da.symbolize(fn)().")
 
 
@@ -173,7 +173,7 @@ def _of_call(call: Any) -> Form:
 def _of_member(value: Any, where: object) -> Form:
     kind = type(value)
     if value._name_ in kind.__members__:
-        return Form("member", [], {"name": _name(kind, where), "member": value._name_})
+        return Form("member", (), {"name": _name(kind, where), "member": value._name_})
     return Form("member", [("", value.value)], {"name": _name(kind, where)})  # of several flags
 
 
@@ -237,24 +237,18 @@ def _arguments(node: Mapping[str, Any], held: Sequence[Any]) -> tuple[tuple[Any,
 
 def _call(node: Any, held: Any) -> Any:
     symbol, *rest = held
-    args, kwargs = _arguments(node, rest)
-    is_partial = node["partial"]
-    return Symbolic(symbol, *symbol.takes.in_order(args, kwargs, is_partial), is_partial)
+    args, kwargs = symbol.takes.in_order(*_arguments(node, rest), node["partial"])
+    return Symbolic(symbol, args, kwargs, node["partial"])
 
 
 def _partial(node: Any, held: Any) -> Any:
-    args, kwargs = _arguments(node, held)
-    return functools.partial(*args, **kwargs)
+    (fn, *args), kwargs = _arguments(node, held)
+    return functools.partial(fn, *args, **kwargs)
 
 
 def _member(node: Any, held: Any) -> Any:
     kind = meant(found_by(node["name"]))
     return kind[node["member"]] if "member" in node else kind(*held)
-
-
-def _module(node: Any, _: Any) -> Any:
-    module = importlib.import_module(node["name"])
-    return symbolize(module) if node["symbolized"] else module
 
 
 def _grown(node: Any, held: Any) -> Any:
@@ -289,7 +283,7 @@ READERS: Final[Mapping[str, Callable[[Any, list[Any]], Any]]] = {
     "dataclass": lambda node, held: meant(found_by(node["name"]))(**_arguments(node, held)[1]),
     "partial": _partial,
     "member": _member,
-    "module": _module,
+    "module": lambda node, _: importlib.import_module(node["name"]),
     "name": lambda node, _: meant(found_by(node["name"])),
     "symbol": lambda _, held: symbolize(*held),
     "call": _call,

@@ -129,7 +129,8 @@ def from_json(text: str) -> Any:
     return _held(written["program"], made, "program")
 
 
-def _checked(text: Any) -> dict[str, Any]:
+def _checked(text: Any) -> Any:
+    """Return what the text holds, which has nodes and a program."""
     mend = "Pass the text that to_json(program) returns."
     if not is_kind(text, str):
         raise wrong_kind("from_json", "the text that to_json writes", text, mend)
@@ -154,7 +155,7 @@ def _checked(text: Any) -> dict[str, Any]:
 
 def _made(node: Any, made: Sequence[Any], number: int) -> Any:
     """Return what a node of the text stands for."""
-    kind = node.get("kind") if is_kind(node, dict) else None
+    kind: Any = node.get("kind") if is_kind(node, dict) else None
     read = READERS.get(kind) if is_kind(kind, str) else None
     if read is None:
         raise BadArgument(

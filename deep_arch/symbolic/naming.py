@@ -55,25 +55,27 @@ def _is_same(found: Any, thing: Any) -> bool:
 
 def _guesses(thing: Any) -> Iterator[tuple[str, str]]:
     """Yield modules and names that may lead to something."""
-    own = [getattr(thing, "__qualname__", None), getattr(thing, "__name__", None), _reduced(thing)]
-    paths = [path for path in dict.fromkeys(own) if is_kind(path, str)]
-    modules = [getattr(thing, "__module__", None), type(thing).__module__, "builtins"]
-    for path in paths:
-        for module in dict.fromkeys(modules):
+    names: list[Any] = [getattr(thing, "__qualname__", None), getattr(thing, "__name__", None), _reduced(thing)]
+    paths = [path for path in names if is_kind(path, str)]
+    modules: list[Any] = [getattr(thing, "__module__", None), type(thing).__module__, "builtins", "types"]
+    for path in dict.fromkeys(paths):
+        for module in modules:
             if is_kind(module, str):
-                yield from ((module, shorter) for shorter in {path.removesuffix(".factory"): None, path: None})
-    if paths and "<" not in paths[0] and is_kind(found := pickle.whichmodule(thing, paths[0]), str):  # type: ignore[attr-defined]
-        yield found, paths[0]
+                yield from ((module, shorter) for shorter in (path.removesuffix(".factory"), path))
+    if paths and "<" not in paths[0]:
+        yield pickle.whichmodule(thing, paths[0]), paths[0]  # type: ignore[attr-defined]
 
 
-def _reduced(thing: Any) -> Any:
+def _reduced(thing: Any) -> str | None:
     """Return the name by which pickle finds an object of which there is but one, such as `...`."""
-    if type(thing).__reduce__ is object.__reduce__ or isinstance(thing, type):
+    kind: Any = type(thing)
+    if kind.__reduce__ is object.__reduce__ or isinstance(thing, type):
         return None
     try:
-        return thing.__reduce__()
+        reduced: Any = thing.__reduce__()
     except Exception:  # of whatever kind, from code of the user's
         return None
+    return reduced if is_kind(reduced, str) else None
 
 
 def found_by(name: Any) -> Any:
