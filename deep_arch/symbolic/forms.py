@@ -58,7 +58,7 @@ _DOMAINS: Final[Mapping[str, tuple[type[Domain], tuple[str, ...]]]] = {
 }
 """The domains, with the attributes that they are made of, in that order."""
 
-_WORDS: Final = {kind: word for word, (kind, _) in _DOMAINS.items()}
+_WORDS: Final[Mapping[Any, str]] = {kind: word for word, (kind, _) in _DOMAINS.items()}
 
 
 def form_of(value: Any, where: object) -> Form:
@@ -171,21 +171,21 @@ def _of_call(call: Any) -> Form:
 
 
 def _of_member(value: Any, where: object) -> Form:
-    kind = type(value)
+    kind: Any = type(value)
     if value._name_ in kind.__members__:
         return Form("member", (), {"name": _name(kind, where), "member": value._name_})
     return Form("member", [("", value.value)], {"name": _name(kind, where)})  # of several flags
 
 
 def _of_dataclass(value: Any, where: object) -> Form:
-    held = children(value)
+    held, kind = children(value), value.__class__
     keys = [step[1:] for step, _ in held]
     try:
-        inspect.signature(type(value)).bind(**dict.fromkeys(keys))
+        inspect.signature(kind).bind(**dict.fromkeys(keys))
     except TypeError as error:
         mend = f"It does not keep what it is made of ({error}): symbolize its class."
         raise _has_no_text(value, where, mend) from error
-    return Form("dataclass", held, {"name": _name(type(value), where), "keys": keys})
+    return Form("dataclass", held, {"name": _name(kind, where), "keys": keys})
 
 
 # --- names -----------------------------------------------------------------------------------------------------------

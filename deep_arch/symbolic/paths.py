@@ -261,7 +261,7 @@ def diff(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
         >>> import deep_arch as da
         >>> Conv = da.symbolize(complex)
         >>> diff(Conv(real=8), Conv(real=16, imag=1))
-        {'real': (8, 16), 'imag': (0, 1)}
+        {'imag': (0, 1), 'real': (8, 16)}
     """
     found: dict[str, tuple[Any, Any]] = {}
     todo = [("", one, other)]
