@@ -10,7 +10,7 @@ from typing import Any
 from deep_arch.errors import BadArgument, InvalidDomain, is_kind, wrong_kind
 from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.foreign import plain
-from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
+from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.part_modules import CopiedParts, OnePart, SeveralParts, record_list
 from deep_arch.language.parts import DELETE, Part, candidate_step
 from deep_arch.language.recording import Recording
@@ -200,8 +200,7 @@ def among_hyperparameters(hyperparameter: Independent) -> Part | None:
     There, each option is decided only where it is chosen. None where the options are computed, or their number is.
     """
     depending = hyperparameter.depending
-    options = hyperparameter.parents[0] if depending is not None and hyperparameter.parents else None
-    listed = options.listed if isinstance(options, Dependent) else None
+    listed = None if depending is None else depending.written
     rest = hyperparameter.parents[1:]
     if depending is None or listed is None or any(isinstance(p, Hyperparameter) for p in rest):
         return None

@@ -11,7 +11,7 @@ import dataclasses
 import random
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from deep_arch.errors import BadArgument, DependentFailed, is_kind
 from deep_arch.language import scope
@@ -194,11 +194,6 @@ class Dependent(Hyperparameter):
             ) from error
 
     @property
-    def listed(self) -> tuple[Any, ...] | None:
-        """The parents, where it is a tuple or list of them; else None."""
-        return self.parents if self.fn in (as_tuple, as_list) else None
-
-    @property
     def symbol(self) -> str:
         """The function as drawings and messages show it."""
         return getattr(self.fn, "__name__", type(self.fn).__name__)
@@ -238,10 +233,10 @@ def as_list(*items: Any) -> list[Any]:
 
 @dataclasses.dataclass(frozen=True)
 class AsDict:
-    """Returns its arguments under keys, as a dict."""
+    """Makes a dict of some keys; equal for equal keys, so that equal formulas are."""
 
-    __name__: ClassVar[str] = "dict"
     keys: tuple[Any, ...]
+    __name__ = ""
 
     def __call__(self, *items: Any) -> dict[Any, Any]:
         return dict(zip(self.keys, items, strict=True))
@@ -280,8 +275,8 @@ def length_of(value: Any) -> int | None:
     """
     if value.__class__ in (tuple, list):
         return len(value)
-    if isinstance(value, Dependent) and value.listed is not None:
-        return len(value.listed)
+    if isinstance(value, Dependent) and value.fn in (as_tuple, as_list):
+        return len(value.parents)
     if isinstance(value, Independent) and isinstance(value.domain, Choice):
         lengths = {length_of(option) for option in value.domain.options}
         return lengths.pop() if len(lengths) == 1 else None

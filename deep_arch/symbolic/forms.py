@@ -171,14 +171,15 @@ def _of_call(call: Any) -> Form:
 
 
 def _of_member(value: Any, where: object) -> Form:
-    kind: Any = type(value)
+    kind: Any = value.__class__
     if value._name_ in kind.__members__:
         return Form("member", (), {"name": _name(kind, where), "member": value._name_})
     return Form("member", [("", value.value)], {"name": _name(kind, where)})  # of several flags
 
 
 def _of_dataclass(value: Any, where: object) -> Form:
-    held, kind = children(value), value.__class__
+    held = children(value)
+    kind: Any = value.__class__
     keys = [step[1:] for step, _ in held]
     try:
         inspect.signature(kind).bind(**dict.fromkeys(keys))
