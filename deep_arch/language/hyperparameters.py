@@ -11,7 +11,7 @@ import dataclasses
 import random
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from deep_arch.errors import BadArgument, DependentFailed, is_kind
 from deep_arch.language import scope
@@ -233,10 +233,10 @@ def as_list(*items: Any) -> list[Any]:
 
 @dataclasses.dataclass(frozen=True)
 class AsDict:
-    """Makes a dict of some keys; equal for equal keys, so that equal formulas are."""
+    """Returns its arguments under keys, as a dict."""
 
+    __name__: ClassVar[str] = "dict"
     keys: tuple[Any, ...]
-    __name__ = ""
 
     def __call__(self, *items: Any) -> dict[Any, Any]:
         return dict(zip(self.keys, items, strict=True))
