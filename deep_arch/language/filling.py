@@ -215,10 +215,10 @@ def renewed(value: Any) -> Any:
     if value.__class__ is tuple:
         return tuple([renewed(item) if item.__class__ in _CONTAINERS else item for item in value])
     new: Any = value.copy()
-    todo = [new]
+    todo: list[Any] = [new]
     while todo:
         holder = todo.pop()
-        for key, item in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        for key, item in [*(enumerate(holder) if holder.__class__ is list else holder.items())]:
             if item.__class__ is tuple:
                 holder[key] = renewed(item)
             elif item.__class__ in _CONTAINERS:
