@@ -138,7 +138,8 @@ def _of_hyperparameter(value: Any, where: object) -> Form:
 
 def _of_domain(value: Any, where: object) -> Form:
     if isinstance(value, Depending) and value.kind in MADE_BY:
-        return Form("depending", [("", parent) for parent in value.parents], {"domain": _WORDS[value.kind]})
+        held = [("", value.written), *[("", parent) for parent in value.parents]]
+        return Form("depending", held, {"domain": _WORDS[value.kind]})
     if type(value) in _WORDS:
         word = _WORDS[type(value)]
         names = _DOMAINS[word][1]
@@ -258,7 +259,8 @@ def _grown(node: Any, held: Any) -> Any:
 
 def _depending(node: Any, held: Any) -> Any:
     kind = _DOMAINS[node["domain"]][0]
-    return Depending(kind, MADE_BY[kind], held)
+    written, *parents = held
+    return Depending(kind, MADE_BY[kind], parents, written)
 
 
 def _dependent(_: Any, held: Any) -> Any:

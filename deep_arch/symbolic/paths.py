@@ -261,12 +261,16 @@ def diff(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
         >>> import deep_arch as da
         >>> Conv = da.symbolize(complex)
         >>> diff(Conv(real=8), Conv(real=16, imag=1))
-        {'imag': (0, 1), 'real': (8, 16)}
+        {'real': (8, 16), 'imag': (0, 1)}
     """
     found: dict[str, tuple[Any, Any]] = {}
+    seen: set[tuple[int, int]] = set()
     todo = [("", one, other)]
     while todo:
         path, a, b = todo.pop()
+        if isinstance(a, Part) and (id(a), id(b)) in seen:
+            continue
+        seen.add((id(a), id(b)))
         held, others = _compared(a), _compared(b)
         descends = held.keys() == others.keys() or (a.__class__ is dict and b.__class__ is dict)
         if not descends or itself(a) != itself(b) or not _is_decided_alike(a, b):
