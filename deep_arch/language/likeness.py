@@ -83,9 +83,10 @@ def itself(value: Any) -> Any:
 
 
 def _hyperparameter(value: Any) -> Any:
-    """Return what kind of hyperparameter it is: of which domain, or computed."""
+    """Return what kind of hyperparameter it is: of which domain, among which options, or computed."""
     if isinstance(value, Independent):
-        return value.kind, value.depending is None
+        depending = value.depending
+        return value.kind, depending is None, depending is not None and depending.written is not None
     return Dependent if isinstance(value, Dependent) else id(value)
 
 

@@ -58,7 +58,7 @@ _DOMAINS: Final[Mapping[str, tuple[type[Domain], tuple[str, ...]]]] = {
 }
 """The domains, with the attributes that they are made of, in that order."""
 
-_WORDS: Final = {kind: word for word, (kind, _) in _DOMAINS.items()}
+_WORDS: Final[Mapping[Any, str]] = {kind: word for word, (kind, _) in _DOMAINS.items()}
 
 
 def form_of(value: Any, where: object) -> Form:
@@ -138,7 +138,8 @@ def _of_hyperparameter(value: Any, where: object) -> Form:
 
 def _of_domain(value: Any, where: object) -> Form:
     if isinstance(value, Depending) and value.kind in MADE_BY:
-        return Form("depending", [("", parent) for parent in value.parents], {"domain": _WORDS[value.kind]})
+        held = [("", value.written), *[("", parent) for parent in value.parents]]
+        return Form("depending", held, {"domain": _WORDS[value.kind]})
     if type(value) in _WORDS:
         word = _WORDS[type(value)]
         names = _DOMAINS[word][1]
@@ -171,7 +172,7 @@ def _of_call(call: Any) -> Form:
 
 
 def _of_member(value: Any, where: object) -> Form:
-    kind = type(value)
+    kind: Any = value.__class__
     if value._name_ in kind.__members__:
         return Form("member", (), {"name": _name(kind, where), "member": value._name_})
     return Form("member", [("", value.value)], {"name": _name(kind, where)})  # of several flags
@@ -179,13 +180,14 @@ def _of_member(value: Any, where: object) -> Form:
 
 def _of_dataclass(value: Any, where: object) -> Form:
     held = children(value)
+    kind: Any = value.__class__
     keys = [step[1:] for step, _ in held]
     try:
-        inspect.signature(type(value)).bind(**dict.fromkeys(keys))
+        inspect.signature(kind).bind(**dict.fromkeys(keys))
     except TypeError as error:
         mend = f"It does not keep what it is made of ({error}): symbolize its class."
         raise _has_no_text(value, where, mend) from error
-    return Form("dataclass", held, {"name": _name(type(value), where), "keys": keys})
+    return Form("dataclass", held, {"name": _name(kind, where), "keys": keys})
 
 
 # --- names -----------------------------------------------------------------------------------------------------------
@@ -257,7 +259,8 @@ def _grown(node: Any, held: Any) -> Any:
 
 def _depending(node: Any, held: Any) -> Any:
     kind = _DOMAINS[node["domain"]][0]
-    return Depending(kind, MADE_BY[kind], held)
+    written, *parents = held
+    return Depending(kind, MADE_BY[kind], parents, written)
 
 
 def _dependent(_: Any, held: Any) -> Any:

@@ -56,8 +56,10 @@ def to_json(program: Any) -> str:
         >>> from fractions import Fraction
         >>> print(to_json(da.symbolize(Fraction)(1, denominator=3)))
         {"format": "deep_arch.program", "version": 1, "nodes": [
-        {"kind": "call", "name": "fractions:Fraction", "keys": ["numerator", "denominator"], "of": [1, 3]}
-        ], "program": [0]}
+        {"kind": "name", "name": "fractions:Fraction", "of": []},
+        {"kind": "symbol", "of": [[0]]},
+        {"kind": "call", "partial": false, "keys": ["numerator", "denominator"], "of": [[1], 1, 3]}
+        ], "program": [2]}
     """
     nodes: list[str] = []
     numbers: dict[int, int] = {}

@@ -68,7 +68,7 @@ def _guesses(thing: Any) -> Iterator[tuple[str, str]]:
 
 def _reduced(thing: Any) -> str | None:
     """Return the name by which pickle finds an object of which there is but one, such as `...`."""
-    kind: Any = type(thing)
+    kind: Any = thing.__class__
     if kind.__reduce__ is object.__reduce__ or isinstance(thing, type):
         return None
     try:
