@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from deep_arch.errors import BadArgument, DeepArchError, ShapeMismatch
 from deep_arch.language.modules import Wrapped
 from deep_arch.language.specs import Spec
-from deep_arch.language.wrapping import bind
+from deep_arch.language.wrapping import bind, meant
 
 _Native = TypeVar("_Native", bound="NativeModule")
 
@@ -106,6 +106,7 @@ def maker(
     Raises:
         BadArgument: `factory` cannot be called, or is a layer already.
     """
+    factory = meant(factory)
     if not callable(factory) or isinstance(factory, instances):
         raise BadArgument(
             f"wrap: expected {expected}.\n  Got {factory!r} ({type(factory).__name__}).\n"

@@ -11,9 +11,9 @@ from deep_arch import analysis, searchers, visualization
 
 NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Operation Search SearchSpace
-SearchWarning Searcher Spec Trial Value Values Weight boolean build channels check choice config dense_block dependent
-errors image integer optional or_ permutation permute real rebind repeat residual resolve rule search sequence sequential shape
-space split_combine subset substitute symbolize tensor tokens vector wrap
+SearchWarning Searcher Spec Trial Value Values Weight boolean build channels check choice config dense_block
+dependent errors image integer optional or_ permutation permute real rebind repeat residual resolve rule search sequence
+sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
 """
 
 SEARCHERS = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from deep_arch.errors import DeepArchError, InvalidDomain
@@ -23,12 +23,20 @@ class Depending:
     Attributes:
         kind: the class of the domain that it becomes.
         parents: what is given to `make`: hyperparameters and plain values.
+        written: the options as they were written, where they were listed.
     """
 
-    __slots__ = ("_make", "_memory", "_narrowed", "kind", "parents")
+    __slots__ = ("_make", "_memory", "_narrowed", "kind", "parents", "written")
 
-    def __init__(self, kind: type[Domain], make: Callable[..., Domain], parents: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        kind: type[Domain],
+        make: Callable[..., Domain],
+        parents: Sequence[Any],
+        written: Iterable[Any] | None = None,
+    ) -> None:
         self.kind, self.parents = kind, tuple(parents)
+        self.written = None if written is None else tuple(written)
         self._make = make
         self._memory: dict[Any, Domain] = {}
         self._narrowed: dict[Domain, Independent] = {}

@@ -72,7 +72,7 @@ class Filling:
         steps += [(key_step(name).removeprefix("."), value) for name, value in named.items()]
         self.written = steps
         places = [self._placed(step, value) for step, value in steps]
-        self._means_others = any(_may_be_stand_in(h) for h in self.arguments.values() if isinstance(h, Hyperparameter))
+        self._is_renewed = any(_has_more(h) for h in self.arguments.values() if isinstance(h, Hyperparameter))
         self._real = [value.stands_for if isinstance(value, StandIn) else value for value in self._constants]
         self._build = [(build, _taking(map(self._index, found))) for build, found in self._builders]
         self._take = _taking(map(self._index, places))
@@ -90,8 +90,8 @@ class Filling:
             given: what comes in by the edges.
             real: whether what means something else, such as a symbol of a class, is what it means.
         """
-        if real and self._means_others:
-            taken = [value.stands_for if isinstance(value, StandIn) else value for value in taken]
+        if real and self._is_renewed:
+            taken = [meant(value) for value in taken]
         row = [*taken, *given, *(self._real if real else self._constants)]
         for build, take in self._build:
             row.append(build(take(row)))
@@ -138,8 +138,7 @@ class Filling:
         """Return what a container holds that is put together anew; nothing for what stays as it is."""
         if isinstance(value, Hyperparameter | StandIn) or is_part(value):
             return ()
-        inner = children(value)
-        return inner if inner and (_is_mutable(value) or _is_open(value)) else ()
+        return children(value) if _is_open(value) else ()
 
     def _leaf(self, path: str, value: Any) -> _Place:
         recorded = self._recording.of(value) if isinstance(value, Hyperparameter) or is_part(value) else None
@@ -152,10 +151,12 @@ class Filling:
             self.arguments[path] = Hole(len(self.inputs) - 1)
             return _Place(_GIVEN, len(self.inputs) - 1)
         self.arguments[path] = value.stands_for if isinstance(value, StandIn) else value
-        if value.__class__ in (list, dict, OrderedDict):  # an empty one, or its kind
-            return self._built(value, [])
         self._constants.append(value)
-        return _Place(_CONSTANT, len(self._constants) - 1)
+        place = _Place(_CONSTANT, len(self._constants) - 1)
+        if not _is_mutable(value):
+            return place
+        self._builders.append((_renewed_first, [place]))
+        return _Place(_BUILT, len(self._builders) - 1)
 
     def _built(self, value: Any, places: list[_Place]) -> _Place:
         kind = value.__class__
@@ -201,11 +202,46 @@ def _form(value: Any) -> Any:
     return value.func if kind is functools.partial else kind
 
 
-def _may_be_stand_in(hyperparameter: Hyperparameter) -> bool:
+def meant(value: Any) -> Any:
+    """Return what a value of a hyperparameter is for an object: what it stands for, and containers anew."""
+    if isinstance(value, StandIn):
+        return value.stands_for
+    return renewed(value) if value.__class__ in _CONTAINERS else value
+
+
+_CONTAINERS = (list, dict, OrderedDict, tuple)
+
+
+def renewed(value: Any) -> Any:
+    """Return a list, dict or tuple with lists and dicts of its own, as each object is to have them."""
+    if value.__class__ is tuple:
+        return tuple([renewed(item) if item.__class__ in _CONTAINERS else item for item in value])
+    new: Any = value.copy()
+    todo: list[Any] = [new]
+    while todo:
+        holder = todo.pop()
+        for key, item in [*(enumerate(holder) if holder.__class__ is list else holder.items())]:
+            if item.__class__ is tuple:
+                holder[key] = renewed(item)
+            elif item.__class__ in _CONTAINERS:
+                holder[key] = item.copy()
+                todo.append(holder[key])
+    return new
+
+
+def _renewed_first(values: tuple[Any, ...]) -> Any:
+    return renewed(values[0])
+
+
+def _has_more(hyperparameter: Hyperparameter) -> bool:
+    """Return whether a value may be more than itself for an object; see `meant`."""
     if not isinstance(hyperparameter, Independent) or hyperparameter.depending is not None:
         return True
     domain = hyperparameter.domain
-    return isinstance(domain, Choice | Subset | Permutation) and any(isinstance(o, StandIn) for o in domain.options)
+    if not isinstance(domain, Choice | Subset | Permutation):
+        return False
+    kinds = (StandIn, *_CONTAINERS)
+    return any(isinstance(option, kinds) for option in domain.options)
 
 
 def _taking(indices: Iterable[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:

@@ -7,10 +7,11 @@ function they were made.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from deep_arch.errors import BadArgument, DependentFailed, is_kind
 from deep_arch.language import scope
@@ -193,11 +194,6 @@ class Dependent(Hyperparameter):
             ) from error
 
     @property
-    def listed(self) -> tuple[Any, ...] | None:
-        """The parents, where it is a tuple or list of them; else None."""
-        return self.parents if self.fn in (_as_tuple, _as_list) else None
-
-    @property
     def symbol(self) -> str:
         """The function as drawings and messages show it."""
         return getattr(self.fn, "__name__", type(self.fn).__name__)
@@ -225,15 +221,28 @@ def _enclosed(parent: Any) -> str:
     return f"({shown})" if " " in shown and isinstance(parent, Dependent) else shown
 
 
-def _as_tuple(*items: Any) -> tuple[Any, ...]:
+def as_tuple(*items: Any) -> tuple[Any, ...]:
+    """Return its arguments, as a tuple."""
     return items
 
 
-def _as_list(*items: Any) -> list[Any]:
+def as_list(*items: Any) -> list[Any]:
+    """Return its arguments, as a list."""
     return list(items)
 
 
-_as_tuple.__name__ = _as_list.__name__ = ""  # formulas read (h, 3)
+@dataclasses.dataclass(frozen=True)
+class AsDict:
+    """Returns its arguments under keys, as a dict."""
+
+    __name__: ClassVar[str] = "dict"
+    keys: tuple[Any, ...]
+
+    def __call__(self, *items: Any) -> dict[Any, Any]:
+        return dict(zip(self.keys, items, strict=True))
+
+
+as_tuple.__name__ = as_list.__name__ = ""  # formulas read (h, 3)
 
 
 def lift(value: Any) -> Any:
@@ -250,12 +259,11 @@ def _lifted(value: Any) -> Any:
     if kind in (tuple, list):
         items = [_lifted(item) for item in value]
         if any(isinstance(item, Hyperparameter) for item in items):
-            return Dependent(_as_tuple if kind is tuple else _as_list, items)
+            return Dependent(as_tuple if kind is tuple else as_list, items)
     if kind is dict:
         items = [_lifted(item) for item in value.values()]
         if any(isinstance(item, Hyperparameter) for item in items):
-            keys = tuple(value)
-            return Dependent(lambda *found: dict(zip(keys, found, strict=True)), items)
+            return Dependent(AsDict(tuple(value)), items)
     return value
 
 
@@ -267,8 +275,8 @@ def length_of(value: Any) -> int | None:
     """
     if value.__class__ in (tuple, list):
         return len(value)
-    if isinstance(value, Dependent) and value.listed is not None:
-        return len(value.listed)
+    if isinstance(value, Dependent) and value.fn in (as_tuple, as_list):
+        return len(value.parents)
     if isinstance(value, Independent) and isinstance(value.domain, Choice):
         lengths = {length_of(option) for option in value.domain.options}
         return lengths.pop() if len(lengths) == 1 else None

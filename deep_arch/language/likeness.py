@@ -60,8 +60,11 @@ def inside(value: Any) -> list[tuple[str, Any]]:
         held: list[tuple[str, Any]] = getattr(kind, "held_with_defaults", kind.held)(value)
         decision = kind.decided_by(value)
         return held if decision is None else [*held, (".", decision)]
-    if isinstance(value, Dependent | Independent):
-        return [(f"{i}", parent) for i, parent in enumerate(value.parents)]
+    if isinstance(value, Dependent):
+        return [("fn", value.fn), *[(f"{i}", parent) for i, parent in enumerate(value.parents)]]
+    if isinstance(value, Independent):
+        parents = [(f"{i}", parent) for i, parent in enumerate(value.parents)]
+        return parents if value.depending is not None else _said(value.domain)
     return children(value)
 
 
@@ -71,22 +74,25 @@ def itself(value: Any) -> Any:
     if isinstance(value, Part):
         return kind, kind.likeness(value)
     if isinstance(value, Hyperparameter):
-        return kind, _hyperparameter(value), value.name, value.tag
+        return _hyperparameter(value), value.name, value.tag
     if kind is functools.partial:
         return kind, content_key(value.func)
-    return kind if children(value) or kind in (list, tuple, dict) else content_key(value)
+    if children(value) or kind in (list, tuple, dict):
+        return kind
+    return (kind, repr(value)) if kind in (float, complex) and value != value else content_key(value)
 
 
 def _hyperparameter(value: Any) -> Any:
+    """Return what kind of hyperparameter it is: of which domain, among which options, or computed."""
     if isinstance(value, Independent):
         depending = value.depending
-        return _domain(value.domain) if depending is None else depending.kind
-    return value.fn if isinstance(value, Dependent) else id(value)
+        return value.kind, depending is None, depending is not None and depending.written is not None
+    return Dependent if isinstance(value, Dependent) else id(value)
 
 
-def _domain(domain: Domain) -> Any:
+def _said(domain: Domain) -> list[tuple[str, Any]]:
     names = [name for kind in type(domain).__mro__ for name in _slots(kind) if name[0] != "_"]
-    return type(domain), tuple([(name, content_key(getattr(domain, name))) for name in sorted(names)])
+    return [(name, getattr(domain, name)) for name in names]
 
 
 def _slots(kind: type) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from deep_arch.errors import BadArgument, InvalidDomain, is_kind
 from deep_arch.language.chosen_parts import ManyOf, chosen
@@ -14,7 +14,7 @@ from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent, lift
 from deep_arch.language.late_binding import check_distinct
 from deep_arch.language.options import distinct
-from deep_arch.language.parts import is_part, walk
+from deep_arch.language.parts import is_part, things
 from deep_arch.language.stepped import Stepped
 from deep_arch.language.subsets import Permutation, Subset
 from deep_arch.language.weighted import Weighted, merged
@@ -51,21 +51,25 @@ def _options(options: Any, kind: str) -> Any:
     return options
 
 
-def _depending(kind: type[Domain], make: Callable[..., Domain], parents: Sequence[Any]) -> Depending:
-    """Return what stands for a domain until what it depends on has values."""
+def _depending(
+    kind: type[Domain], make: Callable[..., Domain], parents: Sequence[Any], written: Any = None
+) -> Depending:
+    """Return what stands for a domain until what it depends on has values; `written` are the options, if listed."""
     if any(map(needs_shapes, parents)):
         raise InvalidDomain(
             f"{kind.word}: a domain cannot depend on a shape, since values are chosen before shapes are known.\n"
             f"  Got {', '.join([repr(parent) for parent in parents if needs_shapes(parent)])}.\n"
             "  Choose within plain bounds, and compute the argument from both: da.dependent(min, h, da.channels(x))."
         )
-    return Depending(kind, make, parents)
+    return Depending(kind, make, parents, None if isinstance(written, Hyperparameter) else written)
 
 
-def _domain(kind: type[Domain], make: Callable[..., Domain], *arguments: Any) -> Domain | Depending:
+def _domain(
+    kind: type[Domain], make: Callable[..., Domain], *arguments: Any, written: Any = None
+) -> Domain | Depending:
     """Return the domain, or, where an argument is a hyperparameter, what stands for it."""
     if any(isinstance(argument, Hyperparameter) for argument in arguments):
-        return _depending(kind, make, arguments)
+        return _depending(kind, make, arguments, written)
     return kind(*arguments)
 
 
@@ -80,7 +84,7 @@ def _has_parts(options: Any) -> bool:
         options = [*options.values()]
     elif not is_kind(options, list | tuple):  # what is read only once, such as a generator, is listed before
         return False
-    return any(is_part(held) for option in options for _, held, _ in walk(option) if held.__class__ not in PLAIN)
+    return any(is_part(held) for option in options if option.__class__ not in PLAIN for held in things(option))
 
 
 def choice(
@@ -117,9 +121,9 @@ def choice(
         return chosen(
             options if isinstance(options, Mapping) else _listed(options, "choice"), which, weights, name, tag
         )
-    options = _options(options, "choice")
+    written, options = options, _options(options, "choice")
     if isinstance(options, Hyperparameter):
-        return Independent(_depending(Choice, _choice, (options, lift(weights))), name, tag)
+        return Independent(_depending(Choice, _choice, (options, lift(weights)), written), name, tag)
     if any(map(callable, options)):
         check_distinct(options, "choice")
     return Independent(Choice(options) if weights is None else Weighted(options, weights), name, tag)
@@ -197,7 +201,8 @@ def subset(
     if _has_parts(options):
         parts = _listed(options, "subset")
         return ManyOf(parts, Independent(Subset(range(len(parts)), size, distinct, ordered), name, tag))
-    return Independent(_domain(Subset, _subset, _options(options, "subset"), size, distinct, ordered), name, tag)
+    listed = _options(options, "subset")
+    return Independent(_domain(Subset, _subset, listed, size, distinct, ordered, written=options), name, tag)
 
 
 def _subset(options: Any, size: Any, distinct: bool, ordered: bool) -> Domain:
@@ -216,7 +221,8 @@ def permutation(options: Any, *, name: str | None = None, tag: str | None = None
     if _has_parts(options):
         parts = _listed(options, "permutation")
         return ManyOf(parts, Independent(Permutation(range(len(parts))), name, tag))
-    return Independent(_domain(Permutation, _permutation, _options(options, "permutation")), name, tag)
+    listed = _options(options, "permutation")
+    return Independent(_domain(Permutation, _permutation, listed, written=options), name, tag)
 
 
 def _permutation(options: Any) -> Domain:
@@ -225,6 +231,17 @@ def _permutation(options: Any) -> Domain:
 
 def _differing(options: Any, kind: str) -> tuple[Any, ...]:
     return distinct(_listed(options, kind))
+
+
+MADE_BY: Final[Mapping[type[Domain], Callable[..., Domain]]] = {
+    Choice: _choice,
+    Integer: Integer,
+    Real: Real,
+    Stepped: Stepped,
+    Subset: _subset,
+    Permutation: _permutation,
+}
+"""What makes the domain of each kind where it depends on other hyperparameters, from the values of these."""
 
 
 def dependent(fn: Callable[..., Any], *parents: Any, name: str | None = None, tag: str | None = None) -> Any:

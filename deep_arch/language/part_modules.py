@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from deep_arch.language.copies import check_times, check_value
 from deep_arch.language.filling import Filling
 from deep_arch.language.fragment import current_fragment
+from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Wrapped
-from deep_arch.language.parts import candidate_step, is_open
+from deep_arch.language.parts import candidate_step, children, is_open
 from deep_arch.language.recording import Recording, record
 from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.substitutions import check_key, check_keys
@@ -56,10 +57,16 @@ class Held(Maker):
         self._filling = Filling(recording, (value,), {})
         self.inputs, self.written = self._filling.inputs, self._filling.written
         kind: Any = value.__class__
-        super().__init__(kind, self._filling.arguments, path=path)
+        is_plain = isinstance(value, Hyperparameter) or not children(value)
+        super().__init__(_value if is_plain else kind, self._filling.arguments, path=path)
+        self.base_name = "value" if is_plain else self.base_name
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
         return self._filling.row(taken, given, real)[0]
+
+
+def _value(value: Any) -> Any:
+    return value
 
 
 class Listed(Maker):

@@ -12,6 +12,8 @@ from deep_arch.errors import BadArgument, nearest
 from deep_arch.language.constructing import bare, called
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Wrapped
+from deep_arch.language.objects import MAKING
+from deep_arch.language.parts import StandIn
 from deep_arch.language.values import Value
 
 _NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -109,6 +111,11 @@ def _not_taken(
     )
 
 
+def meant(factory: Any) -> Any:
+    """Return the class or function itself where its symbol is given."""
+    return factory.stands_for if isinstance(factory, StandIn) else factory
+
+
 def name_of(factory: Callable[..., Any]) -> str:
     """Return what a class, a function, or a partial of such is called."""
     while isinstance(factory, functools.partial):
@@ -141,7 +148,8 @@ def bind(factory: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
 def made_with(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     """Return what a factory makes of a module's arguments: first those by place, then those by name; see `bind`."""
     n = next((i for i, name in enumerate(arguments) if name != f"[{i}]"), len(arguments))
-    return factory(*[*arguments.values()][:n], **dict([*arguments.items()][n:]))
+    with MAKING:
+        return factory(*[*arguments.values()][:n], **dict([*arguments.items()][n:]))
 
 
 def wrap(factory: Callable[..., Any], outputs: int = 1) -> Callable[..., Wrapped]:
@@ -165,6 +173,7 @@ def wrap(factory: Callable[..., Any], outputs: int = 1) -> Callable[..., Wrapped
     Raises:
         BadArgument: `factory` is not callable.
     """
+    factory = meant(factory)
     if not callable(factory) or isinstance(factory, Hyperparameter):
         raise BadArgument(f"wrap: expected a class or function.\n  Got {factory!r} ({type(factory).__name__}).")
 

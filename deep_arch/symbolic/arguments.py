@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from deep_arch.language.wrapping import in_order, signature_of
@@ -31,6 +31,7 @@ class Arguments:
         given = [p for p in parameters if p.default is not p.empty]
         self._defaults = {p.name: p.default for p in given if p.kind in _BY_NAME}
         self._nameless_defaults = {p.name: p.default for p in given if p.kind is p.POSITIONAL_ONLY}
+        self._order = {name: i for i, name in enumerate(p.name for p in parameters if p.kind in _BY_NAME)}
         self._names = frozenset([*self._placed, *self._star, *(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)])
 
     def in_order(
@@ -46,6 +47,10 @@ class Arguments:
     def overlap(self, names: Collection[str]) -> bool:
         """Return whether a parameter has one of these names."""
         return not self._names.isdisjoint(names)
+
+    def sorted(self, names: Iterable[str]) -> list[str]:
+        """Return names in the order of the parameters, and others after them in that of the alphabet."""
+        return sorted(names, key=lambda name: (self._order.get(name, len(self._names)), name))
 
     def by_place(self, args: Sequence[Any]) -> dict[str, Any]:
         """Return what is given by position under the names of the parameters."""

@@ -7,13 +7,13 @@ from typing import Any
 
 from deep_arch.errors import NotSpecified, wrong_kind
 from deep_arch.language.hyperparameters import Hyperparameter
+from deep_arch.language.objects import MAKING
 from deep_arch.language.part_modules import Maker
 from deep_arch.language.parts import as_part, is_open, walk
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.frames import Node, Unfolding
 from deep_arch.spaces.space import space
 from deep_arch.symbolic.networks import Taken
-from deep_arch.symbolic.symbols import MAKING
 
 
 def build(program: Any) -> Any:
@@ -36,7 +36,7 @@ def build(program: Any) -> Any:
         >>> Fraction = da.symbolize(__import__("fractions").Fraction)
         >>> program = Fraction(da.choice([1, 2]), da.choice([3, 4]))
         >>> da.build(da.space(program).sample(seed=0))
-        Fraction(2, 3)
+        Fraction(1, 2)
     """
     with MAKING:
         return _outcome(program, real=True)

@@ -7,22 +7,17 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, NoReturn
 
-from deep_arch.errors import BadArgument, HyperparameterMisuse, UnknownName, nearest
+from deep_arch.errors import UnknownName, nearest
 from deep_arch.language.expressions import call_pieces, expression
 from deep_arch.language.foreign import PLAIN
 from deep_arch.language.parts import DELETE, Part, children, key_step
 from deep_arch.language.values import Value
 from deep_arch.language.wrapping import name_of
+from deep_arch.symbolic.misuse import check_argument, made_nothing, never_changes
 
 if TYPE_CHECKING:
     from deep_arch.language.recording import Recording
     from deep_arch.symbolic.symbols import Symbol
-
-_EVERY: Final = 20
-"""So many calls inside each other are pickled by recursion, of the 1000 or so that Python has room for."""
-
-_INSTEAD: Final = {"OneOf": "da.choice", "ManyOf": "da.subset, or da.permutation", "Float": "da.real"}
-"""What hyperparameters of PyGlove are called here."""
 
 
 class Said(NamedTuple):
@@ -125,13 +120,13 @@ class Symbolic(Part):
         return by_place + [(key_step(name), value) for name, value in call.kwargs.items()]
 
     def held_with_defaults(self) -> list[tuple[str, Any]]:
-        """Return what it holds and what it leaves to the defaults, by place and then in the order of the names."""
+        """Return what it holds and what it leaves to the defaults, in an order that is not that of the call."""
         call = said(self)
         n, takes = len(call.args), call.symbol.takes
         places = () if call.is_partial else takes.nameless_defaults(n).values()
         named = {**takes.defaults(n, call.kwargs), **call.kwargs}
         by_place = [(f"[{i}]", value) for i, value in enumerate((*call.args, *places))]
-        return by_place + [(key_step(name), named[name]) for name in sorted(named)]
+        return by_place + [(key_step(name), named[name]) for name in takes.sorted(named)]
 
     def holding(self, held: Sequence[Any]) -> Symbolic:
         call = said(self)
@@ -189,26 +184,23 @@ class Symbolic(Part):
         return get(self, path)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise _never_changes(self, name, f"{value!r} ({type(value).__name__})", f"call.rebind({name}=...)")
+        raise never_changes(_name(said(self)), name, f"{value!r} ({type(value).__name__})", f"call.rebind({name}=...)")
 
     def __delattr__(self, name: str) -> None:
-        raise _never_changes(self, name, "del", f"call.rebind({name}=DELETE)")
+        raise never_changes(_name(said(self)), name, "del", f"call.rebind({name}=DELETE)")
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
-        raise HyperparameterMisuse(
-            f"{_name(said(self))}: a recorded call has made nothing yet that could be called.\n"
-            f"  Got a call of {self!r}.\n  Make the object first, with da.build(program); code that runs later uses "
-            "the class itself, not its symbol."
-        )
+        mend = "code that runs later uses the class itself, not its symbol"
+        raise made_nothing(_name(said(self)), "be called", f"a call of {self!r}", mend)
 
     def __iter__(self) -> Iterator[NoReturn]:
-        raise _nothing_in_it(self)
+        raise made_nothing(_name(said(self)), "have items", repr(self), "what the call was given is in call.held()")
 
     def __len__(self) -> int:
-        raise _nothing_in_it(self)
+        raise made_nothing(_name(said(self)), "have items", repr(self), "what the call was given is in call.held()")
 
     def __contains__(self, _: object) -> bool:
-        raise _nothing_in_it(self)
+        raise made_nothing(_name(said(self)), "have items", repr(self), "what the call was given is in call.held()")
 
     def __dir__(self) -> list[str]:
         return sorted({*object.__dir__(self), *self.__class__.named(self)})
@@ -223,8 +215,10 @@ class Symbolic(Part):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
+        from deep_arch.symbolic.pickling import first_to_pickle
+
         call = said(self)
-        return _restored, (_first_to_pickle(self), call.symbol, call.args, {**call.kwargs}, call.is_partial)
+        return _restored, (first_to_pickle(self), call.symbol, call.args, {**call.kwargs}, call.is_partial)
 
 
 _SAID: Final[Callable[[Symbolic], Said]] = Symbolic.__dict__["_said"].__get__
@@ -262,20 +256,6 @@ programs ask it of the class."""
 _MEANT: Final = frozenset(("rebind", "symbol", "args", "kwargs", "is_partial"))
 
 
-def check_ours(value: Any, where: str) -> None:
-    """Check that a value is no hyperparameter of PyGlove, which nothing here would decide.
-
-    Raises:
-        BadArgument: it is one.
-    """
-    kind = value.__class__
-    if str(kind.__module__).startswith("pyglove.core.hyper"):
-        raise BadArgument(
-            f"{where}: expected hyperparameters of deep_arch.\n  Got {value!r} ({kind.__name__} of PyGlove).\n"
-            f"  Write {_INSTEAD.get(kind.__name__, 'da.choice, da.real or da.subset')}."
-        )
-
-
 def _depth(symbol: Symbol[Any, Any], values: list[Any]) -> int:
     """Return how many calls are inside each other in what a call is given, which is checked on the way."""
     depth, todo = 0, values
@@ -289,59 +269,13 @@ def _depth(symbol: Symbol[Any, Any], values: list[Any]) -> int:
         elif kind is list or kind is tuple:
             todo += [item for item in value if item.__class__ not in PLAIN]
         else:
-            _check(symbol, value)
+            check_argument(value, name_of(symbol.factory))
             todo += [child for _, child in children(value)]
     return depth
 
 
-def _check(symbol: Symbol[Any, Any], value: Any) -> None:
-    name = name_of(symbol.factory)
-    if isinstance(value, Value):
-        raise BadArgument(
-            f"{name}: a recorded call is given arguments, not values of a network.\n  Got {value!r}.\n"
-            f"  To call what it makes on values, make a module of the class: da.wrap({name}.factory)(...)(x)."
-        )
-    check_ours(value, name)
-
-
 def _name(call: Said) -> str:
     return f"{name_of(call.symbol.factory)}.partial" if call.is_partial else name_of(call.symbol.factory)
-
-
-def _never_changes(call: Symbolic, name: str, got: str, way: str) -> BadArgument:
-    return BadArgument(
-        f"{_name(said(call))}.{name}: a recorded call never changes.\n  Got {got}.\n  Write other = {way}."
-    )
-
-
-def _nothing_in_it(call: Symbolic) -> HyperparameterMisuse:
-    return HyperparameterMisuse(
-        f"{_name(said(call))}: a recorded call has made nothing yet that could have items.\n  Got {call!r}.\n"
-        "  Make the object first, with da.build(program); what the call was given is in call.held()."
-    )
-
-
-def _first_to_pickle(call: Symbolic) -> tuple[Symbolic, ...]:
-    """Return calls further in that are pickled first, so that pickling this finds them done and does not go so deep."""
-    depth = said(call).depth
-    if depth % _EVERY:
-        return ()
-    every = _EVERY
-    while depth % (every * _EVERY) == 0:
-        every *= _EVERY
-    found: list[Symbolic] = []
-    seen: dict[int, Any] = {}  # which keeps what it knows by identity
-    todo: list[Any] = [value for _, value in children(call)]
-    while todo:
-        value = todo.pop()
-        if value.__class__ in PLAIN or id(value) in seen:
-            continue
-        seen[id(value)] = value
-        if isinstance(value, Symbolic) and said(value).depth % every == 0:
-            found.append(value)
-        else:
-            todo += [child for _, child in children(value)]
-    return tuple(found)
 
 
 def _restored(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from deep_arch.errors import BadArgument
+from deep_arch.language.expressions import Code
 from deep_arch.language.fragment import current_fragment
 from deep_arch.language.part_modules import Maker, Undecided
 from deep_arch.language.parts import Part
@@ -47,8 +48,8 @@ class Network(Part):
     def title(self) -> str:
         return self.space.name
 
-    def __repr__(self) -> str:
-        return self.space.name
+    def pieces(self) -> list[Any]:
+        return [Code(self.space.name)]
 
 
 class _Network(Undecided):

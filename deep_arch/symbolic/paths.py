@@ -271,9 +271,13 @@ def diff(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
 def place_by_place(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
     """Return what `diff` does, but for what stands in several places as one in only one of the programs."""
     found: dict[str, tuple[Any, Any]] = {}
+    seen: set[tuple[int, int]] = set()
     todo = [("", one, other)]
     while todo:
         path, a, b = todo.pop()
+        if isinstance(a, Part) and (id(a), id(b)) in seen:
+            continue
+        seen.add((id(a), id(b)))
         held, others = _compared(a), _compared(b)
         descends = held.keys() == others.keys() or (a.__class__ is dict and b.__class__ is dict)
         if not descends or itself(a) != itself(b) or not _is_decided_alike(a, b):

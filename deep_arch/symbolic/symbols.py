@@ -7,7 +7,6 @@ import functools
 import importlib
 import inspect
 import sys
-import threading
 import types
 from collections.abc import Callable
 from enum import Enum
@@ -16,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, cast,
 from deep_arch.errors import BadArgument, UnknownName, is_kind, nearest, wrong_kind
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
+from deep_arch.language.objects import are_made
 from deep_arch.language.parts import Part, StandIn, is_part
 from deep_arch.language.values import Value
 from deep_arch.language.wrapping import name_of
 from deep_arch.symbolic.arguments import Arguments
-from deep_arch.symbolic.calls import Symbolic, check_ours, said
+from deep_arch.symbolic.calls import Symbolic, said
+from deep_arch.symbolic.misuse import check_ours
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -30,27 +31,6 @@ if TYPE_CHECKING:
     _Class = type  # so that type checkers take a symbol for a base class, and for what isinstance asks
 else:
     _Class = object
-
-
-class _Thread(threading.local):
-    making = 0
-
-
-_thread: Final = _Thread()
-
-
-class _Making:
-    """Lets symbols act as their classes in this thread while a block runs: code that makes objects means objects."""
-
-    def __enter__(self) -> None:
-        _thread.making += 1
-
-    def __exit__(self, *_: object) -> None:
-        _thread.making -= 1
-
-
-MAKING: Final = _Making()
-"""What `build` runs in; a generator as a context manager would take longer than many objects do."""
 
 
 class _Forwarded:
@@ -92,7 +72,7 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
             raise AttributeError("__bases__")
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        if _thread.making:
+        if are_made():
             return self.factory(*args, **kwargs)  # type: ignore[no-any-return]
         return Symbolic(self, *self.takes.in_order(args, kwargs, partial=False))  # type: ignore[return-value] # pyright: ignore[reportReturnType]
 
@@ -102,7 +82,7 @@ class Symbol(StandIn, Generic[_P, _T], _Class):
         Raises:
             BadArgument: it does not take these.
         """
-        if _thread.making:
+        if are_made():
             return functools.partial(self.factory, *args, **kwargs)
         return Symbolic(self, *self.takes.in_order(args, kwargs, partial=True), is_partial=True)
 

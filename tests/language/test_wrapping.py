@@ -120,11 +120,27 @@ def test_places_come_first() -> None:
     assert made_with(dict, {"a": 1}) == {"a": 1} and made_with(dict, {}) == {}
 
 
+def test_a_symbol_is_wrapped_as_its_class() -> None:
+    inner: Any = da.symbolize(dict)
+
+    class Block:
+        def __init__(self, n: int) -> None:
+            self.parts = inner(n=n)
+
+        def __call__(self, x: int) -> Any:
+            return {**self.parts, "x": x}
+
+    wrapped = da.wrap(da.symbolize(Block))
+    space = da.space(lambda x: wrapped(da.choice([3]))(x))
+    assert python_backend.build(space.sample())(1) == {"n": 3, "x": 1}
+    assert list(space.sample().values) == ["block.n"]
+
+
 def test_torch_builds_what_takes_arguments_by_place() -> None:
     torch = pytest.importorskip("torch")
     from deep_arch.backends import torch_backend
 
-    linear, stack = torch_backend.wrap(torch.nn.Linear), torch_backend.wrap(torch.nn.Sequential)
+    linear, stack = torch_backend.wrap(da.symbolize(torch.nn).Linear), torch_backend.wrap(torch.nn.Sequential)
     relu, flat = torch.nn.ReLU(), torch.nn.Flatten()
 
     def layers(x: da.Value) -> Any:

@@ -81,16 +81,25 @@ def test_defaults_count_as_given() -> None:
         (Net_(), Net_(name="net")),
         (Conv_.partial(filters=4), Conv_.partial(filters=4, act=None)),
     ]:
-        kind = type(one)
-        assert kind.held_with_defaults(one) == kind.held_with_defaults(other)
-        assert kind.likeness(one) == kind.likeness(other) and hash(kind.likeness(one)) == hash(kind.likeness(other))
+        assert one.held_with_defaults() == other.held_with_defaults() and one.likeness() == other.likeness()
+        assert one == other and hash(one) == hash(other)
     for one, other in [
         (Conv_(4), Conv_.partial(filters=4)),
         (Net_(1), Net_(1, 2)),
         (Net_(x=1), Net_(y=1)),
         (Conv_(4), Dict(filters=4, kernel=(3, 3), act=None)),
     ]:
-        assert one.likeness() != other.likeness()
+        assert one.likeness() != other.likeness() and one != other
+    assert [step for step, _ in Net_(1, z=1, name="n", b=2).held_with_defaults()] == ["[0]", ".name", ".b", ".z"]
+    assert [step for step, _ in Merge(1, z=0).held_with_defaults()] == ["[0]", "[1]", ".c", ".d", ".z"]
+
+
+def test_calls_are_looked_into_and_changed_by_path() -> None:
+    net = Net_(Conv_(4), rate=0.5)
+    assert net["[0].filters"] == 4 and net["rate"] == 0.5 and Awkward_(1)["rebind"] == 1
+    assert net.rebind({"[0].filters": 8}) == Net_(Conv_(8), rate=0.5) and net.rebind(rate=1) == Net_(Conv_(4), rate=1)
+    assert Conv_.partial(act=1).rebind(act=2) == Conv_.partial(act=2) and Conv_(4).rebind(act=2).act == 2
+    assert Conv_.partial(act=1).rebind(filters=2) == Conv_.partial(filters=2, act=1)
 
 
 def test_partials_say_what_is_given() -> None:
@@ -273,7 +282,7 @@ def test_programs_go_deep(around: Callable[[Any], Any]) -> None:
     text = repr(program)
     assert text.count("Conv(filters=") >= 901 and text.endswith(")")
     again = pickle.loads(pickle.dumps(program))
-    assert repr(again) == text and said(again).depth == 901
+    assert again == program and repr(again) == text and said(again).depth == 901
 
 
 def test_choices_between_parts_go_deep() -> None:

@@ -22,8 +22,9 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, UnknownName
+from deep_arch.language.objects import MAKING
 from deep_arch.symbolic.calls import Symbolic
-from deep_arch.symbolic.symbols import MAKING, Namespace, Symbol, symbolize
+from deep_arch.symbolic.symbols import Namespace, Symbol, symbolize
 
 T = TypeVar("T")
 
