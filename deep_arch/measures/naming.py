@@ -132,6 +132,8 @@ def value_names(value: Any, names: Names) -> str:
 
 def choosing_name(argument: Argument, module: Module) -> str:
     """Return what an argument of a module is called: that of a choice in a program by the place it decides."""
+    if isinstance(module, Held):
+        return _shown(module, argument.name)
     chooses = isinstance(module, OnePart | SeveralParts) and argument.domain is not None
     return last_step(argument.address) if chooses else argument.name
 

@@ -21,6 +21,7 @@ from deep_arch.measures.costs import Cost, cost_of
 from deep_arch.measures.formulas import formula_text
 from deep_arch.measures.naming import (
     Names,
+    choosing_name,
     domain_lead,
     domain_names,
     input_names,
@@ -146,7 +147,7 @@ def _recorded_row(call: GraphCall, names: Mapping[str, Names]) -> list[str]:
 
 def _recorded_arguments(call: GraphCall, module: Maker) -> Iterator[str]:
     sources = [shown_path(call.shared.sources[i]) for i in call.inputs]
-    shown = {argument.name: _shown(argument) for argument in call.arguments}
+    shown = {choosing_name(a, module): _shown(a) for a in call.arguments}
     for name, value in recorded_arguments(module):
         if isinstance(value, Hole):
             yield f"{name}={sources[value.edge]}"

@@ -60,6 +60,7 @@ _EDGES: Final[dict[str, dict[str, str]]] = {
     "data": {"weight": "8"},
     "depends": {"style": "dashed", "color": palette.ROWS["dependent"][1], "arrowhead": "open", "weight": "1"},
     "tied": {"style": "dotted", "arrowhead": "none", "constraint": "false", "penwidth": "2"},
+    "beside": {"style": "invis", "weight": "1"},
     "below": {"style": "invis", "weight": "1"},
     "absent": {"style": "dotted", "color": palette.EMPTY[1], "arrowhead": "none", "weight": "0"},
 }
@@ -101,7 +102,7 @@ class _Writer:
         for box in drawing.boxes:
             self._boxes[box.cluster].append(box)
         for edge in drawing.edges:
-            if edge.kind == "absent" and places[edge.tail] == places[edge.head]:
+            if edge.kind in ("absent", "beside") and places[edge.tail] == places[edge.head]:
                 self._level[places[edge.tail]].append(edge)
         for cluster in drawing.clusters:
             self._clusters[cluster.parent].append(cluster)

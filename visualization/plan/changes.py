@@ -11,7 +11,7 @@ from deep_arch.language.chosen_parts import OneOf
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.parts import DELETE, as_part, children, is_part, walk
 from deep_arch.measures.naming import candidate_name
-from deep_arch.symbolic.paths import diff
+from deep_arch.symbolic.changes import differences
 from deep_arch.visualization.plan.wording import domain_text, shorten, value_text
 
 ROOT: Final = ""
@@ -45,7 +45,7 @@ def find_changes(one: Any, other: Any) -> Changes:
     places = _Places(other)
     arguments: dict[str, dict[str, str]] = defaultdict(dict)
     marks: dict[str, str] = {}
-    found = diff(one, other)
+    found = differences(one, other)
     for path, (before, after) in found.items():
         known = {child for _, child in children(before) if is_part(child)} if not is_part(before) else set[Any]()
         if is_part(after):

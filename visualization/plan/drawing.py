@@ -15,9 +15,10 @@ BoxKind = Literal["input", "output", "module", "substitution", "hyperparameter",
 RowKind = Literal["open", "assigned", "dependent", "constant", "changed"]
 """`changed` is an argument that was another in the program which a drawing compares with."""
 
-EdgeKind = Literal["data", "depends", "tied", "absent", "below"]
+EdgeKind = Literal["data", "depends", "tied", "absent", "beside", "below"]
 """`depends` leads from a hyperparameter to what uses it, `tied` joins two calls of one module, and `absent` leads
-to the mark of a substitution that left no module. `below` is not seen: it keeps the items of a long list in rows."""
+to the mark of a substitution that left no module. `beside` and `below` are
+not seen: they keep the items of a list in rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ def frame_lists(drawing: Drawing) -> Drawing:
     boxes = {box.key: box for box in drawing.boxes}
     clusters, edges = [*drawing.clusters], dict.fromkeys(drawing.edges)
     for (head, name, place), lines in _lists(drawing, boxes).items():
+        edges.update(dict.fromkeys(_rows(lines)))
         if len(lines) <= MOST_ABREAST:
             continue
         frame = _frame(head, name, place, len(lines), clusters)
@@ -28,7 +30,7 @@ def frame_lists(drawing: Drawing) -> Drawing:
         for line in lines:
             boxes[line.tail] = replace(boxes[line.tail], cluster=frame.key)
             del edges[line]
-        edges.update(dict.fromkeys(_lines(lines, frame, name)))
+        edges[_line(lines, frame, name)] = None
     return replace(drawing, boxes=tuple(boxes.values()), clusters=tuple(clusters), edges=tuple(edges))
 
 
@@ -56,8 +58,16 @@ def _frame(head: str, name: str, place: str, n: int, clusters: Sequence[Cluster]
     return Cluster(f"list {name} of {head} in {place}", (Heading(title),), title, place, depth)
 
 
-def _lines(lines: Sequence[Edge], frame: Cluster, name: str) -> Iterator[Edge]:
+def _rows(lines: Sequence[Edge]) -> Iterator[Edge]:
+    """Yield what keeps items beside and below one another, in their order."""
+    for i, (left, right) in enumerate(itertools.pairwise(lines), start=1):
+        if i % MOST_ABREAST:
+            yield Edge(left.tail, right.tail, "beside")
     for above, below in zip(lines, lines[MOST_ABREAST:], strict=False):
         yield Edge(above.tail, below.tail, "below")
+
+
+def _line(lines: Sequence[Edge], frame: Cluster, name: str) -> Edge:
+    """Return the line from a frame, which begins at the middle of its last row."""
     last = lines[(len(lines) - 1) // MOST_ABREAST * MOST_ABREAST :]
-    yield Edge(last[len(last) // 2].tail, lines[0].head, "data", label=name, tail_cluster=frame.key)
+    return Edge(last[len(last) // 2].tail, lines[0].head, "data", label=name, tail_cluster=frame.key)
