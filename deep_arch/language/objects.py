@@ -30,3 +30,11 @@ MAKING: Final = _Making()
 def are_made() -> bool:
     """Return whether this thread makes objects."""
     return _thread.making > 0
+
+
+def making_objects() -> _Making:
+    """Return a context in which symbols act as their classes, for code that makes objects outside of `build`.
+
+    Such is a framework that loads a model whose own layers use symbols: `with making_objects(): load_model(path)`.
+    """
+    return MAKING

@@ -22,6 +22,11 @@ def input_specs(names: Sequence[str], where: str, inputs: Inputs) -> list[Spec]:
     Raises:
         BadArgument: an input without a spec, or a spec without an input.
     """
+    if not names and inputs != {}:
+        raise BadArgument(
+            f"{where}: has no inputs, as programs of recorded calls have none.\n  Got inputs={inputs!r}.\n"
+            "  The objects of a program are made by da.build(architecture), not by a backend."
+        )
     given = {names[0]: inputs} if isinstance(inputs, Spec) and len(names) == 1 else inputs
     if not isinstance(given, Mapping):
         raise BadArgument(

@@ -15,6 +15,7 @@ from deep_arch.errors import BadArgument, MissingValues, NotCountable, TooDeep, 
 from deep_arch.language.foreign import as_int
 from deep_arch.language.late_binding import checked
 from deep_arch.language.options import same
+from deep_arch.language.parts import as_part
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
 from deep_arch.language.written import Written, is_program
@@ -322,7 +323,8 @@ class SearchSpace(Replaying):
         """Return what the space is as an argument of a recorded call."""
         from deep_arch.symbolic.networks import Network
 
-        return Network(self)
+        written = self.program.fn.program if isinstance(self.program.fn, Written) and not self.restrictions else None
+        return Network(self) if (part := as_part(written)) is None else part
 
     def __deepcopy__(self, memo: object) -> SearchSpace:
         return self  # a space never changes

@@ -1,6 +1,7 @@
 """Symbolic programs: calls that are recorded instead of made, with hyperparameters anywhere among their arguments."""
 
 from deep_arch.language.chosen_parts import copies as copies
+from deep_arch.language.objects import making_objects as making_objects
 from deep_arch.language.parts import DELETE as DELETE
 from deep_arch.language.parts import walk as walk
 from deep_arch.language.written import SharedDecision as SharedDecision

@@ -40,7 +40,8 @@ class Network(Part):
                 f"{self.space.name}: only a whole space can be an argument of a recorded call.\n  Got {self.space!r}.\n"
                 "  Give the whole space, and restrict the program's: da.space(program).fix(...), where or limit."
             )
-        return recording.call(_Network(self.space, recording.path(path, self.space.name)))
+        kind = _Program if _returns_program(self.space) else _Network
+        return recording.call(kind(self.space, recording.path(path, self.space.name)))
 
     def likeness(self) -> Any:
         return id(self.space.program)
@@ -69,6 +70,23 @@ class _Network(Undecided):
         outputs = [returned] if isinstance(returned, Value) else returned
         outputs = [*outputs.values()] if isinstance(outputs, Mapping) else [*(outputs or ())]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         return recorder.call(Taken(self._space), outputs)  # pyright: ignore[reportUnknownArgumentType]
+
+
+class _Program(Undecided):
+    """A space whose function returns a program, which stands in the place of the space."""
+
+    def __init__(self, space: SearchSpace, path: str) -> None:
+        self._space = space
+        super().__init__({}, default_name=space.name, path=path or f".{space.name}")
+
+    def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
+        return self._space()
+
+
+def _returns_program(space: SearchSpace) -> bool:
+    root = space.program.root
+    call = root.call_at.get(root.outputs[0].place) if root.outputs and not space.inputs else None
+    return call is not None and (call.module.makes or isinstance(call.module, Undecided))
 
 
 class NetworkInput(Maker):

@@ -189,6 +189,22 @@ def test_a_network_and_its_trainer_are_one_space() -> None:
     assert best == [2.0] * 4
 
 
+def test_a_space_of_a_program_is_the_program() -> None:
+    inner = da.space(conv(da.choice([1, 2])))
+
+    @da.space
+    def returned() -> Any:
+        return conv(da.choice([1, 2, 3]))
+
+    space = da.space(stacked([inner, returned, da.choice([returned, A])]))
+    assert space.size() == 2 * 3 * 4
+    architecture = space.sample(seed=0)
+    assert {"op[0].filters", "op[1].filters", "op[2]"} <= set(architecture.values)
+    built = da.build(architecture)
+    assert [thing.filters for thing in built.op[:2]] == [architecture.values[f"op[{i}].filters"] for i in (0, 1)]
+    assert size(stacked(da.space([A, da.choice([1, 2])]))) == 2
+
+
 def test_copies_of_a_part() -> None:
     n = da.choice([1, 2, 3])
     assert size(stacked(copies(lambda: conv(da.choice([1, 2])), n))) == 14

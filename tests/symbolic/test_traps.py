@@ -115,6 +115,12 @@ def test_a_network_is_built_by_a_backend() -> None:
         da.build(net.sample(seed=0))
 
 
+def test_a_program_has_no_inputs() -> None:
+    architecture = da.space(Recorded(da.choice([1, 2]))).sample(seed=0)
+    with pytest.raises(BadArgument, match=r"layer: has no inputs(.|\n)*da.build\(architecture\)"):
+        architecture.shapes(da.vector(3))
+
+
 def test_wrong_addresses_and_values_are_those_of_any_space() -> None:
     space = da.space(Recorded(1, da.choice([Recorded(da.choice([1, 2])), Recorded()])))
     with pytest.raises(UnreachedAddress, match=r"inner\[0\].units: is not reached"):
