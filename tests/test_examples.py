@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -22,12 +23,47 @@ def digits() -> dict[str, Any]:
     return runpy.run_path(str(EXAMPLES / "digits.py"))
 
 
-def test_first_search_runs() -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent)}
-    command = [sys.executable, str(EXAMPLES / "first_search.py")]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+def printed(name: str, *arguments: str, **environment: str) -> list[str]:
+    """Run an example in a process of its own, and return the lines that it prints."""
+    environment = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent), **environment}
+    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
+    run = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.count("%") == 10 and "parameters" in run.stdout
+    return run.stdout.splitlines()
+
+
+def test_first_search_runs() -> None:
+    lines = printed("first_search")
+    assert "".join(lines).count("%") == 10 and any("parameters" in line for line in lines)
+
+
+def test_the_symbolic_trainer_prints_its_best_program() -> None:
+    lines = printed("symbolic_trainer", "--trials", "3")
+    assert lines[0].startswith("static: ") and len(lines) == 6
+    assert re.search(r"layers\[0\].*'optimizer(\[(adam|sgd)\]\.lr)?'", lines[1])
+    assert re.fullmatch(r"Trainer\(model=Stacked\(.*\), optimizer=(Adam|SGD)\.partial\(lr=.*\)\)", lines[-1])
+
+
+@pytest.mark.slow
+def test_three_spaces_of_one_network_take_few_lines() -> None:
+    rows = [line.split() for line in printed("mobilenet_steps", "--trials", "1")[1:]]
+    assert [row[:-1] for row in rows] == [
+        ["static", "1"],
+        ["S1", "11", "1,296"],
+        ["S2", "3", "81"],
+        ["S3", "1", "104,976"],
+    ]
+    assert all(20 < float(row[-1].rstrip("%")) <= 100 for row in rows), "better than a guess"
+
+
+@pytest.mark.parametrize("data", [None, "absent"])
+def test_three_flows_search_in_four_to_eight_lines(data: str | None) -> None:
+    heading, _, *rows = printed(
+        "three_flows", "--runs", "1", "--evaluations", "40", **({} if data is None else {"DEEP_ARCH_DATA": data})
+    )
+    assert heading.startswith("15,625 cells") and ("made up" in heading or data is None)
+    assert [row.split()[0] for row in rows] == ["joint", "separate", "factorised"]
+    assert all(4 <= int(row.split()[1]) <= 8 and 10 < float(row.split()[2]) < 75 for row in rows)
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ MODULE: Final = ("#FFFFFF", LINE)
 SUBSTITUTION: Final = ("#FDEFE2", "#B34700")
 PORT: Final = ("#00664B", "#00664B")
 CONFIG: Final = ("#F5F5F0", "#7A7A6A")
+CHANGED: Final = ("#FFF1EB", "#B34700")
 EMPTY: Final = ("#FFFFFF", "#9AA5B1")
 
 ROWS: Final = {
@@ -26,10 +27,11 @@ ROWS: Final = {
     "assigned": ("#D2E9F8", "#005B8F"),
     "dependent": ("#EBD7E6", "#8A3A70"),
     "constant": ("#ECEFF1", MUTED),
+    "changed": ("#FFD9CC", "#B34700"),
 }
 """Fill and border of each kind of row."""
 
-SIGNS: Final = {"open": "○", "assigned": "●", "dependent": "ƒ", "constant": ""}
+SIGNS: Final = {"open": "○", "assigned": "●", "dependent": "ƒ", "constant": "", "changed": "≠"}
 
 CLUSTERS: Final = ("#F3F7FB", "#E6EEF6", "#D9E5F1", "#CDDCEB")
 CLUSTER_LINE: Final = "#8CA3BA"

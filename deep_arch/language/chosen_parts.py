@@ -9,6 +9,7 @@ from typing import Any
 
 from deep_arch.errors import BadArgument, InvalidDomain, is_kind, wrong_kind
 from deep_arch.language.domains import Choice, Domain
+from deep_arch.language.expressions import call_pieces
 from deep_arch.language.foreign import plain
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.part_modules import CopiedParts, OnePart, SeveralParts, record_list
@@ -73,10 +74,10 @@ class OneOf(Part):
     def decided_by(self) -> Any:
         return None if self.given else self.which
 
-    def __repr__(self) -> str:
+    def pieces(self) -> list[Any]:
         listed = [*self.candidates] == [*range(len(self.candidates))]
         candidates: Any = list(self.candidates.values()) if listed else self.candidates
-        return f"choice({candidates!r}{f', which={self.which!r}' if self.given else ''})"
+        return call_pieces("choice", [candidates], [("which", self.which)] if self.given else [])
 
 
 class ManyOf(Part):
@@ -134,10 +135,10 @@ class ManyOf(Part):
     def decided_by(self) -> Any:
         return self.taken
 
-    def __repr__(self) -> str:
+    def pieces(self) -> list[Any]:
         domain = self.taken.domain
-        size = f", {domain.length}" if isinstance(domain, Subset) else ""
-        return f"{self.title()}({list(self.candidates)!r}{size})"
+        size = [domain.length] if isinstance(domain, Subset) else []
+        return call_pieces(self.title(), [list(self.candidates), *size], ())
 
 
 class Copies(Part):
@@ -164,8 +165,8 @@ class Copies(Part):
     def likeness(self) -> Any:
         return ()
 
-    def __repr__(self) -> str:
-        return f"copies({self.part!r}, {self.times!r})"
+    def pieces(self) -> list[Any]:
+        return call_pieces("copies", [self.part, self.times], ())
 
 
 def chosen(candidates: Any, which: Any, weights: Sequence[float] | None, name: str | None, tag: str | None) -> OneOf:
@@ -227,8 +228,9 @@ def copies(part: Any, times: Any) -> Any:
 
     Example:
         >>> import deep_arch as da
+        >>> from deep_arch.symbolic import copies
         >>> Conv = da.symbolize(dict)
-        >>> space = da.space(da.symbolize(list)(da.copies(lambda: Conv(filters=da.choice([8, 16])), da.choice([1, 2]))))
+        >>> space = da.space(da.symbolize(list)(copies(lambda: Conv(filters=da.choice([8, 16])), da.choice([1, 2]))))
         >>> space.size()
         6
     """

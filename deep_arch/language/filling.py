@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deep_arch.errors import is_kind
 from deep_arch.language.domains import Choice
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.parts import StandIn, children, is_part, key_step, with_children
@@ -57,6 +58,7 @@ class Filling:
     Attributes:
         arguments: what a module shows as its arguments: plain values, hyperparameters, and holes.
         inputs: the values that come in by edges, in the order of the holes.
+        written: the arguments as they were written, each with its step.
         fixed: the arguments as written and as meant, where nothing is open; else None.
     """
 
@@ -69,6 +71,7 @@ class Filling:
         self._builders: list[tuple[Callable[[Any], Any], list[_Place]]] = []
         steps = [(f"[{i}]", value) for i, value in enumerate(positional)]
         steps += [(key_step(name).removeprefix("."), value) for name, value in named.items()]
+        self.written = steps
         places = [self._placed(step, value) for step, value in steps]
         self._is_renewed = any(_has_more(h) for h in self.arguments.values() if isinstance(h, Hyperparameter))
         self._real = [value.stands_for if isinstance(value, StandIn) else value for value in self._constants]
@@ -212,9 +215,9 @@ _CONTAINERS = (list, dict, OrderedDict, tuple)
 
 def renewed(value: Any) -> Any:
     """Return a list, dict or tuple with lists and dicts of its own, as each object is to have them."""
-    if value.__class__ is tuple:
+    if is_kind(value, tuple):
         return tuple([renewed(item) if item.__class__ in _CONTAINERS else item for item in value])
-    new: Any = value.copy()
+    new = value.copy()
     todo: list[Any] = [new]
     while todo:
         holder = todo.pop()

@@ -14,7 +14,7 @@ from deep_arch.language.formulas import needs_shapes
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent, lift
 from deep_arch.language.late_binding import check_distinct
 from deep_arch.language.options import distinct
-from deep_arch.language.parts import is_part, walk
+from deep_arch.language.parts import is_part, things
 from deep_arch.language.stepped import Stepped
 from deep_arch.language.subsets import Permutation, Subset
 from deep_arch.language.weighted import Weighted, merged
@@ -84,7 +84,7 @@ def _has_parts(options: Any) -> bool:
         options = [*options.values()]
     elif not is_kind(options, list | tuple):  # what is read only once, such as a generator, is listed before
         return False
-    return any(is_part(held) for option in options for _, held, _ in walk(option) if held.__class__ not in PLAIN)
+    return any(is_part(held) for option in options if option.__class__ not in PLAIN for held in things(option))
 
 
 def choice(

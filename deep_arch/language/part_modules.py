@@ -16,6 +16,7 @@ from deep_arch.language.recording import Recording, record
 from deep_arch.language.substitution import Substitution, where_is
 from deep_arch.language.substitutions import check_key, check_keys
 from deep_arch.language.values import Value
+from deep_arch.language.wrapping import name_of
 
 if TYPE_CHECKING:
     from deep_arch.language.fragment import Fragment
@@ -23,10 +24,20 @@ if TYPE_CHECKING:
 
 
 class Maker(Wrapped):
-    """A module that makes an object, or writes down what a program says for it, once every value is known."""
+    """A module that makes an object, or writes down what a program says for it, once every value is known.
+
+    Attributes:
+        written: what it takes as it was written, each with its step, such as `filters` or `[0]`.
+    """
 
     source: bool = True
     makes: ClassVar[bool] = True
+    written: Sequence[tuple[str, Any]] = ()
+
+    @property
+    def title(self) -> str:
+        """What a reader knows it by."""
+        return name_of(self.factory)
 
     @abstractmethod
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
@@ -44,7 +55,7 @@ class Held(Maker):
 
     def __init__(self, recording: Recording, value: Any, path: str) -> None:
         self._filling = Filling(recording, (value,), {})
-        self.inputs = self._filling.inputs
+        self.inputs, self.written = self._filling.inputs, self._filling.written
         kind: Any = value.__class__
         is_plain = isinstance(value, Hyperparameter) or not children(value)
         super().__init__(_value if is_plain else kind, self._filling.arguments, path=path)
@@ -80,22 +91,27 @@ class Undecided(Substitution):
     lead: str = "."
     source: bool = True
 
+    @property
+    def title(self) -> str:
+        """What a reader knows it by."""
+        return self.base_name
+
 
 class OnePart(Undecided):
     """One of several candidates."""
 
     def __init__(self, recording: Recording, candidates: Mapping[Any, Any], which: Any, path: str) -> None:
-        self._candidates = candidates
+        self.candidates = candidates
         super().__init__({"which": which}, default_name="choice", path=recording.path(path, "choice"))
         self._memories = recording.memories("one", candidates.values(), tuple(candidates))
         check_keys(which, candidates, where_is(self), "candidates")
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        check_key(arguments["which"], self._candidates, address, "candidates")
+        check_key(arguments["which"], self.candidates, address, "candidates")
         return candidate_step(arguments["which"])
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        return record(self._candidates[arguments["which"]])
+        return record(self.candidates[arguments["which"]])
 
 
 class _PartCopy(Undecided):
@@ -103,8 +119,12 @@ class _PartCopy(Undecided):
 
     def __init__(self, of: _PartCopies, part: Any, index: int, label: str) -> None:
         super().__init__({}, default_name="copy", path=f"{index}]")
-        self._of, self._part, self._label = of, part, label
+        self._of, self._part, self._label, self._index = of, part, label, index
         self._memories = of.memories.setdefault(id(part), {})
+
+    @property
+    def title(self) -> str:
+        return f"{self.base_name} {self._index}"
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
         return self._label
@@ -140,13 +160,13 @@ class SeveralParts(_PartCopies):
     """A list of several of several candidates, by their positions."""
 
     def __init__(self, recording: Recording, candidates: Sequence[Any], taken: Any, path: str) -> None:
-        self._candidates = candidates
+        self.candidates = dict(enumerate(candidates))
         super().__init__({"taken": taken}, taken.kind.word, recording.path(path, taken.kind.word))
         self.closed = not any(map(is_open, candidates)) and not recording.uses_any(candidates)
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         taken: tuple[int, ...] = arguments["taken"]
-        return self._listed([self._candidates[i] for i in taken], [f"[{i}]" for i in taken])
+        return self._listed([self.candidates[i] for i in taken], [f"[{i}]" for i in taken])
 
 
 class CopiedParts(_PartCopies):

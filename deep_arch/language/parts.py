@@ -64,6 +64,17 @@ class Part(ABC):
         """Return what a space of it is called, and addresses call it where it is the whole program."""
         return type(self).__name__.lower()
 
+    def pieces(self) -> list[Any]:
+        """Return the code that makes it, as pieces of `Code` with what it holds in between; see `expression`."""
+        from deep_arch.language.expressions import call_pieces  # late: it looks into parts
+
+        return call_pieces(type(self).__name__, [value for _, value in self.held()], ())
+
+    def __repr__(self) -> str:
+        from deep_arch.language.expressions import expression
+
+        return expression(self)
+
     def __eq__(self, other: object) -> bool:
         if self is other or not isinstance(other, Part):
             return self is other
@@ -187,6 +198,20 @@ def walk(value: Any) -> Iterator[tuple[str, Any, Any]]:
         todo += [(path + step, child, value) for step, child in reversed(children(value))]
 
 
+def things(value: Any) -> Iterator[Any]:
+    """Yield everything in a program, parents first, and what stands in several places once."""
+    seen: dict[int, Any] = {}  # which keeps what it knows by identity
+    todo = [value]
+    while todo:
+        value = todo.pop()
+        if value.__class__ in PLAIN:
+            yield value
+        elif id(value) not in seen:
+            seen[id(value)] = value
+            yield value
+            todo += [child for _, child in reversed(children(value))]
+
+
 def is_part(value: Any) -> bool:
     """Return whether a value stands for an object that is not made yet."""
     return as_part(value) is not None
@@ -194,12 +219,12 @@ def is_part(value: Any) -> bool:
 
 def is_plain(value: Any) -> bool:
     """Return whether a value holds no part and no hyperparameter."""
-    return not any(isinstance(v, Hyperparameter) or is_part(v) for _, v, _ in walk(value))
+    return not any(isinstance(held, Hyperparameter) or is_part(held) for held in things(value))
 
 
 def is_open(value: Any) -> bool:
     """Return whether a value holds something that is to be decided."""
-    for _, held, _ in walk(value):
+    for held in things(value):
         part = as_part(held)
         if isinstance(held, Hyperparameter) or (part is not None and part.__class__.opens):
             return True

@@ -13,7 +13,7 @@ from typing import Any
 
 from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
-from deep_arch.language.parts import Part, as_part, children, is_part, walk
+from deep_arch.language.parts import Part, as_part, children, is_part, things
 from deep_arch.language.values import Value
 
 Thing = Part | Hyperparameter
@@ -75,7 +75,7 @@ class Recording:
 
     def uses_any(self, values: Iterable[Any]) -> bool:
         """Return whether something in values is used here or around as well."""
-        return any(self.of(held) is not None for value in values for _, held, _ in walk(value))
+        return any(self.of(held) is not None for value in values for held in things(value))
 
     def _collect(self, todo: list[tuple[str, Any]]) -> None:
         """Note what a part uses itself, not inside candidates, and the path that leads to each first."""
@@ -114,7 +114,7 @@ class Recording:
         if part is None:
             yield from _parents(thing)
         elif part.__class__.opens and len(self._paths) > 1:
-            for _, value, _ in walk(thing):
+            for value in things(thing):
                 yield value
                 yield from _parents(value)
         else:

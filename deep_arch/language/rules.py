@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from deep_arch.errors import BadArgument, ScopeError
 from deep_arch.language.applying import apply
+from deep_arch.language.expressions import call_pieces
 from deep_arch.language.foreign import unboxed
 from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Hyperparameter
@@ -131,9 +132,8 @@ class Grown(Part):
     def likeness(self) -> Any:
         return self.rule, tuple(self.kwargs)
 
-    def __repr__(self) -> str:
-        named = [f"{name}={value!r}" for name, value in self.kwargs.items()]
-        return f"{self.rule.fn.__name__}({', '.join([*map(repr, self.args), *named])})"
+    def pieces(self) -> list[Any]:
+        return call_pieces(self.rule.fn.__name__, self.args, self.kwargs.items())
 
 
 def _deepest(arguments: Sequence[Any]) -> Fragment | None:

@@ -54,6 +54,11 @@ class Or(Substitution):
             check_fn(fn, where_is(self))
         check_keys(self.arguments["which"], self._fns, where_is(self))
 
+    @property
+    def candidates(self) -> Mapping[Any, Fn]:
+        """The functions by what chooses them."""
+        return self._fns
+
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
         check_key(arguments["which"], self._fns, address)
         return f"[{arguments['which']}]"
@@ -71,6 +76,11 @@ class Permute(Parts):
         fns = list(fns)
         order = tuple(order.tolist()) if hasattr(order.__class__, "tolist") else order  # of an array
         super().__init__(fns, {"order": Independent(Permutation(range(len(fns)))) if order is None else order}, name)
+
+    @property
+    def candidates(self) -> Mapping[Any, Fn]:
+        """The functions by their positions."""
+        return dict(enumerate(self._fns))
 
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
         order: Any = arguments["order"]

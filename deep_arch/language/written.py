@@ -9,7 +9,7 @@ from typing import Any
 
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import snake_case
-from deep_arch.language.parts import Part, as_part, children, is_open, is_part, walk
+from deep_arch.language.parts import Part, as_part, children, is_open, is_part, things
 from deep_arch.language.recording import record
 from deep_arch.language.values import Value
 
@@ -52,7 +52,7 @@ def is_program(value: Any) -> bool:
     if isinstance(value, Hyperparameter):
         return is_part(value)
     held = children(value)
-    return bool(held) and any(isinstance(v, Hyperparameter) or is_part(v) for _, v, _ in walk(value))
+    return bool(held) and any(isinstance(v, Hyperparameter) or is_part(v) for v in things(value))
 
 
 def _title(program: Any) -> str:
@@ -63,14 +63,18 @@ def _title(program: Any) -> str:
 def _repeated(program: Any) -> Iterator[tuple[str, Any, int]]:
     """Yield what is open and unnamed and stands several times in one list, with the path of that."""
     seen: set[int] = set()
-    for path, value, _ in walk(program):
-        held = children(value)
-        if len(held) < _SEVERAL or id(value) in seen:
+    todo: list[tuple[str, Any]] = [("", program)]
+    while todo:
+        path, value = todo.pop()
+        if id(value) in seen:
             continue
-        seen.add(id(value))
+        held = children(value)
+        if held:  # which the program keeps, and so its identity
+            seen.add(id(value))
+        todo += [(path + step, child) for step, child in reversed(held)]
         counts = Counter([id(v) for step, v in held if step.startswith("[") and _is_anonymous(v)])
-        things = {id(v): v for _, v in held}
-        yield from [(path, things[i], n) for i, n in counts.items() if n >= _SEVERAL and is_open(things[i])]
+        repeated = {id(v): v for _, v in held if counts[id(v)] >= _SEVERAL}
+        yield from [(path.lstrip("."), thing, counts[i]) for i, thing in repeated.items() if is_open(thing)]
 
 
 def _is_anonymous(value: Any) -> bool:

@@ -5,16 +5,33 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from deep_arch.errors import DeepArchError, NotCountable, ShapeMismatch
 from deep_arch.extras import require
 from deep_arch.language.depending import Depending
+from deep_arch.language.domains import Domain
+from deep_arch.language.filling import Hole
+from deep_arch.language.hyperparameters import Hyperparameter
+from deep_arch.language.part_modules import Maker, Undecided
 from deep_arch.language.specs import Spec
 from deep_arch.language.values import Late
 from deep_arch.measures.costs import Cost, cost_of
 from deep_arch.measures.formulas import formula_text
+from deep_arch.measures.naming import (
+    Names,
+    choosing_name,
+    domain_lead,
+    domain_names,
+    input_names,
+    is_place,
+    is_recorded,
+    names_by_address,
+    recorded_arguments,
+    short_text,
+    shown_path,
+)
 from deep_arch.measures.settling import settle
 from deep_arch.measures.shapes import call_specs
 from deep_arch.spaces.choice_points import ChoicePoint
@@ -59,13 +76,18 @@ def summarize(
         waiting: what waits for the values on which its domain depends.
     """
     columns = [("call", "left"), ("operation", "left")]
-    if specs is None:
+    names = names_by_address(graph)
+    if is_recorded(graph):
+        columns = [("path", "left"), ("class", "left"), ("arguments", "left")]
+        rows, caption = [_recorded_row(call, names) for call in graph.calls], ""
+    elif specs is None:
         rows, caption = [[call.address, describe(call)] for call in graph.calls], ""
     else:
         columns += [("output shape", "left"), ("parameters", "right"), ("MACs", "right")]
         rows, caption = _costed(graph, specs)
     attached = ", ".join(f"{key}={value!r}" for key, value in config.items())
-    left = [f"{point.address}: {point.domain}" for point in unassigned] + [f"{a}: {d}" for a, d in waiting.items()]
+    left = [f"{point.address}: {_domain_text(point.domain, names.get(point.address, {}))}" for point in unassigned]
+    left += [f"{a}: {d}" for a, d in waiting.items()]
     notes = [caption, f"config: {attached}" if attached else "", *(["unassigned:", *left] if left else [])]
     return _table(name, columns, rows, "\n".join(filter(None, notes)))
 
@@ -105,8 +127,50 @@ def _rows(graph: Graph, inputs: Sequence[Spec]) -> tuple[list[list[str]], str]:
     return rows, caption + f"{total.activation_bytes:,} bytes of activations"
 
 
+def _domain_text(domain: Domain, names: Names) -> str:
+    """Return a domain, by the names of the candidates where they have some."""
+    found = domain_names(domain, names)
+    if found is None:
+        return str(domain)
+    return domain_lead(domain) + " | ".join(found)
+
+
+def _recorded_row(call: GraphCall, names: Mapping[str, Names]) -> list[str]:
+    """Return path, class and arguments of a call in a program; what comes in is told by where it stands."""
+    module, path = call.template, shown_path(call.address)
+    if isinstance(module, Maker):
+        return [path or "(all)", module.title, ", ".join(_recorded_arguments(call, module))]
+    if isinstance(module, Undecided):
+        return [path, module.title, ", ".join([_open_text(a, names) for a in call.arguments])]
+    return [path, *_described(call)]
+
+
+def _recorded_arguments(call: GraphCall, module: Maker) -> Iterator[str]:
+    sources = [shown_path(call.shared.sources[i]) for i in call.inputs]
+    shown = {choosing_name(a, module): _shown(a) for a in call.arguments}
+    for name, value in recorded_arguments(module):
+        if isinstance(value, Hole):
+            yield f"{name}={sources[value.edge]}"
+        else:
+            text = shown[name] if isinstance(value, Hyperparameter) else short_text(value)
+            yield text if is_place(name) else f"{name}={text}"
+    if not input_names(module):
+        yield from sources
+
+
+def _open_text(argument: Argument, names: Mapping[str, Names]) -> str:
+    if not argument.is_open or not isinstance(argument.domain, Domain):
+        return f"{argument.name}={_shown(argument)}"
+    return f"<{_domain_text(argument.domain, names.get(argument.address, {}))}>"
+
+
 def describe(call: GraphCall) -> str:
     """Return a call's operation with those arguments that are not the defaults, open ones by their domains."""
+    name, arguments = _described(call)
+    return f"{name}({arguments})"
+
+
+def _described(call: GraphCall) -> tuple[str, str]:
     shown = {argument.name: _shown(argument) for argument in call.arguments}
     template = call.template
     defaults: dict[str, Any] = (
@@ -118,7 +182,7 @@ def describe(call: GraphCall) -> str:
         if name in shown or name not in defaults or defaults[name] != value
     ]
     name = type(template).__name__ if not hasattr(template, "factory") else template.base_name
-    return f"{name}({', '.join(arguments)})"
+    return name, ", ".join(arguments)
 
 
 def _shown(argument: Argument) -> str:
@@ -135,6 +199,7 @@ def summarize_space(
     unassigned: Iterable[ChoicePoint],
     waiting: Mapping[str, Depending],
     size: Callable[[], int | float],
+    graph: Graph,
 ) -> str:
     """Return the table of `SearchSpace.summary`.
 
@@ -144,8 +209,13 @@ def summarize_space(
         unassigned: what waits for a value with nothing assigned.
         waiting: what waits for the values on which its domain depends.
         size: returns the number of architectures, or raises NotCountable.
+        graph: the calls with nothing assigned, which tell what choices choose from.
     """
-    rows = [[p.address, str(p.domain), str(p.domain.size), p.tag or ""] for p in unassigned]
+    names = names_by_address(graph)
+    rows = [
+        [p.address, _domain_text(p.domain, names.get(p.address, {})), str(p.domain.size), p.tag or ""]
+        for p in unassigned
+    ]
     rows += [[address, str(depending), "", ""] for address, depending in waiting.items()]
     columns = [("hyperparameter", "left"), ("domain", "left"), ("values", "right"), ("tag", "left")]
     caption = f"{_counted(size)} architectures; choices can lead to hyperparameters that are not reached yet"

@@ -24,12 +24,17 @@ class Call(Maker):
     def __init__(self, recording: Recording, call: Symbolic, path: str) -> None:
         symbol, args, kwargs, is_partial, _ = said(call)
         self._call, self._filling = call, Filling(recording, args, kwargs)
-        self.inputs, self._fixed = self._filling.inputs, self._filling.fixed
+        self.inputs, self.written = self._filling.inputs, self._filling.written
+        self._fixed = self._filling.fixed
         factory = symbol.factory
         self._make: Callable[..., Any] = functools.partial(functools.partial, factory) if is_partial else factory
         name = snake_case(name_of(factory))
         super().__init__(factory, self._filling.arguments, path=recording.path(path, name))
         self.base_name = name
+
+    @property
+    def title(self) -> str:
+        return f"{super().title}.partial" if said(self._call).is_partial else super().title
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
         args, kwargs = self._fixed[real] if self._fixed else self._filling.filled(taken, given, real)

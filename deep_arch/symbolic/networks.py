@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from deep_arch.errors import BadArgument
+from deep_arch.language.expressions import Code
 from deep_arch.language.fragment import current_fragment
 from deep_arch.language.part_modules import Maker, Undecided
 from deep_arch.language.parts import Part
@@ -47,8 +48,8 @@ class Network(Part):
     def title(self) -> str:
         return self.space.name
 
-    def __repr__(self) -> str:
-        return self.space.name
+    def pieces(self) -> list[Any]:
+        return [Code(self.space.name)]
 
 
 class _Network(Undecided):
@@ -63,19 +64,23 @@ class _Network(Undecided):
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         recorder = current_fragment()
         assert recorder is not None, "what a substitution unfolds to is recorded"
-        values = [recorder.call(_Input(name), []) for name in self._space.inputs]
+        values = [recorder.call(NetworkInput(name), []) for name in self._space.inputs]
         returned: Any = self._space(*values)
         outputs = [returned] if isinstance(returned, Value) else returned
         outputs = [*outputs.values()] if isinstance(outputs, Mapping) else [*(outputs or ())]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         return recorder.call(Taken(self._space), outputs)  # pyright: ignore[reportUnknownArgumentType]
 
 
-class _Input(Maker):
+class NetworkInput(Maker):
     """An input of a network inside a program."""
 
     def __init__(self, name: str) -> None:
         super().__init__(str, {}, path=name)
         self.base_name = name
+
+    @property
+    def title(self) -> str:
+        return "input"
 
     def make(self, taken: Sequence[Any], given: Sequence[Any], real: bool) -> Any:
         return None

@@ -274,6 +274,13 @@ def diff(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
         >>> diff(Conv(real=8), Conv(real=16, imag=1))
         {'real': (8, 16), 'imag': (0, 1)}
     """
+    found = place_by_place(one, other)
+    changes = {path: new for path, (_, new) in found.items()}
+    return found if alike(rebind(one, changes), other) else {"": (one, other)}
+
+
+def place_by_place(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
+    """Return what `diff` does, but for what stands in several places as one in only one of the programs."""
     found: dict[str, tuple[Any, Any]] = {}
     seen: set[tuple[int, int]] = set()
     todo = [("", one, other)]
@@ -293,8 +300,7 @@ def diff(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
                 todo.append((path + step, held[step], others[step]))
             else:
                 found[(path + step).lstrip(".")] = held.get(step, DELETE), others.get(step, DELETE)
-    changes = {path: new for path, (_, new) in found.items()}
-    return found if alike(rebind(one, changes), other) else {"": (one, other)}
+    return found
 
 
 def _compared(value: Any) -> dict[str, Any]:

@@ -60,6 +60,8 @@ _EDGES: Final[dict[str, dict[str, str]]] = {
     "data": {"weight": "8"},
     "depends": {"style": "dashed", "color": palette.ROWS["dependent"][1], "arrowhead": "open", "weight": "1"},
     "tied": {"style": "dotted", "arrowhead": "none", "constraint": "false", "penwidth": "2"},
+    "beside": {"style": "invis", "weight": "1"},
+    "below": {"style": "invis", "weight": "1"},
     "absent": {"style": "dotted", "color": palette.EMPTY[1], "arrowhead": "none", "weight": "0"},
 }
 
@@ -79,7 +81,7 @@ def make_digraph(drawing: Drawing, legend: bool, direction: str) -> Any:
     shapes = _BOXES if direction == "TB" else {kind: _BOXES[kind] | _SIDEWAYS.get(kind, {}) for kind in _BOXES}
     _Writer(drawing, graphviz.escape, shapes, ids, clusters).write(digraph, "")
     for edge in drawing.edges:
-        digraph.edge(ids[edge.tail], ids[edge.head], **_edge_attributes(edge, clusters))
+        digraph.edge(ids[edge.tail], ids[edge.head], **_edge_attributes(edge, clusters, graphviz.escape))
     return digraph
 
 
@@ -100,7 +102,7 @@ class _Writer:
         for box in drawing.boxes:
             self._boxes[box.cluster].append(box)
         for edge in drawing.edges:
-            if edge.kind == "absent" and places[edge.tail] == places[edge.head]:
+            if edge.kind in ("absent", "beside") and places[edge.tail] == places[edge.head]:
                 self._level[places[edge.tail]].append(edge)
         for cluster in drawing.clusters:
             self._clusters[cluster.parent].append(cluster)
@@ -121,6 +123,8 @@ class _Writer:
     def _box_attributes(self, box: Box) -> dict[str, str]:
         fill, line = _COLOURS.get(box.kind) or palette.ROWS[box.rows[0].kind]
         attributes = {**self._shapes[box.kind], "fillcolor": fill, "color": line, "class": box.kind}
+        if box.change:
+            attributes |= {"fillcolor": palette.CHANGED[0], "color": palette.CHANGED[1], "penwidth": "2"}
         if box.tie is not None:
             attributes |= {"color": palette.tie_colour(box.tie), "penwidth": "2"}
         if box.kind == "hyperparameter" and box.rows[0].kind == "open":
@@ -143,7 +147,7 @@ class _Writer:
         }
 
 
-def _edge_attributes(edge: Edge, clusters: dict[str, str]) -> dict[str, str]:
+def _edge_attributes(edge: Edge, clusters: dict[str, str], escape: Callable[[str], str]) -> dict[str, str]:
     attributes = {**_EDGES[edge.kind], "class": edge.kind}
     if edge.tie is not None:
         attributes["color"] = palette.tie_colour(edge.tie)
@@ -151,6 +155,10 @@ def _edge_attributes(edge: Edge, clusters: dict[str, str]) -> dict[str, str]:
         attributes["taillabel"] = edge.tail_mark
     if edge.head_mark:
         attributes["headlabel"] = edge.head_mark
+    if edge.label:
+        attributes["label"] = escape(f" {edge.label}")
+    if edge.tail_cluster:
+        attributes["ltail"] = clusters[edge.tail_cluster]
     if edge.cluster:
         attributes["lhead"] = clusters[edge.cluster]
     return attributes

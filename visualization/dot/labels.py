@@ -92,6 +92,8 @@ def _module_label(box: Box) -> str:
         last.append(font(f"tied {palette.tie_name(box.tie)}", 8, palette.tie_colour(box.tie), bold=True))
     if last:
         lines.append(cell(_GAP.join(last)))
+    if box.change:
+        lines.append(cell(font(_wrapped(f"{palette.SIGNS['changed']} {box.change}"), 9, palette.CHANGED[1], bold=True)))
     if box.misfit:
         lines.append(cell(font("× its inputs do not fit", 8, palette.MISFIT, bold=True)))
     return table(lines)

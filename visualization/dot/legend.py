@@ -45,6 +45,12 @@ def _entries(drawing: Drawing) -> Iterator[str]:
         yield _entry(table([chip(Row("assigned", "h = a"))]), "assigned")
     if "dependent" in row_kinds:
         yield _entry(table([chip(Row("dependent", "h = 2 · n"))]), "dependent, and its formula")
+    if "changed" in row_kinds:
+        yield _entry(table([chip(Row("changed", "h: a → b"))]), "changed argument")
+    if any(box.change for box in drawing.boxes):
+        yield _entry(_box("Module", *palette.CHANGED), "added, or in place of another")
+    if any(edge.label for edge in drawing.edges):
+        yield _entry(font("name", 8, palette.MUTED), "argument")
     yield from _line_entries({edge.kind for edge in drawing.edges})
     if any(edge.head_mark or edge.tail_mark for edge in drawing.edges):
         yield _entry(font("0, 1", 8, palette.MUTED), "order of inputs, outputs")

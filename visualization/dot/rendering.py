@@ -12,9 +12,11 @@ from typing import Any, Final, Literal
 from deep_arch.errors import BadArgument, MissingDependency, nearest
 from deep_arch.language.specs import Inputs
 from deep_arch.spaces.architecture import Architecture
-from deep_arch.spaces.space import SearchSpace
+from deep_arch.spaces.space import SearchSpace, space
+from deep_arch.symbolic.changes import program_of
 from deep_arch.visualization.dot.digraph import make_digraph
 from deep_arch.visualization.dot.graphviz_program import run_dot
+from deep_arch.visualization.plan.changes import find_changes
 from deep_arch.visualization.plan.planning import plan_drawing
 
 FORMATS: Final = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot"}
@@ -60,7 +62,35 @@ def render(architecture: Architecture | SearchSpace, path: str | PathLike[str] |
         >>> "units = 10" in render(net.start().assign("dense.units", 10), direction="LR")
         True
     """
-    digraph = _digraph(architecture, options)
+    return _written(_digraph(architecture, options), path)
+
+
+def render_changes(one: Any, other: Any, path: str | PathLike[str] | None = None, **options: Any) -> str:
+    """Draw a program with what differs from another one highlighted, and return the DOT text.
+
+    Args:
+        one: the program before, or an architecture or trial of a program's space.
+        other: what is drawn: the same, such as the best trial of a search.
+        path: see `render`.
+        options: those of `render`.
+
+    Raises:
+        BadArgument, MissingDependency: see `render`.
+        NotSpecified: an architecture that is partial.
+
+    Example:
+        >>> import deep_arch as da
+        >>> Conv = da.symbolize(complex)
+        >>> "real: 8 → 16" in render_changes(Conv(8), Conv(16))
+        True
+    """
+    checked = _options(options)
+    before, after = program_of(one), program_of(other)
+    drawing = plan_drawing(space(after).start(), checked.inputs, find_changes(before, after))
+    return _written(make_digraph(drawing, checked.legend, checked.direction), path)
+
+
+def _written(digraph: Any, path: str | PathLike[str] | None) -> str:
     text = str(digraph.source)
     if path is not None:
         kind = _format(Path(path))

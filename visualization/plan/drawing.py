@@ -12,11 +12,13 @@ from typing import Literal
 BoxKind = Literal["input", "output", "module", "substitution", "hyperparameter", "config", "empty"]
 """`empty` marks an expanded substitution that left no module, such as an optional that is not used."""
 
-RowKind = Literal["open", "assigned", "dependent", "constant"]
+RowKind = Literal["open", "assigned", "dependent", "constant", "changed"]
+"""`changed` is an argument that was another in the program which a drawing compares with."""
 
-EdgeKind = Literal["data", "depends", "tied", "absent"]
+EdgeKind = Literal["data", "depends", "tied", "absent", "beside", "below"]
 """`depends` leads from a hyperparameter to what uses it, `tied` joins two calls of one module, and `absent` leads
-to the mark of a substitution that left no module."""
+to the mark of a substitution that left no module. `beside` and `below` are
+not seen: they keep the items of a list in rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Box:
         misfit: whether its inputs do not fit it.
         tie: equal for the calls of one module, counted from 0; None for a module that is called once.
         cluster: the key of the innermost cluster around it, or empty.
+        listed: whether it makes a list of what it takes.
+        change: what tells it from what stood there in the program which a drawing compares with.
     """
 
     key: str
@@ -74,6 +78,8 @@ class Box:
     shapes: str = ""
     misfit: bool = False
     tie: int | None = None
+    change: str = ""
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,8 @@ class Edge:
     Attributes:
         tail_mark, head_mark: the position among the outputs and inputs, where the order of several matters.
         cluster: the cluster that the line ends at, with `head` as one of the boxes inside; or empty.
+        label: the argument that it gives to a recorded call.
+        tail_cluster: the cluster that the line begins at, with `tail` as one of the boxes inside; or empty.
     """
 
     tail: str
@@ -92,6 +100,8 @@ class Edge:
     head_mark: str = ""
     cluster: str = ""
     tie: int | None = None
+    label: str = ""
+    tail_cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def group_key(group: Group) -> str:
 def enclosing(key: str, keys: Container[str]) -> str:
     """Return the longest of `keys` inside which the address or key stands, or an empty string."""
     for end in range(len(key) - 1, 0, -1):
-        if key[end] in "/[" and key[:end] in keys:
+        if (key[end] in "/[." or key[end - 1] == "[") and key[:end] in keys:
             return key[:end]
     return ""
 

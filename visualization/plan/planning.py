@@ -7,27 +7,41 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deep_arch.language.modules import Module
+from deep_arch.language.part_modules import Listed, Maker
 from deep_arch.language.specs import Inputs
 from deep_arch.measures.formulas import last_part
+from deep_arch.measures.naming import (
+    NAMELESS,
+    Names,
+    candidate_names,
+    choosing_name,
+    input_names,
+    names_by_address,
+    shown_path,
+)
 from deep_arch.measures.settling import settle
 from deep_arch.measures.shapes import input_specs
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Argument, Graph, GraphCall, Group
+from deep_arch.symbolic.networks import NetworkInput, Taken
 from deep_arch.visualization.plan.absences import join_marks
+from deep_arch.visualization.plan.changes import ROOT, Changes
 from deep_arch.visualization.plan.clusters import Arrangement, arrange, first_inside
-from deep_arch.visualization.plan.drawing import Box, Drawing, Edge, Heading, Row, RowKind, described
-from deep_arch.visualization.plan.nesting import call_place, group_key
+from deep_arch.visualization.plan.drawing import Box, BoxKind, Drawing, Edge, Heading, Row, RowKind, described
+from deep_arch.visualization.plan.lists import frame_lists
+from deep_arch.visualization.plan.nesting import call_place, enclosing, group_key
 from deep_arch.visualization.plan.shapes import Shapes, known_shapes, shape_text
 from deep_arch.visualization.plan.sharing import User, find_apart
 from deep_arch.visualization.plan.wording import argument_text, constants, operation_name, value_text
 
 
-def plan_drawing(architecture: Architecture, inputs: Inputs | None = None) -> Drawing:
+def plan_drawing(architecture: Architecture, inputs: Inputs | None = None, changes: Changes | None = None) -> Drawing:
     """Return what a drawing of `architecture` shows.
 
     Args:
         architecture: partial or fully specified.
         inputs: the specs of the inputs, to show shapes as far as they are known, and what they decide.
+        changes: what of a program is different from the one that it is compared with.
 
     Raises:
         BadArgument: an input without a spec, or a spec without an input.
@@ -36,7 +50,8 @@ def plan_drawing(architecture: Architecture, inputs: Inputs | None = None) -> Dr
     if inputs is not None:
         found = settle(graph, input_specs(graph.inputs, architecture.space.name, inputs))
         graph = graph if found.error else found.graph
-    return _Planner(architecture, graph, known_shapes(graph, architecture.space.name, inputs)).drawing()
+    shapes = known_shapes(graph, architecture.space.name, inputs)
+    return frame_lists(_Planner(architecture, graph, shapes, changes).drawing())
 
 
 def _call_key(call: GraphCall) -> str:
@@ -56,8 +71,12 @@ def _group_target(key: str) -> str:
 
 
 class _Planner:
-    def __init__(self, architecture: Architecture, graph: Graph, shapes: Shapes) -> None:
+    def __init__(
+        self, architecture: Architecture, graph: Graph, shapes: Shapes, changes: Changes | None = None
+    ) -> None:
+        self._changes = changes
         self._architecture, self._graph, self._shapes = architecture, graph, shapes
+        self._names = names_by_address(graph)
         self._domains = {point.address: point.domain for point in architecture.unassigned}
         self._groups = {group_key(group): group for group in self._graph.groups}
         self._configs = self._config_by_place()
@@ -75,6 +94,8 @@ class _Planner:
         return Drawing(name, self._state(), drawn, tuple(edges), tuple(arrangement.clusters))
 
     def _state(self) -> str:
+        if self._changes is not None:
+            return f"{self._changes.n} changes" if self._changes.n != 1 else "1 change"
         assigned = len(self._architecture.values)
         if self._architecture.is_specified:
             return f"fully specified, {assigned} assigned"
@@ -103,19 +124,23 @@ class _Planner:
             arguments = [(name, value) for name, value in entries.items() if isinstance(value, Argument)]
             yield User(_config_key(place), tuple(arguments))
 
-    def _row(self, name: str, argument: Argument, whole: bool = False) -> Row:
+    def _row(self, name: str, argument: Argument, names: Names = NAMELESS, whole: bool = False) -> Row:
         """Return a line for a hyperparameter: `whole` where it is drawn, a reference where it is drawn apart."""
         domain = None if argument.domain is None else self._domains.get(argument.address, argument.domain)
         kind: RowKind = "dependent" if domain is None else "open" if argument.is_open else "assigned"
         separate = argument.address in self._apart and not whole
-        return Row(kind, argument_text(name, argument, domain, separate), argument.address)
+        return Row(kind, argument_text(name, argument, domain, separate, names), argument.address)
 
-    def _rows(self, arguments: tuple[Argument, ...]) -> tuple[Row, ...]:
-        return tuple([self._row(argument.name, argument) for argument in arguments])
+    def _rows(self, module: Module, arguments: tuple[Argument, ...]) -> tuple[Row, ...]:
+        names = candidate_names(module)
+        return tuple([self._row(self._name_in(module, argument), argument, names) for argument in arguments])
+
+    def _name_in(self, module: Module, argument: Argument) -> str:
+        return argument.name if argument.address in self._apart else choosing_name(argument, module)
 
     def _heading(self, group: Group) -> Heading:
         plain = tuple([Row("constant", text) for text in constants(group.module)])
-        return Heading(operation_name(group.module), self._rows(group.arguments) + plain)
+        return Heading(operation_name(group.module), self._rows(group.module, group.arguments) + plain)
 
     # --- boxes -------------------------------------------------------------------------------------------------
 
@@ -129,9 +154,10 @@ class _Planner:
 
     def _hyperparameters(self) -> Iterator[Box]:
         for address, apart in self._apart.items():
-            row = self._row(last_part(address), apart.argument, whole=True)
+            names = self._names.get(address, {})
+            row = self._row(last_part(address), apart.argument, names, whole=True)
             detail = "" if apart.has_lines else f"used in {len(apart.targets)} places"
-            place = address.rpartition("/")[0]
+            place = enclosing(address, self._groups)
             yield Box(
                 _hyperparameter_key(address), "hyperparameter", "", _tip(address, row), place, detail, rows=(row,)
             )
@@ -139,21 +165,29 @@ class _Planner:
     def _modules(self) -> Iterator[Box]:
         for call in self._graph.calls:
             module = call.template
-            rows = self._rows(call.arguments)
+            place = self._place_in_program(call)
+            changed = {} if self._changes is None else self._changes.arguments.get(place, {})
+            rows = self._rows(module, call.arguments)
+            rows += tuple([Row("changed", f"{name}: {text}") for name, text in changed.items()])
             misfit = self._shapes.misfits.get(call.address, "")
             yield Box(
                 key=_call_key(call),
-                kind="substitution" if module.substitution else "module",
-                title=operation_name(module),
+                kind=_kind(module),
+                title=module.base_name if isinstance(module, NetworkInput) else operation_name(module),
                 tip=_tip(call.address, *rows, *_constant_rows(module)) + (f"\n{misfit}" if misfit else ""),
                 cluster=call_place(call),
-                detail=", ".join(constants(module)),
-                caption=call.address,
+                detail=", ".join(constants(module, changed)),
+                caption=shown_path(call.address),
                 rows=rows,
                 shapes=self._shapes_of(call.outputs),
                 misfit=bool(misfit),
                 tie=self._ties.get(call.module_address),
+                listed=isinstance(module, Listed),
+                change="" if self._changes is None else self._changes.marks.get(place, ""),
             )
+
+    def _place_in_program(self, call: GraphCall) -> str:
+        return ROOT if self._graph.outputs[:1] == call.outputs[:1] else shown_path(call.address)
 
     def _config_boxes(self) -> Iterator[Box]:
         for place, entries in self._configs.items():
@@ -183,9 +217,11 @@ class _Planner:
         sources = self._value_sources()
         for call in self._graph.calls:
             ordered = len(call.inputs) > 1 and not getattr(call.template, "commutative", False)
+            names = input_names(call.template) if isinstance(call.template, Maker) else {}
             for position, i in enumerate(call.inputs):
                 tail, mark = sources[i]
-                yield Edge(tail, _call_key(call), "data", mark, str(position) if ordered else "")
+                head_mark = str(position) if ordered and position not in names else ""
+                yield Edge(tail, _call_key(call), "data", mark, head_mark, label=names.get(position, ""))
         for i, name in zip(self._graph.outputs, self._graph.output_names, strict=True):
             yield Edge(sources[i][0], f"output {name}", "data", sources[i][1])
 
@@ -225,6 +261,14 @@ class _Planner:
                 if address in last:
                     yield Edge(last[address], _call_key(call), "tied", tie=self._ties[address])
                 last[address] = _call_key(call)
+
+
+def _kind(module: Module) -> BoxKind:
+    if isinstance(module, NetworkInput):
+        return "input"
+    if isinstance(module, Taken):
+        return "output"
+    return "substitution" if module.substitution else "module"
 
 
 def _constant_rows(module: Module) -> list[Row]:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final
 
 from deep_arch.language.depending import Depending
 from deep_arch.language.domains import Choice, Domain, Integer, Real
+from deep_arch.language.filling import Hole
+from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module, Operation, Wrapped, snake_case
 from deep_arch.language.options import same
+from deep_arch.language.part_modules import Maker, Undecided
 from deep_arch.language.stepped import Stepped
 from deep_arch.language.subsets import Permutation, Subset
 from deep_arch.language.values import Late
 from deep_arch.measures.formulas import formula_text, last_part, operand_text
+from deep_arch.measures.naming import Names, domain_lead, domain_names, is_place, recorded_arguments, value_names
 from deep_arch.spaces.graph import Argument
 
 _VALUE_LENGTH: Final = 28
 _OPTIONS_SHOWN: Final = 6
 _OPTIONS_LENGTH: Final = 44
+_CONSTANTS_SHOWN: Final = 12
 
 
 def shorten(text: str, length: int = _VALUE_LENGTH) -> str:
@@ -41,13 +46,8 @@ def value_text(value: Any) -> str:
 
 def domain_text(domain: Domain) -> str:
     """Return a domain as a set or interval, such as `{64, 128}` or `[0.1, 1.0] log`."""
-    if isinstance(domain, Permutation):
-        return f"orders of {_set(domain.options)}"
-    if isinstance(domain, Subset):
-        how = ("" if domain.distinct else " repeatable") + (" ordered" if domain.ordered else "")
-        return f"{domain.length}{how} of {_set(domain.options)}"
-    if isinstance(domain, Choice):
-        return _set(domain.options)
+    if isinstance(domain, Choice | Subset | Permutation):
+        return domain_lead(domain) + _set(domain.options)
     log = " log" if getattr(domain, "log", False) else ""
     if isinstance(domain, Integer):
         if domain.size <= 4:
@@ -61,6 +61,15 @@ def domain_text(domain: Domain) -> str:
             return _set(domain.values()) + log
         return f"{{{domain.low:g}, {domain.at(1):g}, …, {domain.high:g}}}{log}"
     return shorten(str(domain), _OPTIONS_LENGTH)
+
+
+def named_domain_text(domain: Domain, names: Names) -> str:
+    """Return a domain by the names of the candidates that it leaves, such as `Identity | MaxPool`."""
+    named = domain_names(domain, names)
+    if named is None:
+        return domain_text(domain)
+    listed = _listed([shorten(name) for name in named], " | ")
+    return domain_lead(domain) + listed
 
 
 def depending_text(argument: Argument, depending: Depending) -> str:
@@ -82,15 +91,18 @@ def depending_text(argument: Argument, depending: Depending) -> str:
 
 
 def _set(options: Iterable[Any]) -> str:
-    texts = [value_text(option) for option in options]
+    return "{" + _listed([value_text(option) for option in options], ", ") + "}"
+
+
+def _listed(texts: Sequence[str], separator: str) -> str:
     shown: list[str] = []
     for text in texts[:_OPTIONS_SHOWN]:
-        if shown and len(", ".join([*shown, text])) > _OPTIONS_LENGTH:
+        if shown and len(separator.join([*shown, text])) > _OPTIONS_LENGTH:
             break
         shown.append(text)
     if len(texts) > len(shown):
         shown.append(f"… {len(texts)} in all")
-    return "{" + ", ".join(shown) + "}"
+    return separator.join(shown)
 
 
 def formula(argument: Argument) -> str:
@@ -98,7 +110,9 @@ def formula(argument: Argument) -> str:
     return formula_text(argument, value_text)
 
 
-def argument_text(name: str, argument: Argument, domain: Domain | Depending | None, separate: bool) -> str:
+def argument_text(
+    name: str, argument: Argument, domain: Domain | Depending | None, separate: bool, names: Names
+) -> str:
     """Return one line for a hyperparameter.
 
     Args:
@@ -106,9 +120,12 @@ def argument_text(name: str, argument: Argument, domain: Domain | Depending | No
         argument: the hyperparameter.
         domain: the values it may take in this space; None for a dependent one.
         separate: whether it is drawn apart, so that the line only refers to it.
+        names: of what it chooses from; empty where they have none.
     """
     is_known = not argument.is_open and not isinstance(argument.value, Late)
-    given = f" = {value_text(argument.value)}" if is_known else ""
+    chosen = value_names(argument.value, names) if is_known and names else ""
+    given = f" = {value_text(argument.value)}{f' ({shorten(chosen, _OPTIONS_LENGTH)})' if chosen else ''}"
+    given = given if is_known else ""
     if argument.needs_shapes:
         return name + (given or f" = {formula(argument)}")
     if separate:
@@ -118,12 +135,14 @@ def argument_text(name: str, argument: Argument, domain: Domain | Depending | No
         return f"{name} = {formula(argument)}{given}"
     if given:
         return name + given
-    text = depending_text(argument, domain) if isinstance(domain, Depending) else domain_text(domain)
+    text = depending_text(argument, domain) if isinstance(domain, Depending) else named_domain_text(domain, names)
     return f"{name} ∈ {text}"
 
 
 def operation_name(module: Module) -> str:
     """Return a module's kind: the class of an operation, the wrapped callable's name, the word for a substitution."""
+    if isinstance(module, Maker | Undecided):
+        return module.title
     if isinstance(module, Wrapped):
         return getattr(module.factory, "__name__", type(module.factory).__name__)
     kind = type(module).__name__
@@ -135,8 +154,15 @@ def operation_name(module: Module) -> str:
     return f"{word} {module.base_name}" if module.explicit_name else word
 
 
-def constants(module: Module) -> list[str]:
-    """Return the constant arguments that differ from their defaults, as a call would show them."""
+def constants(module: Module, without: Container[str] = ()) -> list[str]:
+    """Return the constant arguments that differ from their defaults, as a call would show them.
+
+    Args:
+        module: what they are arguments of.
+        without: arguments of recorded calls that are shown otherwise.
+    """
+    if isinstance(module, Maker):
+        return _recorded_constants(module, without)
     open_names = {name for name, _ in module.open_arguments}
     defaults = _defaults(module) if isinstance(module, Operation) else {}
     shown: list[str] = []
@@ -144,6 +170,16 @@ def constants(module: Module) -> list[str]:
         if name not in open_names and not (name in defaults and same(defaults[name], value)):
             shown.append(_sizes(module, name, value) or f"{name}={value_text(value)}")
     return shown
+
+
+def _recorded_constants(module: Maker, without: Container[str]) -> list[str]:
+    given = [
+        value_text(value) if is_place(name) else f"{name}={value_text(value)}"
+        for name, value in recorded_arguments(module)
+        if not isinstance(value, Hyperparameter | Hole) and name not in without
+    ]
+    left_out = len(given) - _CONSTANTS_SHOWN
+    return given if left_out <= 0 else [*given[:_CONSTANTS_SHOWN], f"… {left_out} more"]
 
 
 def _defaults(operation: Operation) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def test_a_limited_space_shows_the_domain_that_is_left() -> None:
         return result
 
     drawing = plan_drawing(net.limit(1).start())
-    assert [row.text for box in drawing.boxes for row in box.rows] == ["which ∈ {'leaf'}"]
+    assert [row.text for box in drawing.boxes for row in box.rows] == ["which ∈ leaf: ReLU"]
 
 
 # --- substitutions -------------------------------------------------------------------------------------------------
