@@ -16,7 +16,7 @@ from deep_arch.language.parts import Part, as_part, children, is_part, with_chil
 from deep_arch.language.parts import walk as walk
 from deep_arch.symbolic.calls import Symbolic, said
 
-_SIMPLE: Final = re.compile(r"\[(0|[1-9][0-9]*)\]|\.([^\W\d]\w*)")
+_SIMPLE: Final = re.compile(r"\[(0|[1-9][0-9]{0,17})\]|\.([^\W\d]\w*)")
 _ADDABLE: Final = re.compile(r"\.[^\W\d]\w*\Z|\[.*\]\Z")
 
 
@@ -59,19 +59,19 @@ def _step(value: Any, rest: str, path: Any) -> tuple[str, Any]:
 
 def _below(value: Any, rest: str) -> tuple[str, Any] | None:
     """Return the step that the rest of a path begins with, and what stands there; None where nothing does."""
-    kind = value.__class__
+    kind: type = value.__class__
     step = _SIMPLE.match(rest)
     if step is not None and _leads(rest, step[0]):  # without listing what else is there
         call = said(value) if isinstance(value, Symbolic) else None
-        items = call.args if call else value if kind in (list, tuple) else ()
-        named = call.kwargs if call else value if kind is dict else {}
+        items: Any = call.args if call else value if kind in (list, tuple) else ()
+        named: Any = call.kwargs if call else value if kind is dict else {}
         if step[1] is None and step[2] in named:
             return step[0], named[step[2]]
         if step[1] is not None and int(step[1]) < len(items):
             return step[0], items[int(step[1])]
         if kind is dict and step[1] is None:
             return None
-    held = kind.held_with_defaults(value) if isinstance(value, Symbolic) else children(value)
+    held = Symbolic.held_with_defaults(value) if isinstance(value, Symbolic) else children(value)
     fitting = [(step, child) for step, child in held if _leads(rest, step)]
     return max(fitting, key=lambda each: len(each[0]), default=None)
 
