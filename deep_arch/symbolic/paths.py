@@ -14,9 +14,9 @@ from deep_arch.language.likeness import alike, inside, itself
 from deep_arch.language.parts import DELETE as DELETE
 from deep_arch.language.parts import Part, as_part, children, is_part, with_children
 from deep_arch.language.parts import walk as walk
-from deep_arch.symbolic.calls import Symbolic
+from deep_arch.symbolic.calls import Symbolic, said
 
-_INDEX: Final = re.compile(r"\[(\d+)\]")
+_SIMPLE: Final = re.compile(r"\[(0|[1-9][0-9]{0,17})\]|\.([^\W\d]\w*)")
 _ADDABLE: Final = re.compile(r"\.[^\W\d]\w*\Z|\[.*\]\Z")
 
 
@@ -51,18 +51,29 @@ def _leads(path: str, step: str) -> bool:
 
 def _step(value: Any, rest: str, path: Any) -> tuple[str, Any]:
     """Return the step that the rest of a path begins with, and what stands there."""
-    index = _INDEX.match(rest) if value.__class__ in (list, tuple) else None
-    if index is not None and int(index[1]) < len(value):
-        return index[0], value[int(index[1])]
-    held = children(value)
-    if isinstance(value, Symbolic):
-        held = value.__class__.held_with_defaults(value)
-    found = max(
-        [(step, child) for step, child in held if _leads(rest, step)], key=lambda each: len(each[0]), default=None
-    )
+    found = _below(value, rest)
     if found is None:
         raise _nothing_there(value, rest, path)
     return found
+
+
+def _below(value: Any, rest: str) -> tuple[str, Any] | None:
+    """Return the step that the rest of a path begins with, and what stands there; None where nothing does."""
+    kind: type = value.__class__
+    step = _SIMPLE.match(rest)
+    if step is not None and _leads(rest, step[0]):  # without listing what else is there
+        call = said(value) if isinstance(value, Symbolic) else None
+        items: Any = call.args if call else value if kind in (list, tuple) else ()
+        named: Any = call.kwargs if call else value if kind is dict else {}
+        if step[1] is None and step[2] in named:
+            return step[0], named[step[2]]
+        if step[1] is not None and int(step[1]) < len(items):
+            return step[0], items[int(step[1])]
+        if kind is dict and step[1] is None:
+            return None
+    held = Symbolic.held_with_defaults(value) if isinstance(value, Symbolic) else children(value)
+    fitting = [(step, child) for step, child in held if _leads(rest, step)]
+    return max(fitting, key=lambda each: len(each[0]), default=None)
 
 
 def _nothing_there(value: Any, rest: str, path: Any) -> UnknownAddress:
@@ -165,13 +176,13 @@ def _changed(program: Any, changes: Mapping[Any, Any]) -> Any:
 
 
 def _step_or_new(value: Any, rest: str, path: Any) -> tuple[str, Any]:
-    try:
-        return _step(value, rest, path)
-    except UnknownAddress:
+    found = _below(value, rest)
+    if found is None:
         takes_more = value.__class__ is dict or (isinstance(value, Symbolic) and rest[0] == ".")
-        if takes_more and _ADDABLE.match(rest):
-            return rest, DELETE
-        raise
+        if not takes_more or not _ADDABLE.match(rest):
+            raise _nothing_there(value, rest, path)
+        found = rest, DELETE
+    return found
 
 
 def _with_inner(node: _Node) -> Any:
