@@ -47,8 +47,9 @@ def _box(drawing: Drawing, title: str) -> Box:
 
 
 def _texts(drawing: Drawing) -> list[str]:
-    headings = [h for thing in (*drawing.boxes, *drawing.clusters) for h in thing.headings]
-    return [row.text for thing in (*drawing.boxes, *headings) for row in thing.rows]
+    headings = [h for box in drawing.boxes for h in box.headings] + [h for c in drawing.clusters for h in c.headings]
+    rows = [row for box in drawing.boxes for row in box.rows] + [row for h in headings for row in h.rows]
+    return [row.text for row in rows]
 
 
 def _labels(drawing: Drawing) -> list[str]:
