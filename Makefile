@@ -23,6 +23,7 @@ bench: .venv/test .venv/bench  ## print speed as ratios to hand-written code and
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/counting.py
+	$(BIN)/python benchmarks/programs.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proposals.py
 	$(BIN)/python benchmarks/torch_models.py
 	$(BIN)/python benchmarks/tensorflow_models.py

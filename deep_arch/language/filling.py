@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deep_arch.errors import is_kind
 from deep_arch.language.domains import Choice
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.parts import StandIn, children, is_part, key_step, with_children
@@ -214,9 +215,9 @@ _CONTAINERS = (list, dict, OrderedDict, tuple)
 
 def renewed(value: Any) -> Any:
     """Return a list, dict or tuple with lists and dicts of its own, as each object is to have them."""
-    if value.__class__ is tuple:
+    if is_kind(value, tuple):
         return tuple([renewed(item) if item.__class__ in _CONTAINERS else item for item in value])
-    new: Any = value.copy()
+    new = value.copy()
     todo: list[Any] = [new]
     while todo:
         holder = todo.pop()

@@ -51,6 +51,9 @@ class Rule:
             return Grown(self, unboxed(args), unboxed(kwargs))
         return _RuleCall(self, unboxed(args), unboxed(kwargs), direct=False)
 
+    def __reduce__(self) -> str:
+        return self.fn.__qualname__  # by name, as functions are pickled
+
 
 class _RuleCall(Substitution):
     """One use of a rule: what it unfolds to is remembered by the rule and its arguments."""

@@ -111,7 +111,10 @@ class SearchSpace(Replaying):
             UnknownAddress: an address that the space does not have.
             ValueOutsideDomain: a hyperparameter cannot take its value.
         """
-        architecture = self._just_decided(values) or Architecture(self, self.replay(values))
+        decided = self._just_decided(values)
+        if decided is not None:
+            return decided
+        architecture = Architecture(self, self.replay(values))
         if missing := architecture.unassigned:
             point = missing[0]
             raise MissingValues(
@@ -129,7 +132,8 @@ class SearchSpace(Replaying):
         architecture, addresses, chosen = decided
         found = architecture.values
         same_values = len(found) == len(chosen) and all(map(operator.is_, found.values(), chosen))
-        return architecture if same_values and tuple(found) == addresses else None
+        is_whole = not architecture._unfolding.open  # pyright: ignore[reportPrivateUsage]
+        return architecture if is_whole and same_values and tuple(found) == addresses else None
 
     def decide(self, pick: Pick) -> Architecture:
         """Return the architecture that `pick` decides: it is asked for each hyperparameter once it is reached.

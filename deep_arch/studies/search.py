@@ -13,6 +13,7 @@ from deep_arch.errors import NotCountable, TrialError, is_kind, wrong_kind
 from deep_arch.language.foreign import plain
 from deep_arch.language.written import is_program
 from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.space import space as space_of
 from deep_arch.studies.checks import check_kinds, check_objectives
 from deep_arch.studies.directions import Direction, listed_directions
@@ -62,7 +63,8 @@ class Search(Iterator[Trial]):
     ) -> None:
         space = space_of(space) if is_program(space) else space
         check_kinds(space, searcher, trials, seed, duplicates)
-        self.space, self.searcher = space, searcher
+        self.space: SearchSpace = space
+        self.searcher = searcher
         self.directions = listed_directions(directions)
         self.ending: str | None = None
         self._n_trials = plain(trials)

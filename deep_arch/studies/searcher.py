@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -154,8 +153,10 @@ class Searcher(metaclass=Constructed):
             TooDeep: what it chose let no recursion end within the space's limit, time and again.
         """
         for _ in range(MOST_ATTEMPTS - 1):
-            with contextlib.suppress(TooDeep):  # a choice that several parts share let one of them end, and another not
+            try:
                 return self._decide()
+            except TooDeep:  # a choice that several parts share let one of them end, and another not
+                continue
         return self._decide()
 
     def _decide(self) -> Values:

@@ -63,14 +63,16 @@ class Language(NamedTuple):
 
 _SYMBOLS: Final = tuple([da.symbolize(kind) for kind in KINDS])
 
-OURS: Final = Language(
-    call=lambda kind, **arguments: _SYMBOLS[kind](**arguments),
-    choice=lambda candidates: da.choice(candidates),
-    several=lambda candidates, size, distinct, is_sorted: da.subset(
-        candidates, size, distinct=distinct, ordered=not is_sorted
-    ),
-    order=lambda candidates: da.permutation(candidates),
-)
+
+def _call(kind: int, **arguments: Any) -> Any:
+    return _SYMBOLS[kind](**arguments)
+
+
+def _several(candidates: Sequence[Any], size: int, distinct: bool, is_sorted: bool) -> Any:
+    return da.subset(candidates, size, distinct=distinct, ordered=not is_sorted)
+
+
+OURS: Final = Language(_call, da.choice, _several, da.permutation)
 """Programs of deep_arch."""
 
 

@@ -31,6 +31,22 @@ class Trainer:
         return self.model.fit(x, y, epochs=2, verbose=0).history["loss"]
 
 
+@da.symbolize
+@keras.saving.register_keras_serializable("tests")
+class Scaled(keras.layers.Layer):  # type: ignore[misc]
+    """A layer of one's own; when a model is loaded, Keras makes it again."""
+
+    def __init__(self, factor: float, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.factor, self.dense = factor, keras.layers.Dense(3)
+
+    def call(self, x: Any) -> Any:
+        return self.dense(x) * self.factor
+
+    def get_config(self) -> Any:
+        return {**super().get_config(), "factor": self.factor}
+
+
 def trainer() -> Any:
     """Return a program of 12 architectures and two learning rates."""
     rest = [
@@ -67,6 +83,20 @@ def main(folder: Path) -> None:
         trial.tell(da.build(trial).run()[-1])
     assert search.best.score == min(trial.scores[0] for trial in search.trials)
     functional()
+    layers_of_ones_own(folder / "own.keras")
+
+
+def layers_of_ones_own(path: Path) -> None:
+    """Check that a decorated layer is saved, loaded and cloned."""
+    space = da.space(Sequential([layers.Input((4,)), Scaled(da.choice([2.0, 3.0])), layers.Dense(2)]))
+    for architecture in space.enumerate():
+        model = da.build(architecture)
+        model.save(path)
+        x = np.ones((2, 4), "float32")
+        loaded = keras.models.load_model(path)
+        np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
+        cloned = keras.models.clone_model(model)
+        assert isinstance(cloned.layers[0], Scaled) and cloned.layers[0].factor == model.layers[0].factor
 
 
 def functional() -> None:

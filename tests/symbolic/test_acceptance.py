@@ -317,7 +317,7 @@ class Decorated:
         return cls.__name__
 
 
-class Below(Decorated):  # type: ignore[misc,valid-type]
+class Below(Decorated):
     pass
 
 

@@ -217,9 +217,50 @@ def test_no_constructor_is_called_before_all_is_known() -> None:
         space.at(architecture.values)
     da.rebind(program, lambda path, value, parent: value)
     assert calls == []
-    da.build(space.at({"[1][1]": 2, "[2]": 1}) if "[1][1]" in space.sample(seed=0).values else space.sample(seed=0))
-    assert sorted(calls)[:2] == ["inner", "left"] or sorted(calls)[:2] == ["inner", "outer"]
-    assert len(calls) == 3 and calls[-1] == "outer"
+    arguments = next(a for a in space.enumerate() if [*a.values.values()] == [2, 1])
+    assert da.build(arguments) == "outer" and calls == ["inner", "right", "outer"]
+
+
+class Checked(type):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__call__(*args, **kwargs)
+        made.checked = True
+        return made
+
+
+class Watched(metaclass=Checked):
+    def __init__(self, width: int, *rest: int, **more: int) -> None:
+        self.width, self.rest, self.more = width, rest, more
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, f"_{name}", value)
+
+    @property
+    def width(self) -> int:
+        return int(vars(self)["_width"]) + 1
+
+    @width.setter
+    def width(self, value: int) -> None:
+        raise AssertionError("the class sets attributes in its own way")
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other)
+
+
+class Slotted:
+    __slots__ = ("a", "b")
+
+    def __init__(self, a: int, /, b: int = 2) -> None:
+        self.a, self.b = a, b
+
+
+def test_a_build_of_a_class_is_a_call_of_it() -> None:
+    watched, slotted = da.symbolize(Watched), da.symbolize(Slotted)
+    built, called = da.build(watched(1, 2, 3, four=4)), Watched(1, 2, 3, four=4)
+    assert type(built) is type(called) and vars(built) == vars(called) and built.width == called.width == 2
+    small, again = da.build(da.space(slotted(da.choice([1]), b=3)).sample(seed=0)), Slotted(1, b=3)
+    assert type(small) is type(again) and (small.a, small.b) == (again.a, again.b)
+    assert da.build(da.symbolize(dict)(a=1)) == {"a": 1} and da.build(da.symbolize(int)("12")) == 12
 
 
 LEARNERS = {

@@ -193,7 +193,7 @@ def test_hidden_arguments_are_said() -> None:
         def __init__(self, rebind: int, symbol: int) -> None:
             self.total = rebind + symbol
 
-    call = da.symbolize(Changing)(rebind=1, symbol=da.choice([2, 3]))
+    call: Any = da.symbolize(Changing)(rebind=1, symbol=da.choice([2, 3]))
     with pytest.raises(
         UnknownName, match=r"'rebind' is an argument of it(.|\n)*call\['rebind'\] for the argument, and da.rebind"
     ):
@@ -203,8 +203,9 @@ def test_hidden_arguments_are_said() -> None:
 
 
 def test_a_record_is_no_object() -> None:
-    call = Recorded(3)
-    for wrong in (lambda: bool(call), lambda: call(1), lambda: iter(call)):
+    call: Any = Recorded(3)
+    wrongs: tuple[Any, ...] = (lambda: bool(call), lambda: call(1), lambda: iter(call))
+    for wrong in wrongs:
         with pytest.raises(da.DeepArchError, match="Make"):
             wrong()
     with pytest.raises(BadArgument, match="never changes"):
