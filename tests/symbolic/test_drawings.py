@@ -10,10 +10,8 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, NotSpecified
-from deep_arch.language.chosen_parts import copies
 from deep_arch.language.values import Value
-from deep_arch.symbolic.changes import changes
-from deep_arch.symbolic.symbols import symbolize
+from deep_arch.symbolic import changes, copies, symbolize
 from deep_arch.visualization import render_changes, render_steps
 from deep_arch.visualization.plan.drawing import Box, Drawing
 from deep_arch.visualization.plan.lists import MOST_ABREAST
