@@ -44,7 +44,7 @@ MEMBERS = {
 }
 
 ANALYSIS = ["best_so_far", "compare", "frame", "hypervolume", "importance", "pareto_front", "regret"]
-VISUALIZATION = ["mimebundle", "plot_scores", "render", "render_steps", "score_curve"]
+VISUALIZATION = ["mimebundle", "plot_scores", "render", "render_changes", "render_steps", "score_curve"]
 
 
 def names(module: types.ModuleType) -> list[str]:

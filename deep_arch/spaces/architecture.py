@@ -193,6 +193,7 @@ class Architecture:
     def summary(self, inputs: Inputs | None = None) -> str:
         """Return a table of the calls; with `inputs`, also their shapes, parameters and multiply-accumulates.
 
+        Of a program the table has paths, classes and arguments, and no inputs are needed.
         Where a shape does not fit, the table ends at the failing module and says why.
         """
         from deep_arch.measures.summaries import summarize

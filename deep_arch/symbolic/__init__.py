@@ -8,6 +8,7 @@ from deep_arch.language.written import SharedDecision as SharedDecision
 from deep_arch.symbolic.building import build as build
 from deep_arch.symbolic.building import resolve as resolve
 from deep_arch.symbolic.calls import Symbolic as Symbolic
+from deep_arch.symbolic.changes import changes as changes
 from deep_arch.symbolic.json_text import from_json as from_json
 from deep_arch.symbolic.json_text import to_json as to_json
 from deep_arch.symbolic.paths import diff as diff

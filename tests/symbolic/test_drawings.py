@@ -10,11 +10,9 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, NotSpecified
-from deep_arch.language.chosen_parts import copies
 from deep_arch.language.values import Value
-from deep_arch.symbolic.changes import changes
-from deep_arch.symbolic.symbols import symbolize
-from deep_arch.visualization import render_changes
+from deep_arch.symbolic import changes, copies, symbolize
+from deep_arch.visualization import render_changes, render_steps
 from deep_arch.visualization.plan.drawing import Box, Drawing
 from deep_arch.visualization.plan.lists import MOST_ABREAST
 from deep_arch.visualization.plan.planning import plan_drawing
@@ -47,8 +45,9 @@ def _box(drawing: Drawing, title: str) -> Box:
 
 
 def _texts(drawing: Drawing) -> list[str]:
-    headings = [h for thing in (*drawing.boxes, *drawing.clusters) for h in thing.headings]
-    return [row.text for thing in (*drawing.boxes, *headings) for row in thing.rows]
+    headings = [h for box in drawing.boxes for h in box.headings] + [h for c in drawing.clusters for h in c.headings]
+    rows = [row for box in drawing.boxes for row in box.rows] + [row for h in headings for row in h.rows]
+    return [row.text for row in rows]
 
 
 def _labels(drawing: Drawing) -> list[str]:
@@ -394,3 +393,19 @@ def test_changes_are_rendered_of_programs_and_architectures(tmp_path: Any) -> No
     assert "added, or in place of another" in text
     with pytest.raises(BadArgument, match="render: has no option 'legends'"):
         render_changes(Conv(), Conv(), legends=False)
+
+
+def test_the_legend_tells_only_what_is_there() -> None:
+    pytest.importorskip("graphviz")
+    text = da.space([da.choice([Identity(), Conv()]) for _ in range(MOST_ABREAST + 1)]).render()
+    assert "argument that it gives" not in text
+    assert ">expanded" not in text
+    assert "argument that it gives" in da.space(_trainer()).render()
+    assert ">expanded" in da.space(_several()).sample(seed=0).render()
+
+
+def test_every_step_of_a_program_is_drawn(tmp_path: Any) -> None:
+    pytest.importorskip("graphviz")
+    paths = render_steps(da.space(_trainer()), tmp_path, format="dot", seed=0)
+    assert len(paths) == 1 + len(da.space(_trainer()).sample(seed=0).values)
+    assert "op ∈ Identity | MaxPool | Conv" in paths[0].read_text(encoding="utf-8")

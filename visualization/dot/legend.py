@@ -35,7 +35,7 @@ def _entries(drawing: Drawing) -> Iterator[str]:
         yield _entry(_box("Module", *palette.MODULE), "operation")
     if "substitution" in kinds:
         yield _entry(_double_box("substitution"), "not expanded yet")
-    if any(heading.rows for heading in headings) or drawing.clusters:
+    if any(heading.rows for heading in headings) or not all(cluster.listed for cluster in drawing.clusters):
         yield _entry(_box("substitution", palette.CLUSTERS[1], palette.CLUSTER_LINE, "ROUNDED"), "expanded")
     if "empty" in kinds:
         yield _entry(_box("→ nothing", *palette.EMPTY, "ROUNDED,DASHED", palette.MUTED), "expanded, no module left")
@@ -50,7 +50,7 @@ def _entries(drawing: Drawing) -> Iterator[str]:
     if any(box.change for box in drawing.boxes):
         yield _entry(_box("Module", *palette.CHANGED), "added, or in place of another")
     if any(edge.label for edge in drawing.edges):
-        yield _entry(font("name", 8, palette.MUTED), "argument")
+        yield _entry(font("name", 8, palette.MUTED), "argument that it gives")
     yield from _line_entries({edge.kind for edge in drawing.edges})
     if any(edge.head_mark or edge.tail_mark for edge in drawing.edges):
         yield _entry(font("0, 1", 8, palette.MUTED), "order of inputs, outputs")

@@ -112,6 +112,7 @@ class Cluster:
         key: the prefix of the addresses inside, without its last slash.
         parent: the key of the cluster around it, or empty.
         depth: the number of clusters around it.
+        listed: whether it stands around the items of a list instead.
     """
 
     key: str
@@ -119,6 +120,7 @@ class Cluster:
     tip: str
     parent: str = ""
     depth: int = 0
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def _list_name(edge: Edge, head: Box) -> str | None:
 def _frame(head: str, name: str, place: str, n: int, clusters: Sequence[Cluster]) -> Cluster:
     depth = next((cluster.depth + 1 for cluster in clusters if cluster.key == place), 0)
     title = f"{name}: {n} items" if name else f"{n} items"
-    return Cluster(f"list {name} of {head} in {place}", (Heading(title),), title, place, depth)
+    return Cluster(f"list {name} of {head} in {place}", (Heading(title),), title, place, depth, listed=True)
 
 
 def _rows(lines: Sequence[Edge]) -> Iterator[Edge]:
