@@ -37,11 +37,22 @@ def shown_values(code: str) -> list[tuple[str, Any]]:
 def test_the_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("torch", "tensorflow", "keras", "onnxscript"):
         pytest.importorskip(package)
+    import torch
+
     from deep_arch.backends import torch_backend
-    from deep_arch.searchers import RandomSearch
+    from deep_arch.searchers import RandomSearch, RegularizedEvolution
+
+    class Trainer:
+        def __init__(self, model: torch.nn.Module, optimizer: Any) -> None:
+            self.model, self.optimizer = model, optimizer
+
+        def train(self) -> float:
+            self.model(torch.zeros(1, 1, 8, 8))
+            return float(self.optimizer(self.model.parameters()).defaults["lr"])
 
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"da": da, "ops": ops, "torch_backend": torch_backend, "RandomSearch": RandomSearch}
+    names |= {"torch": torch, "Trainer": Trainer, "RegularizedEvolution": RegularizedEvolution}
     names |= {"conv": lambda: ops.Conv2D(da.choice([64, 128]), 3), "accuracy": lambda model: 0.5}
     compared = 0
     for code in blocks("python"):

@@ -215,9 +215,10 @@ _CONTAINERS = (list, dict, OrderedDict, tuple)
 
 def renewed(value: Any) -> Any:
     """Return a list, dict or tuple with lists and dicts of its own, as each object is to have them."""
-    if is_kind(value, tuple):
+    kind: Any = value.__class__
+    if kind is tuple:
         return tuple([renewed(item) if item.__class__ in _CONTAINERS else item for item in value])
-    new = value.copy()
+    new = kind(value)
     todo: list[Any] = [new]
     while todo:
         holder = todo.pop()
@@ -225,7 +226,7 @@ def renewed(value: Any) -> Any:
             if item.__class__ is tuple:
                 holder[key] = renewed(item)
             elif item.__class__ in _CONTAINERS:
-                holder[key] = item.copy()
+                holder[key] = item.__class__(item)
                 todo.append(holder[key])
     return new
 

@@ -12,6 +12,7 @@ from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.filling import Form, Hole
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
+from deep_arch.language.options import content_key
 from deep_arch.language.part_modules import Held, Maker, OnePart, SeveralParts, Undecided
 from deep_arch.language.parts import StandIn, as_part, children, is_plain
 from deep_arch.language.subsets import Permutation, Subset
@@ -101,9 +102,11 @@ def names_by_address(graph: Graph) -> dict[str, Names]:
 
 def domain_names(domain: Domain, names: Names) -> list[str] | None:
     """Return the candidates that a domain leaves, such as `adam: Adam`; None where it does not list what chooses."""
-    if not isinstance(domain, Choice | Subset | Permutation) or not all(key in names for key in domain.options):
+    if not isinstance(domain, Choice | Subset | Permutation):
         return None
-    options = domain.options
+    options, known = domain.options, {content_key(key) for key in names}
+    if not all(content_key(option) in known for option in options):
+        return None
     has_keys = [*names] != [*range(len(names))] or not all(names[key] for key in options)
     return [_keyed(key, names[key]) if has_keys else names[key] for key in options]
 

@@ -6,7 +6,7 @@ import json
 import pickle
 import random
 import threading
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -260,7 +260,7 @@ def test_a_build_of_a_class_is_a_call_of_it() -> None:
     assert type(built) is type(called) and vars(built) == vars(called) and built.width == called.width == 2
     small, again = da.build(da.space(slotted(da.choice([1]), b=3)).sample(seed=0)), Slotted(1, b=3)
     assert type(small) is type(again) and (small.a, small.b) == (again.a, again.b)
-    assert da.build(da.symbolize(dict)(a=1)) == {"a": 1} and da.build(da.symbolize(int)("12")) == 12
+    assert da.build(da.symbolize(cast("Any", dict))(a=1)) == {"a": 1} and da.build(da.symbolize(int)("12")) == 12
 
 
 LEARNERS = {
