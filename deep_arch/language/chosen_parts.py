@@ -153,6 +153,11 @@ class Copies(Part):
         return [("[]", self.part), (".times", self.times)]
 
     def holding(self, held: Sequence[Any]) -> Any:
+        if any(value is DELETE for value in held):
+            raise BadArgument(
+                f"{self!r}: has a part and a number of copies.\n  Got DELETE for one of them.\n"
+                "  Put something else there, or replace the whole."
+            )
         return Copies(*held)
 
     def needs(self) -> list[tuple[str, Any]]:

@@ -24,9 +24,10 @@ class Depending:
         kind: the class of the domain that it becomes.
         parents: what is given to `make`: hyperparameters and plain values.
         written: the options as they were written, where they were listed.
+        part: what the hyperparameter is in a program, once that was asked: see `Independent`.
     """
 
-    __slots__ = ("_make", "_memory", "_narrowed", "kind", "parents", "written")
+    __slots__ = ("_make", "_memory", "_narrowed", "kind", "parents", "part", "written")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Depending:
     ) -> None:
         self.kind, self.parents = kind, tuple(parents)
         self.written = None if written is None else tuple(written)
+        self.part: Any = None
         self._make = make
         self._memory: dict[Any, Domain] = {}
         self._narrowed: dict[Domain, Independent] = {}

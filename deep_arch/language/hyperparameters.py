@@ -120,11 +120,14 @@ class Independent(Hyperparameter):
 
     def _as_part(self) -> Part | None:
         """Return the choice between parts that it is in a program, where its options are hyperparameters; else None."""
-        if self.depending is None:
+        depending = self.depending
+        if depending is None or depending.written is None:
             return None
-        from deep_arch.language.chosen_parts import among_hyperparameters
+        if depending.part is None:  # one and the same whenever it is asked
+            from deep_arch.language.chosen_parts import among_hyperparameters
 
-        return among_hyperparameters(self)
+            depending.part = among_hyperparameters(self)
+        return cast("Part | None", depending.part)
 
     def __repr__(self) -> str:
         return f"<{self.name or 'hyperparameter'}: {self.domain}>"

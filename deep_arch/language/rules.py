@@ -14,7 +14,7 @@ from deep_arch.language.fragment import Fragment, current_fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.late_binding import bound
 from deep_arch.language.modules import Module
-from deep_arch.language.parts import Part, key_step
+from deep_arch.language.parts import DELETE, Part, key_step
 from deep_arch.language.program import Program, expansion_key
 from deep_arch.language.substitution import Substitution
 from deep_arch.language.values import Value
@@ -119,7 +119,8 @@ class Grown(Part):
 
     def holding(self, held: Sequence[Any]) -> Any:
         n = len(self.args)
-        return Grown(self.rule, tuple(held[:n]), dict(zip(self.kwargs, held[n:], strict=True)))
+        kept = {key: value for key, value in zip(self.kwargs, held[n:], strict=True) if value is not DELETE}
+        return Grown(self.rule, tuple([value for value in held[:n] if value is not DELETE]), kept)
 
     def needs(self) -> list[tuple[str, Any]]:
         return []

@@ -10,18 +10,20 @@ from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.parts import walk
 from deep_arch.language.program import Program
+from deep_arch.language.written import is_program
 from deep_arch.spaces.frames import Frame, Node
 from deep_arch.spaces.space import SearchSpace
+from deep_arch.spaces.space import space as space_of
 from deep_arch.spaces.unfolding import unfold
 
 
-def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
+def check(space: Any, samples: int = 20, seed: int = 0) -> None:
     """Raise if a function of the space is not pure, which would make its addresses and counts meaningless.
 
     Runs all functions on the way to some architectures again, from the start, and compares what they record.
 
     Args:
-        space: the space.
+        space: the space, or a program that is one.
         samples: how many architectures to try.
         seed: the seed of the draws.
 
@@ -29,6 +31,7 @@ def check(space: SearchSpace, samples: int = 20, seed: int = 0) -> None:
         ImpureFunction: a function gave another graph the second time.
         BadArgument: a program holds an object with weights, which all trials would share.
     """
+    space = space_of(space) if is_program(space) else space
     if not is_kind(space, SearchSpace):
         raise wrong_kind("check", "a search space", space, "Write `@da.space` above its function.")
     rng = random.Random(seed)

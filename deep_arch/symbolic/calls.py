@@ -208,6 +208,12 @@ class Symbolic(Part):
     def __repr__(self) -> str:
         return expression(self)
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from deep_arch.spaces.space import space
+
+        shown = space(self)._repr_mimebundle_(include, exclude)  # pyright: ignore[reportPrivateUsage]
+        return {**shown, "text/plain": repr(self)}
+
     def __copy__(self) -> Symbolic:
         return self
 

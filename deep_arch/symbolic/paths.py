@@ -12,7 +12,7 @@ from deep_arch.errors import BadArgument, UnknownAddress, is_kind, nearest, wron
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.likeness import alike, inside, itself
 from deep_arch.language.parts import DELETE as DELETE
-from deep_arch.language.parts import Part, as_part, children, is_part, with_children
+from deep_arch.language.parts import Part, as_part, children, is_part, key_step, with_children
 from deep_arch.language.parts import walk as walk
 from deep_arch.symbolic.calls import Symbolic, said
 
@@ -189,23 +189,48 @@ def _with_inner(node: _Node) -> Any:
     value, inner = node.value, node.inner
     held = children(value)
     here = {step for step, _ in held}
-    added = {step: child.new for step, child in inner.items() if step not in here and child.new is not DELETE}
+    added = {step: child for step, child in inner.items() if step not in here}
+    if isinstance(value, Symbolic) and added:
+        return _with_more(value, inner, added)
     kept = [inner[step].new if step in inner else child for step, child in held]
-    if value.__class__ is dict:
-        return {**with_children(value, kept), **{_key(step): new for step, new in added.items()}}
-    if added:
-        call: Any = value.__class__.holding(value, kept)
-        named = {step[1:]: new for step, new in added.items()}
-        return call.__class__.with_arguments(call, call.__class__.args.fget(call), {**_kwargs(call), **named})
-    return with_children(value, kept)
+    changed = any(new is not child for new, (_, child) in zip(kept, held, strict=True))
+    changed_value = with_children(value, kept) if changed else value
+    if not added:
+        return changed_value
+    for step, child in added.items():
+        if child.new is DELETE:
+            raise _nothing_there(value, step, step.lstrip("."))
+    return {**changed_value, **{_key(step): child.new for step, child in added.items()}}
 
 
-def _kwargs(call: Symbolic) -> Mapping[str, Any]:
-    return {step[1:]: value for step, value in call.__class__.held(call) if step[0] == "."}
+def _with_more(call: Symbolic, inner: Mapping[str, _Node], added: Mapping[str, _Node]) -> Any:
+    """Return a call with arguments that were left to their defaults; to delete such an argument leaves it so."""
+    own = said(call)
+    args = [inner[step].new if (step := f"[{i}]") in inner else value for i, value in enumerate(own.args)]
+    named = {key: inner[step].new if (step := key_step(key)) in inner else value for key, value in own.kwargs.items()}
+    for step, child in added.items():
+        if step[0] == "." and child.new is not DELETE:
+            named[step[1:]] = child.new
+        elif child.new is not DELETE:
+            position = int(step[1:-1])
+            for i in range(len(args), position):  # those between are said as well, since these have no names
+                args.append(get(call, i))
+            args[position:] = [child.new]
+    args = [value for value in args if value is not DELETE]
+    named = {key: value for key, value in named.items() if value is not DELETE}
+    return call.__class__.with_arguments(call, args, named)
 
 
 def _key(step: str) -> Any:
-    return step[1:] if step[0] == "." else ast.literal_eval(step[1:-1])
+    if step[0] == ".":
+        return step[1:]
+    try:
+        return ast.literal_eval(step[1:-1])
+    except (SyntaxError, ValueError) as error:
+        raise UnknownAddress(
+            f"{step}: expected a new key of a dict.\n  Got what is no text and no number.\n"
+            "  Write it as repr does, such as ['a key'], or give the whole dict."
+        ) from error
 
 
 def _mapped(program: Any, fn: Callable[[str, Any, Any], Any]) -> Any:
@@ -235,7 +260,7 @@ def _mapped(program: Any, fn: Callable[[str, Any, Any], Any]) -> Any:
 
 def _asked(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, Hyperparameter) and not is_part(value):
-        return [("", parent) for parent in _parents(value)]
+        return [("", parent) for parent in _parents(value) if isinstance(parent, Hyperparameter)]
     return children(value)
 
 
@@ -249,6 +274,13 @@ def _of(value: Any, held: list[Any], path: str) -> Any:
         return value
     if not isinstance(value, Dependent | Independent) or is_part(value):
         return with_children(value, held)
+    if any(new is DELETE for new in held):
+        raise BadArgument(
+            f"{path.lstrip('.')}: is computed from what is to be deleted.\n  Got DELETE for a parent of {value!r}.\n"
+            "  Delete or replace the formula, or give the parent another value."
+        )
+    decided = iter(held)
+    held = [next(decided) if isinstance(parent, Hyperparameter) else parent for parent in value.parents]
     is_plain = not any(isinstance(parent, Hyperparameter) for parent in held)
     if isinstance(value, Dependent):
         return value.call(held, path.lstrip(".")) if is_plain else value.of(held)

@@ -214,7 +214,9 @@ def test_rebind_adds_what_was_left_out() -> None:
 def test_rebind_deletes() -> None:
     assert rebind([1, 2, 3], {"[0]": DELETE, "[2]": DELETE}) == [2]
     assert rebind(Conv_(1, act=2), {"act": DELETE}) == Conv_(1) and rebind(Net_(1, 2), {"[0]": DELETE}) == Net_(2)
-    assert rebind({"a": 1, "b": 2}, {"a": DELETE}) == {"b": 2} and rebind({"a": 1}, {"b": DELETE}) == {"a": 1}
+    assert rebind({"a": 1, "b": 2}, {"a": DELETE}) == {"b": 2}
+    with pytest.raises(UnknownAddress, match=r"^b: nothing stands there"):
+        rebind({"a": 1}, {"b": DELETE})
     kept = rebind(da.choice([Conv_(1), Conv_(2), Conv_(3)], name="op"), {"[1]": DELETE})
     assert kept == da.choice([Conv_(1), Conv_(3)], name="op")
     assert rebind(da.subset([Conv_(1), 2, 3], 2), {"[1]": DELETE}) == da.subset([Conv_(1), 3], 2)

@@ -20,7 +20,7 @@ from deep_arch.errors import (
     UnreachedAddress,
     ValueOutsideDomain,
 )
-from deep_arch.symbolic import SharedDecision, copies, to_json
+from deep_arch.symbolic import DELETE, SharedDecision, Symbolic, copies, making_objects, to_json
 
 
 class Layer:
@@ -85,7 +85,7 @@ def test_an_object_with_weights_is_named_by_check(make: Any, path: str) -> None:
     with pytest.raises(
         BadArgument, match=rf"{path}: expected what is made anew for each trial(.|\n)*Symbolize its class"
     ):
-        da.check(da.space(make()))
+        da.check(make())
     da.check(da.space(Recorded(da.choice([1, 2]), Weighty)))
 
 
@@ -216,3 +216,51 @@ def test_a_record_is_no_object() -> None:
             wrong()
     with pytest.raises(BadArgument, match="never changes"):
         call.units = 4
+
+
+def positional(a: Any, b: Any = 2, /, c: Any = 3, **more: Any) -> Any:
+    return a, b, c, more
+
+
+def test_changes_reach_what_was_left_to_defaults() -> None:
+    record: Any = da.symbolize(positional)
+    assert da.rebind(record(1), {"[1]": 5, "c": 9, "z": 1}) == record(1, 5, c=9, z=1)
+    assert da.rebind(record(1, **{"a b": 3}), {"c": 1}) == record(1, c=1, **{"a b": 3})
+    assert da.rebind(record(1, z=2), {"z": DELETE, "c": 4}) == record(1, c=4)
+    program = record(1)
+    assert da.rebind(program, {"[0]": 1}) is program
+
+
+def test_rules_are_asked_of_what_is_written_and_not_of_formulas() -> None:
+    record: Any = da.symbolize(positional)
+    h = da.choice([1, 2])
+    asked: list[Any] = []
+    da.rebind(record(7, c=[3 * h, da.integer(4, h + 5)]), lambda path, value, parent: asked.append(value) or value)
+    assert [value for value in asked if isinstance(value, int)] == [7]
+
+
+def test_what_cannot_be_deleted_is_said() -> None:
+    record: Any = da.symbolize(positional)
+    h = da.choice([1, 2])
+    with pytest.raises(UnknownAddress, match=r"Got 'b' in \{'a': 1\}"):
+        da.rebind(record({"a": 1}), {"[0].b": DELETE})
+    with pytest.raises(BadArgument, match="is computed from what is to be deleted"):
+        da.rebind(record(2 * h), lambda path, value, parent: DELETE if value is h else value)
+    with pytest.raises(UnknownAddress, match="expected a new key of a dict"):
+        da.rebind(record({"a": 1}), {"[0][x y]": 1})
+    with pytest.raises(BadArgument, match="has a part and a number of copies"):
+        da.rebind(record(1, c=copies(record(1), 2)), {"c[]": DELETE})
+    assert da.rebind(record({"a": 1}), {"[0]['x y']": 1, "[0].a": DELETE}) == record({"x y": 1})
+
+
+class Holder:
+    def __init__(self) -> None:
+        self.layer = Recorded(3)
+
+
+def test_code_that_makes_objects_elsewhere_says_so() -> None:
+    assert isinstance(Holder().layer, Symbolic)
+    with making_objects():
+        assert type(Holder().layer) is Layer
+    assert isinstance(Holder().layer, Symbolic)
+    assert type(da.build(da.symbolize(Holder)()).layer) is Layer
