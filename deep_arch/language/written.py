@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from types import FunctionType, ModuleType
 from typing import Any
 
+from deep_arch.errors import BadArgument
+from deep_arch.language.foreign import PLAIN
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import snake_case
-from deep_arch.language.parts import Part, as_part, children, is_open, is_part, things
+from deep_arch.language.parts import Part, StandIn, as_part, children, is_open, is_part, things
 from deep_arch.language.recording import record
 from deep_arch.language.values import Value
 
@@ -28,7 +31,24 @@ class Written:
     def __init__(self, program: Any) -> None:
         self.program = program
         self.__name__ = snake_case(_title(program))
-        for path, thing, n in _repeated(program):
+        for path, value, held in _places(program):
+            _check_seen(path, value, held)
+            _warn_of_repeats(path, held)
+
+    def __call__(self) -> Value:
+        return record(self.program)
+
+    def __repr__(self) -> str:
+        return repr(self.program)
+
+
+def _warn_of_repeats(path: str, held: list[tuple[str, Any]]) -> None:
+    """Warn of what is open and unnamed and stands several times in one list."""
+    if len(held) < _SEVERAL:
+        return
+    counts = Counter([id(v) for step, v in held if step.startswith("[") and _is_anonymous(v)])
+    for i, thing in {id(v): v for _, v in held if counts[id(v)] >= _SEVERAL}.items():
+        if (n := counts[i]) and is_open(thing):
             warnings.warn(
                 f"{path or 'program'}: {n} items are one and the same, so they are decided once, together.\n"
                 f"  Got {thing!r} {n} times in one list.\n  Give it name= if that is meant; else make each afresh, "
@@ -37,12 +57,6 @@ class Written:
                 SharedDecision,
                 stacklevel=4,
             )
-
-    def __call__(self) -> Value:
-        return record(self.program)
-
-    def __repr__(self) -> str:
-        return repr(self.program)
 
 
 def is_program(value: Any) -> bool:
@@ -60,21 +74,49 @@ def _title(program: Any) -> str:
     return type(program).__name__ if part is None else part.__class__.title(part)
 
 
-def _repeated(program: Any) -> Iterator[tuple[str, Any, int]]:
-    """Yield what is open and unnamed and stands several times in one list, with the path of that."""
-    seen: set[int] = set()
+def _places(program: Any) -> Iterator[tuple[str, Any, list[tuple[str, Any]]]]:
+    """Yield path, value and what it holds of everything in a program, once."""
+    seen: dict[int, Any] = {}  # which keeps what it knows by identity
     todo: list[tuple[str, Any]] = [("", program)]
     while todo:
         path, value = todo.pop()
-        if id(value) in seen:
-            continue
-        held = children(value)
-        if held:  # which the program keeps, and so its identity
-            seen.add(id(value))
-        todo += [(path + step, child) for step, child in reversed(held)]
-        counts = Counter([id(v) for step, v in held if step.startswith("[") and _is_anonymous(v)])
-        repeated = {id(v): v for _, v in held if counts[id(v)] >= _SEVERAL}
-        yield from [(path.lstrip("."), thing, counts[i]) for i, thing in repeated.items() if is_open(thing)]
+        if value.__class__ not in PLAIN and id(value) not in seen:
+            seen[id(value)] = value
+            held = children(value)
+            yield path.lstrip("."), value, held
+            todo += [(path + step, child) for step, child in reversed(held)]
+
+
+def _check_seen(path: str, value: Any, held: list[tuple[str, Any]]) -> None:
+    """Check that a value holds no hyperparameter or part where none is looked for, so that it would not be decided.
+
+    Raises:
+        BadArgument: it does, as a set or an object of a class that is not symbolic may.
+    """
+    is_holder = isinstance(value, _HOLDERS)
+    items: Any = ()
+    if is_holder and (not held or isinstance(value, Mapping)):
+        items = [*value, *(value.values() if isinstance(value, Mapping) and not held else ())]
+    elif not isinstance(value, type | FunctionType | ModuleType | StandIn | Part | Hyperparameter):
+        items = [] if held else [*getattr(value, "__dict__", {}).values()]
+    for item in items:
+        inner = things(item) if item.__class__ in (list, tuple, dict) else (item,)
+        found = next((thing for thing in inner if isinstance(thing, Hyperparameter | Part)), None)
+        if found is not None:
+            kind = type(value).__name__
+            mend = (
+                "Write a list, tuple or dict, and parts as values of it."
+                if is_holder
+                else (f"Symbolize its class, {kind} = da.symbolize({kind}), so that the call is recorded.")
+            )
+            raise BadArgument(
+                f"{path or 'program'}: hyperparameters and recorded calls stand among the arguments of recorded calls, "
+                "in lists, tuples, dicts, dataclasses and partials, and are not looked for elsewhere.\n"
+                f"  Got {found!r:.100} in {value!r:.100} ({kind}).\n  {mend}"
+            )
+
+
+_HOLDERS = (list, tuple, set, frozenset, deque, Mapping)
 
 
 def _is_anonymous(value: Any) -> bool:

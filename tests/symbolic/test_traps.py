@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import warnings
 from typing import Any
 
@@ -264,3 +265,36 @@ def test_code_that_makes_objects_elsewhere_says_so() -> None:
         assert type(Holder().layer) is Layer
     assert isinstance(Holder().layer, Symbolic)
     assert type(da.build(da.symbolize(Holder)()).layer) is Layer
+
+
+class OwnList(list[Any]):
+    pass
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda h: {h},
+        lambda h: frozenset([Recorded(h)]),
+        lambda h: collections.deque([h]),
+        lambda h: collections.defaultdict(int, a=h),
+        lambda h: collections.ChainMap({"a": h}),
+        lambda h: OwnList([h]),
+        lambda h: {h: 1},
+        lambda h: [1, {"a": {Recorded(1)}}],
+        lambda h: Layer(1, h),
+        lambda h: Layer(1, [h]),
+        lambda h: Recorded(1, Layer(1, {"a": Recorded(2)})),
+    ],
+)
+def test_nothing_open_is_hidden(hide: Any) -> None:
+    h = da.choice([1, 2])
+    with pytest.raises(
+        BadArgument, match=r"inner.*are not looked for elsewhere\.\n  Got .*\n  (Write a list|Symbolize its)"
+    ):
+        da.space(Recorded(da.choice([1, 2]), hide(h)))
+
+
+def test_an_architecture_may_be_an_argument() -> None:
+    inner = da.space(Recorded(da.choice([1, 2]))).sample(seed=0)
+    assert da.build(da.space(Recorded(da.choice([1, 2]), inner)).sample(seed=0)).inner is inner
