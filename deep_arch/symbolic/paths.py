@@ -135,19 +135,19 @@ def _checked(fn: Any) -> Callable[[str, Any, Any], Any]:
 
 
 class _Node:
-    """A place of a program on the way to what changes, or in the walk of what is asked.
+    """A place of a program on the way to what changes.
 
     Attributes:
         value: what stands there.
         new: what is to stand there.
-        inner: the places right below, by step.
+        inner: the places right below that change, by step.
+        is_end: whether it is what changes.
     """
 
-    __slots__ = ("inner", "is_end", "new", "path", "value")
+    __slots__ = ("inner", "is_end", "new", "value")
 
-    def __init__(self, value: Any, path: str = "") -> None:
+    def __init__(self, value: Any) -> None:
         self.value = self.new = value
-        self.path = path
         self.inner: dict[str, _Node] = {}
         self.is_end = False
 
