@@ -217,6 +217,11 @@ def is_part(value: Any) -> bool:
     return as_part(value) is not None
 
 
+def is_plain(value: Any) -> bool:
+    """Return whether a value holds no part and no hyperparameter."""
+    return not any(isinstance(held, Hyperparameter) or is_part(held) for held in things(value))
+
+
 def is_open(value: Any) -> bool:
     """Return whether a value holds something that is to be decided."""
     for held in things(value):
