@@ -188,10 +188,12 @@ class Fragment:
 
     def uses(self, hyperparameter: Hyperparameter) -> bool:
         """Return whether this function itself uses a hyperparameter, in a module or as configuration."""
-        if self._uses is None or not self.finished:
+        used = self._uses
+        if used is None:
             arguments = [h for call in self.calls for _, h in call.module.open_arguments]
-            self._uses = {id(h) for h in dependence.closure([*arguments, *self.config.values()])}
-        return id(hyperparameter) in self._uses
+            used = {id(h) for h in dependence.closure([*arguments, *self.config.values()])}
+            self._uses = used if self.finished else None
+        return id(hyperparameter) in used
 
     def add_module(self, module: Module) -> None:
         """Take in a module that was just made: name it, and its hyperparameters that have no name yet."""
