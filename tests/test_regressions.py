@@ -239,7 +239,7 @@ def test_bad_input_gets_our_errors() -> None:
         lambda: space.where(3),  # type: ignore[arg-type]
         lambda: space.sample([1]),  # type: ignore[arg-type]
         lambda: space.neighbours(other),
-        lambda: da.check(3),  # type: ignore[arg-type]
+        lambda: da.check(3),
         lambda: da.Architecture.from_json(3, space),  # type: ignore[arg-type]
         lambda: da.space(lambda x: da.or_(3)(x)).start(),  # type: ignore[arg-type]
         lambda: da.space(lambda x: da.permute(3)(x)).start(),  # type: ignore[arg-type]

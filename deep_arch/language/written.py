@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
-from deep_arch.errors import BadArgument
+from deep_arch.errors import BadArgument, is_kind
 from deep_arch.language.foreign import PLAIN
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import snake_case
@@ -93,17 +93,16 @@ def _check_seen(path: str, value: Any, held: list[tuple[str, Any]]) -> None:
     Raises:
         BadArgument: it does, as a set or an object of a class that is not symbolic may.
     """
-    is_holder = isinstance(value, _HOLDERS)
+    is_holder, kind = is_kind(value, _HOLDERS), value.__class__.__name__
     items: Any = ()
-    if is_holder and (not held or isinstance(value, Mapping)):
-        items = [*value, *(value.values() if isinstance(value, Mapping) and not held else ())]
-    elif not isinstance(value, type | FunctionType | ModuleType | StandIn | Part | Hyperparameter):
+    if is_holder and (not held or is_kind(value, Mapping)):
+        items = [*value, *(value.values() if is_kind(value, Mapping) and not held else ())]
+    elif not is_kind(value, type | FunctionType | ModuleType | StandIn | Part | Hyperparameter):
         items = [] if held else [*getattr(value, "__dict__", {}).values()]
     for item in items:
         inner = things(item) if item.__class__ in (list, tuple, dict) else (item,)
         found = next((thing for thing in inner if isinstance(thing, Hyperparameter | Part)), None)
         if found is not None:
-            kind = type(value).__name__
             mend = (
                 "Write a list, tuple or dict, and parts as values of it."
                 if is_holder

@@ -194,7 +194,7 @@ def _with_inner(node: _Node) -> Any:
         return _with_more(value, inner, added)
     kept = [inner[step].new if step in inner else child for step, child in held]
     changed = any(new is not child for new, (_, child) in zip(kept, held, strict=True))
-    changed_value = with_children(value, kept) if changed else value
+    changed_value: Any = with_children(value, kept) if changed else value
     if not added:
         return changed_value
     for step, child in added.items():

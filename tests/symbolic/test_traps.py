@@ -236,7 +236,12 @@ def test_rules_are_asked_of_what_is_written_and_not_of_formulas() -> None:
     record: Any = da.symbolize(positional)
     h = da.choice([1, 2])
     asked: list[Any] = []
-    da.rebind(record(7, c=[3 * h, da.integer(4, h + 5)]), lambda path, value, parent: asked.append(value) or value)
+
+    def ask(path: str, value: Any, parent: Any) -> Any:
+        asked.append(value)
+        return value
+
+    da.rebind(record(7, c=[3 * h, da.integer(4, h + 5)]), ask)
     assert [value for value in asked if isinstance(value, int)] == [7]
 
 
