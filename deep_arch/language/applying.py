@@ -17,6 +17,7 @@ from deep_arch.errors import ArityMismatch, BadArgument, wrong_kind
 from deep_arch.language.fragment import current_fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
+from deep_arch.language.parts import Part
 from deep_arch.language.values import Value
 
 Fn = Any
@@ -81,6 +82,12 @@ def apply_part(fn: Fn, inputs: Sequence[Value], index: int, where: str) -> Any:
 
 def check_fn(fn: Fn, where: str) -> None:
     """Raise BadArgument unless `fn` can be a function of a substitution."""
+    if isinstance(fn, Part):
+        raise BadArgument(
+            f"{where}: expected a function of values, a function that makes a module, or a module.\n"
+            f"  Got {fn!r}, a recorded call of a program.\n"
+            "  Between recorded calls chooses da.choice([...]), among the arguments of another."
+        )
     if isinstance(fn, Value | Hyperparameter) or not callable(fn):
         raise BadArgument(
             f"{where}: expected a function of values, a function that makes a module, or a module.\n"

@@ -13,14 +13,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deep_arch.errors import wrong_kind
 from deep_arch.language.domains import Choice
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.parts import StandIn, children, is_part, key_step, with_children
 from deep_arch.language.subsets import Permutation, Subset
+from deep_arch.language.values import Value
 
 if TYPE_CHECKING:
     from deep_arch.language.recording import Recording
-    from deep_arch.language.values import Value
 
 
 class Hole(NamedTuple):
@@ -122,9 +123,8 @@ class Filling:
             inner = () if entered else self._contents(value)
             if inner:
                 depth = len(todo) + 1
-                self.arguments.update(
-                    {path: Form(_form(value))} if value.__class__ is not list and _is_open(value) else {}
-                )
+                if value.__class__ is not list:
+                    self.arguments[path] = Form(_form(value))
                 todo.append((path, value, around, True))
                 done[depth] = []
                 todo += [(path + step, child, depth, False) for step, child in reversed(inner)]
@@ -150,6 +150,13 @@ class Filling:
             self.inputs.append(recorded)
             self.arguments[path] = Hole(len(self.inputs) - 1)
             return _Place(_GIVEN, len(self.inputs) - 1)
+        if isinstance(value, Value):
+            raise wrong_kind(
+                self._recording.fragment.where(),
+                "a function that returns values of a network, or a program of recorded calls",
+                value,
+                "A recorded call is given a whole network, da.space(function), and gets its architecture.",
+            )
         self.arguments[path] = value.stands_for if isinstance(value, StandIn) else value
         self._constants.append(value)
         place = _Place(_CONSTANT, len(self._constants) - 1)

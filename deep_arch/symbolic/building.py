@@ -10,6 +10,7 @@ from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.objects import MAKING
 from deep_arch.language.part_modules import Maker
 from deep_arch.language.parts import as_part, is_open, walk
+from deep_arch.language.written import is_program
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.frames import Node, Unfolding
 from deep_arch.spaces.space import space
@@ -70,6 +71,9 @@ def _architecture(program: Any) -> Architecture:
         of_trial = getattr(program, "architecture", None)
         if isinstance(of_trial, Architecture):
             return of_trial
+    if not is_program(program):
+        mend = "Give it a recorded call of a symbolized class, or an architecture or trial of a program's space."
+        raise wrong_kind("build", "a program, or an architecture or trial of its space", program, mend)
     if is_open(program):
         opened = [path for path, value, _ in walk(program) if _is_open(value)]
         raise NotSpecified(

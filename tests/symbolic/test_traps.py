@@ -303,3 +303,14 @@ def test_nothing_open_is_hidden(hide: Any) -> None:
 def test_an_architecture_may_be_an_argument() -> None:
     inner = da.space(Recorded(da.choice([1, 2]))).sample(seed=0)
     assert da.build(da.space(Recorded(da.choice([1, 2]), inner)).sample(seed=0)).inner is inner
+
+
+def test_programs_and_networks_are_not_mixed() -> None:
+    for fn in (lambda x: da.or_([Recorded(1), Recorded(2)])(x), lambda x: da.optional(Recorded(1))(x)):
+        with pytest.raises(BadArgument, match=r"Got Layer\(units=1\), a recorded call(.|\n)*da.choice"):
+            da.space(fn).start()
+    with pytest.raises(BadArgument, match=r"expected a function that returns values of a network, or a program"):
+        da.space(lambda x: (x, Recorded(1))).start()
+    for wrong in (3, None, "x", [1, 2]):
+        with pytest.raises(BadArgument, match=r"^build: expected a program, or an architecture or trial of its space"):
+            da.build(wrong)
