@@ -41,6 +41,7 @@ from deep_arch.names import unknown_name as _unknown_name
 from deep_arch.spaces.architecture import Architecture as Architecture
 from deep_arch.spaces.choice_points import ChoicePoint as ChoicePoint
 from deep_arch.spaces.graph import Graph as Graph
+from deep_arch.spaces.mixtures import Mixture as Mixture
 from deep_arch.spaces.purity import check as check
 from deep_arch.spaces.space import SearchSpace as SearchSpace
 from deep_arch.spaces.space import space as space

@@ -39,6 +39,7 @@ FLOORS = [
     {"connections"},
     {"spaces"},
     {"counting", "measures", "symbolic"},
+    {"supernets"},
     {"studies"},
     {"analysis"},
     {"backends", "searchers", "visualization"},

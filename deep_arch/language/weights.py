@@ -7,7 +7,7 @@ Names, layouts and initial distributions are those of Keras 3: what is multiplie
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from deep_arch.language.foreign import plain
@@ -23,6 +23,20 @@ Initial: TypeAlias = float | Literal["glorot_uniform", "orthogonal", "uniform", 
 """
 
 
+Role: TypeAlias = Literal["out", "in", "in1", "in2", "kernel", "fixed"]
+"""What an axis of a weight is, which tells what part of the largest weight of a super-network an architecture uses.
+
+- "out": the operation's own width, such as filters, heads or a vocabulary: the first so many.
+- "in": the channels of the first input, "in1" and "in2" those of the second and third: those that the input has of the
+  widest one.
+- "kernel": a window's axis, from its centre.
+- "fixed": equal in all architectures that share the weight.
+"""
+
+Axis: TypeAlias = Role | tuple[tuple[Role, int], ...]
+"""The role of an axis; of an axis that is several in one, such as gates times units, each with its size."""
+
+
 @dataclass(frozen=True, slots=True)
 class Weight:
     """One array of an operation.
@@ -31,11 +45,14 @@ class Weight:
         shape: in the neutral layout.
         initial: what it holds before training.
         trained: whether an optimizer changes it; running statistics are not trained.
+        axes: the role of each axis, by which architectures share the weight at different sizes; None for one that is
+            shared only by those that need it in the same shape.
     """
 
     shape: tuple[int, ...]
     initial: Initial = "glorot_uniform"
     trained: bool = True
+    axes: tuple[Axis, ...] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for n in self.shape:

@@ -1,0 +1,1 @@
+"""Super-networks: a space with every alternative kept, whose architectures share weights."""
