@@ -27,6 +27,26 @@ _EACH_CHANNEL: Final[tuple[type, ...]] = (
 _DEPTHWISE: Final[tuple[type, ...]] = (ops.DepthwiseConv1D, ops.DepthwiseConv2D)
 
 
+MERGES: Final = (ops.Add, ops.Subtract, ops.Multiply, ops.Average, ops.Maximum, ops.Minimum)
+"""Operations on several inputs, number by number."""
+
+_OVER_CHANNELS: Final = (
+    *(ops.LayerNormalization, ops.GroupNormalization, ops.RMSNormalization, ops.Softmax, ops.LogSoftmax),
+    *(ops.MultiHeadAttention, ops.GroupQueryAttention, ops.PositionEmbedding),
+)
+
+IN_EACH_CHANNEL: Final[tuple[type, ...]] = tuple(
+    [kind for kind in (*_EACH_CHANNEL, *_DEPTHWISE, ops.Flatten) if kind not in (*MERGES, *_OVER_CHANNELS)]
+)
+"""Operations on one input that treat each of its channels by itself."""
+
+MIXES: Final = (
+    *(ops.Conv1D, ops.Conv2D, ops.Conv3D, ops.Dense, ops.SeparableConv1D, ops.SeparableConv2D),
+    *(ops.Conv1DTranspose, ops.Conv2DTranspose, ops.Conv3DTranspose),
+)
+"""Operations that add up channels, to which one that is zero adds nothing."""
+
+
 def passed_on(
     operation: Any, specs: Sequence[Spec], channels: Sequence[Segments | None], widest: Sequence[int]
 ) -> Segments | None:
