@@ -195,7 +195,7 @@ class Tensors:
         if len({len(set(map(sizes_of, columns[i]))) for i in varying}) and not independent(rows, varying):
             return None
         values = tuple([max(c, key=sizes_of) if i in varying else c[0] for i, c in enumerate(columns)])
-        operation = module.resolved(values)
+        operation: Any = module.resolved(values)
         if any(value.mask is not None for value in inputs):
             taken, mask = self._masked(operation, inputs)
             if taken is None:

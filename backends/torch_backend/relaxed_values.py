@@ -136,8 +136,8 @@ def lives(value: Val) -> Tensor:
 
 def alive_in(values: Sequence[Val]) -> Mask | None:
     """Return a mask of the channels that any of several values has; None if that is all."""
-    lives = torch.stack([lives(value) for value in values]).any(0)
-    return leaving(lives, values[0].tensor.dtype)
+    alive = torch.stack([lives(value) for value in values]).any(0)
+    return leaving(alive, values[0].tensor.dtype)
 
 
 def leaving(alive: Tensor, dtype: torch.dtype) -> Mask | None:
@@ -198,7 +198,8 @@ def window_of(totals: Mapping[Any, Any], most: Any, ndim: int) -> Tensor:
         box[tuple([slice(s, s + k) for s, k in zip(starts, tuple_of(size, ndim), strict=True)])] = 1.0
         boxes.append(box)
     weights = torch.stack([*totals.values()])
-    return torch.tensordot(weights, torch.stack(boxes).to(weights), 1)
+    window: Tensor = torch.tensordot(weights, torch.stack(boxes).to(weights), 1)
+    return window
 
 
 def sizes_of(value: Any) -> Any:

@@ -65,7 +65,7 @@ class Relaxation:
         restrictions, domain = self._space.restrictions, hyperparameter.domain
         if restrictions.fixes(address, domain):
             return restrictions.fixed[address]
-        offered = restrictions.offered(hyperparameter, site)  # type: ignore[arg-type]
+        offered = restrictions.offered(hyperparameter, site)
         key = address, offered
         if key not in self._decided:
             self._decided[key] = self._decision(hyperparameter, address, domain, offered)
