@@ -201,5 +201,5 @@ def test_real_numbers_have_no_logits() -> None:
 def test_arguments_are_checked() -> None:
     with pytest.raises(BadArgument, match="GDAS: steps is a number of at least 1"):
         GDAS(steps=0)
-    with pytest.raises(BadArgument, match="DARTS: momentum is a number from 0 to 0.999"):
+    with pytest.raises(BadArgument, match=r"DARTS: momentum is a number from 0 to 0\.999"):
         DARTS(momentum=1.0)
