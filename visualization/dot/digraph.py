@@ -42,7 +42,14 @@ _BOXES: Final[dict[str, dict[str, str]]] = {
     "config": {"shape": "note", "style": "filled"},
     "empty": {"style": "filled,rounded,dashed", "margin": "0.02,0"},
     "forked": {"shape": "point", "style": "filled", "width": "0.09"},
-    "mixed": {"shape": "circle", "style": "filled", "margin": "0", "width": "0.24", "height": "0.24", "fixedsize": "true"},
+    "mixed": {
+        "shape": "circle",
+        "style": "filled",
+        "margin": "0",
+        "width": "0.24",
+        "height": "0.24",
+        "fixedsize": "true",
+    },
 }
 _SIDEWAYS: Final = {"input": {"shape": "cds"}, "output": {"shape": "rarrow"}}
 """Ports that point to the right, where the graph runs from left to right."""

@@ -6,29 +6,40 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from deep_arch.errors import NotSupported
+from deep_arch.language.fragment import Call
 from deep_arch.language.modules import Module, Operation
 from deep_arch.language.specs import Spec
 from deep_arch.spaces.frames import Node, Unfolding
 from deep_arch.spaces.mixtures import Mixture
 
 
-class Mixed(Operation):
+@dataclass(eq=False)
+class _Standing(Operation):
+    n: int = 1
+
+    @property
+    def n_outputs(self) -> int:
+        return self.n
+
+    def shape(self, *given: Spec) -> tuple[Spec, ...]:
+        firsts = given[: self.n]
+        if given != firsts * (len(given) // self.n):
+            raise NotSupported(f"{self.base_name}: the alternatives differ in shape.")  # so it is not known
+        return firsts
+
+
+class Mixed(_Standing):
     """Adds what alternatives give, by their weights."""
 
     commutative = True
 
-    def shape(self, *given: Spec) -> Spec:
-        return given[0]
 
-
-class Forked(Operation):
+class Forked(_Standing):
     """Gives its input to each alternative."""
 
-    def shape(self, x: Spec) -> Spec:
-        return x
 
-
-class Passing(Module):
+class Passing(_Standing):
     """Stands for an alternative that has no module, so that it is seen."""
 
 
@@ -48,6 +59,10 @@ class Branch(NamedTuple):
     given: float
     key: str
     address: str
+
+    def joined(self, other: Branch) -> Branch:
+        """Return this alternative with the weight of another that is the same."""
+        return self._replace(weight=self.weight + other.weight, given=self.given + other.given)
 
     @property
     def marked(self) -> bool:
@@ -99,4 +114,24 @@ def pruned(relaxed: Relaxed) -> Relaxed:
     unfolding.nodes, unfolding.outputs = nodes, tuple([ids[i] for i in unfolding.outputs])
     relaxed.reach = {ids[i]: part for i, part in relaxed.reach.items() if i in ids}
     relaxed.branches = {ids[i]: branches for i, branches in relaxed.branches.items() if i in ids}
+    _ignore(relaxed)
     return relaxed
+
+
+def _ignore(relaxed: Relaxed) -> None:
+    """Let nothing of a node reach the outputs where only what weighs nothing takes it."""
+    taken = {*relaxed.unfolding.outputs}
+    for node in reversed(relaxed.unfolding.nodes):
+        if taken.isdisjoint(range(node.first, node.first + node.n_outputs)):
+            relaxed.reach[node.first] = 0.0
+        if relaxed.reach.get(node.first, 1.0) > 0:
+            branches = relaxed.branches.get(node.first, ()) if isinstance(node.call.module, Mixed) else ()
+            weights = [branch.weight for branch in branches for _ in range(node.n_outputs)] or [1.0] * len(node.inputs)
+            taken.update(i for i, weight in zip(node.inputs, weights, strict=True) if weight > 0)
+
+
+def call_of(module: Module, name: str, home: int, index: int, n_inputs: int) -> Call:
+    """Return a call that stands for no call of the space's."""
+    call = Call(module, name, home, (), index)
+    call.n_inputs = n_inputs
+    return call

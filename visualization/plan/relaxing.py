@@ -17,17 +17,17 @@ from deep_arch.language.dependence import closure, domain_at, evaluate, roots
 from deep_arch.language.domains import REJECTED, Domain
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
-from deep_arch.language.modules import Module
 from deep_arch.language.program import expansion_key
 from deep_arch.language.values import UNSET, Late, Reference, Slot
 from deep_arch.measures.naming import candidate_names
 from deep_arch.spaces.alternatives import call_roots
+from deep_arch.spaces.finding import find, has_address
 from deep_arch.spaces.frames import Frame, Node, Unfolding
 from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.place import module_address, slot_address, up
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.trampoline import Recursive, run
-from deep_arch.visualization.plan.relaxed import Branch, Forked, Mixed, Passing, Relaxed, pruned
+from deep_arch.visualization.plan.relaxed import Branch, Forked, Mixed, Passing, Relaxed, call_of, pruned
 from deep_arch.visualization.plan.wording import chosen_text
 
 MOST_BOXES: Final = 600
@@ -63,8 +63,6 @@ def relax(space: SearchSpace, mixtures: Mapping[str, Any]) -> Relaxed:
 
 
 def _check_addresses(space: SearchSpace, mixtures: Mapping[str, Any], unfolder: _Unfolder) -> None:
-    from deep_arch.spaces.finding import has_address
-
     for address in mixtures:
         if address not in unfolder.met and not (isinstance(address, str) and has_address(space.program, address)):
             raise space.no_such_address(address, unfolder.met)
@@ -109,23 +107,39 @@ class _Unfolder:
             return UNSET
         given, domain = self._mixtures[address], hyperparameter.domain
         if isinstance(given, Mixture):
-            values = [self._accepted(domain, value, given, address) for value in given.values]
-            return Mixture(tuple(values), given.numbers, given.active)
+            return self._accepted(hyperparameter, given, address)
         value = domain.accept(given)
-        if value is REJECTED:
+        if value is REJECTED and not self._elsewhere(address, given):
             raise self._space.outside(domain, address, given)
-        return value
+        return UNSET if value is REJECTED else value
 
-    def _accepted(self, domain: Domain, value: Any, mixture: Mixture, address: str) -> Any:
-        accepted = domain.accept(value)
-        if accepted is REJECTED:
-            close = nearest(value, domain.values()) if domain.size <= _MOST_STEPS else ""
-            raise ValueOutsideDomain(
-                f"{address}: {value!r} is not {domain}.\n"
-                f"  Got {value!r} ({type(value).__name__}) in {mixture!r}, for space `{self._space.name}`.\n"
-                f"  Mix values of the domain, or check that this mixture was made for this space.{close}"
-            )
-        return accepted
+    def _accepted(self, hyperparameter: Independent, mixture: Mixture, address: str) -> Any:
+        """Return a mixture without the values that others' values or a limit exclude here; UNSET if none is left."""
+        kept: dict[int, Any] = {}
+        for i, value in enumerate(mixture.values):
+            accepted = hyperparameter.domain.accept(value)
+            if accepted is not REJECTED:
+                kept[i] = accepted
+            elif not self._elsewhere(address, value):
+                raise self._outside(hyperparameter.domain, value, mixture, address)
+        if not kept:
+            return UNSET
+        active = [position for position, i in enumerate(kept) if i in mixture.active]
+        weights = [mixture.numbers[i] if active else 0.0 for i in kept]  # no active position would mean all of them
+        return Mixture(tuple(kept.values()), weights, tuple(active))
+
+    def _elsewhere(self, address: str, value: Any) -> bool:
+        """Return whether a decision with an address can take a value in some alternative."""
+        found = [hyperparameter.made for hyperparameter in find(self._program, address)]
+        return any(h.depending is not None or h.domain.accept(value) is not REJECTED for h in found)
+
+    def _outside(self, domain: Domain, value: Any, mixture: Mixture, address: str) -> ValueOutsideDomain:
+        close = nearest(value, domain.values()) if domain.size <= _MOST_STEPS else ""
+        return ValueOutsideDomain(
+            f"{address}: {value!r} is not {domain}.\n"
+            f"  Got {value!r} ({type(value).__name__}) in {mixture!r}, for space `{self._space.name}`.\n"
+            f"  Mix values of the domain, or check that this mixture was made for this space.{close}"
+        )
 
     def _rows(
         self, frame: Frame, hyperparameters: Iterable[Independent], given: Mapping[str, Any], apart: bool
@@ -153,6 +167,8 @@ class _Unfolder:
         decision = values[slot.place]
         if decision is UNSET:
             decision = self._asked(hyperparameter, address, owner, row)
+        if decision is UNSET and row.relaxed and address in self._mixtures:
+            return []  # the values of the others leave none of its own
         if isinstance(decision, Mixture):
             self.relaxed.mixtures[address] = decision
         elif decision is not UNSET and values[slot.place] is UNSET:
@@ -220,7 +236,7 @@ class _Unfolder:
             footprint = yield self._call(owner, owner.fragment.call_at[reference.place], given)
         found = owner.env[reference.place]
         if reference.port is not None and isinstance(found, tuple):
-            found = cast("tuple[Any, ...]", found)[reference.port]
+            found = found[reference.port]
         return found, footprint
 
     def _call(self, frame: Frame, call: Call, given: Mapping[str, Any]) -> Recursive[_Footprint]:
@@ -286,32 +302,33 @@ class _Unfolder:
         given: Mapping[str, Any],
     ) -> Recursive[_Footprint]:
         """Unfold each alternative, and join what they give."""
-        options: dict[Any, tuple[_Row, tuple[Any, ...]]] = {}
-        for row, taken in zip(rows, values, strict=True):
-            key = expansion_key(taken) if taken else ()
-            before = options.get(key, (_Row(0.0, 0.0, row.binding, row.relaxed), taken))[0]
-            weights = before.weight + row.weight, before.given + row.given
-            options[key] = (_Row(*weights, before.binding, before.relaxed), taken)
         if not any(row.relaxed for row in rows):
             outputs, footprint, _ = yield self._inside(frame, call, inputs, values[0], given)
             frame.env[call.index] = outputs[0] if len(outputs) == 1 else outputs
             return cast("_Footprint", footprint)
-        branches: list[Branch] = []
-        joined: list[tuple[int, ...]] = []
-        if len(options) > 1:
+        if len(rows) > 1:
             inputs = tuple([self._forked(frame, call, i) for i in inputs])
-        total: _Footprint = dict.fromkeys(inputs, 1.0) if len(options) > 1 else {}
-        for row, taken in options.values():
+        total: _Footprint = dict.fromkeys(inputs, 1.0) if len(rows) > 1 else {}
+        joined: dict[Any, Branch] = {}  # by what they give, since several values may lead to the same
+        for row, taken in zip(rows, values, strict=True):
             outputs, footprint, inner = yield self._inside(frame, call, inputs, taken, {**given, **row.relaxed})
             branch = self._branch(frame, call, taken, row, inner)
             if not any(i in footprint for i in outputs):  # and of no module that others are behind
                 outputs, footprint = self._passing(inner, outputs, branch, footprint)
             for i, part in footprint.items():
                 total[i] = total.get(i, 0.0) + part * row.weight
-            branches.append(branch)
-            joined.append(outputs)
-        self._mixed(frame, call, branches, joined, total)
+            before = joined.get((outputs, branch.text))
+            joined[outputs, branch.text] = branch if before is None else before.joined(branch)
+        self._told(joined.values())
+        self._mixed(frame, call, [*joined.values()], [outputs for outputs, _ in joined], total)
         return total
+
+    def _told(self, branches: Iterable[Branch]) -> None:
+        """Keep the weights of alternatives whose addresses tell them, all that lead there together."""
+        own: dict[str, Branch] = {}
+        for branch in branches:
+            own[branch.key] = branch if branch.key not in own else own[branch.key].joined(branch)
+        self.relaxed.marked.update({key: branch for key, branch in own.items() if branch.marked})
 
     def _inside(
         self, frame: Frame, call: Call, inputs: tuple[int, ...], values: tuple[Any, ...], given: Mapping[str, Any]
@@ -334,13 +351,10 @@ class _Unfolder:
         address, key = module_address(up(frame, call.home), call), inner.prefix.rstrip("/")
         names = [name for name, _ in call.module.open_arguments]
         text = chosen_text(names, values, candidate_names(call.module))
-        branch = Branch(text, row.weight, row.given, key, address)
-        if branch.marked:
-            self.relaxed.marked[key] = branch
-        return branch
+        return Branch(text, row.weight, row.given, key, address)
 
     def _forked(self, frame: Frame, call: Call, taken: int) -> int:
-        made = _made(Forked(), f"{call.name}<", call.home, (taken,), call.index)
+        made = call_of(Forked(), f"{call.name}<", call.home, call.index, 1)
         return self._add(frame, made, (), (taken,), 1, (call, "forked"))
 
     def _passing(
@@ -348,7 +362,7 @@ class _Unfolder:
     ) -> tuple[tuple[int, ...], _Footprint]:
         """Let a node stand for an alternative that gives what it was given."""
         inner.env.append(None)
-        call = _made(Passing({}), f"({branch.text})", 0, outputs, len(inner.env) - 1)
+        call = call_of(Passing(len(outputs)), f"({branch.text})", 0, len(inner.env) - 1, len(outputs))
         first = self._add(inner, call, (), outputs, len(outputs), (inner.call, branch.text))
         self.relaxed.branches[first] = (branch,)
         return tuple(range(first, first + len(outputs))), {**footprint, first: 1.0}
@@ -367,16 +381,10 @@ class _Unfolder:
             frame.env[call.index] = joined[0][0] if len(joined[0]) == 1 else joined[0]
             return
         inputs = tuple(chain.from_iterable(joined))
-        made = _made(Mixed(), f"{call.name}+", call.home, inputs, call.index)
+        made = call_of(Mixed(len(joined[0])), f"{call.name}+", call.home, call.index, len(inputs))
         first = self._add(frame, made, (), inputs, len(joined[0]), (call, "mixed"))
         self.relaxed.branches[first] = tuple(branches)
         total[first] = 1.0
-
-
-def _made(module: Module, name: str, home: int, inputs: tuple[int, ...], index: int) -> Call:
-    call = Call(module, name, home, (), index)
-    call.n_inputs = len(inputs)
-    return call
 
 
 def _value(hyperparameter: Any, binding: Mapping[Independent, Any]) -> Any:

@@ -135,7 +135,7 @@ class _SupernetPlanner(Planner):
 
     def _flows(self) -> Iterator[tuple[str, float | None]]:
         """Yield the label and weight of each line between boxes, in their order."""
-        relaxed, reach = self._relaxed, {i: 1.0 for i in range(self._graph.n_values)}
+        relaxed, reach = self._relaxed, dict.fromkeys(range(self._graph.n_values), 1.0)
         for call in self._graph.calls:
             first = relaxed.reach.get(call.outputs[0], 1.0)
             reach.update(dict.fromkeys(call.outputs, first))
@@ -145,7 +145,7 @@ class _SupernetPlanner(Planner):
                 yield from [("", _uncertain(min(here, reach[i]))) for i in call.inputs]
                 continue
             for i, branch in zip(call.inputs[:: len(call.outputs)], relaxed.branches[call.outputs[0]], strict=True):
-                told = branch.marked or i in relaxed.branches and relaxed.branches[i] == (branch,)
+                told = branch.marked or (i in relaxed.branches and relaxed.branches[i] == (branch,))
                 label = weight_text(branch.given) if told else f"{branch.text}: {weight_text(branch.given)}"
                 yield from [(label, here * branch.weight)] * len(call.outputs)
         yield from [("", _uncertain(reach[i])) for i in self._graph.outputs]
