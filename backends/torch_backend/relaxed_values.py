@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from deep_arch.errors import ShapeMismatch
 from deep_arch.language.specs import Spec
@@ -200,6 +201,19 @@ def window_of(totals: Mapping[Any, Any], most: Any, ndim: int) -> Tensor:
     weights = torch.stack([*totals.values()])
     window: Tensor = torch.tensordot(weights, torch.stack(boxes).to(weights), 1)
     return window
+
+
+def interpolated(x: Tensor, widths: Mapping[int, Any]) -> Tensor:
+    """Return what each width leaves of (batch, channels, *spatial), brought to all channels and added by its weight.
+
+    References:
+        Dong and Yang, Network pruning via transformable architecture search (NeurIPS 2019), equation 5.
+    """
+    flat = x.flatten(2).transpose(1, 2) if x.dim() > 2 else x.unsqueeze(1)
+    n = x.shape[1]
+    terms = [functional.adaptive_avg_pool1d(flat[..., :width], n) * weight for width, weight in widths.items()]
+    added = total(terms)
+    return added.transpose(1, 2).reshape(x.shape) if x.dim() > 2 else added.squeeze(1)
 
 
 def sizes_of(value: Any) -> Any:
