@@ -314,15 +314,17 @@ class NamedSpace(NamedTuple):
         inputs: the specs of its inputs.
         as_values: parts of the addresses of decisions that a relaxed state gives values: they decide sizes, or widths
             of what computes over channels.
+        is_random: whether what it runs in training draws random numbers.
     """
 
     space: da.SearchSpace
     inputs: Inputs
     as_values: tuple[str, ...] = ()
+    is_random: bool = False
 
 
 NAMED: Final[Mapping[str, NamedSpace]] = {
-    "readme": NamedSpace(readme, da.image(channels=3, height=2, width=2)),
+    "readme": NamedSpace(readme, da.image(channels=3, height=2, width=2), is_random=True),
     "nats topology": NamedSpace(nats_topology, IMAGE),
     "nats size": NamedSpace(nats_size, IMAGE),
     "darts": NamedSpace(darts_cells, IMAGE),
@@ -338,7 +340,7 @@ NAMED: Final[Mapping[str, NamedSpace]] = {
     "split": NamedSpace(split, IMAGE),
     "fixed": NamedSpace(fixed, da.vector(3)),
     "decided by shapes": NamedSpace(decided_by_shapes, IMAGE),
-    "configured": NamedSpace(configured, da.vector(3)),
+    "configured": NamedSpace(configured, da.vector(3), is_random=True),
     "transformer": NamedSpace(transformer, da.tokens(5, 11)),
     "recurrent": NamedSpace(recurrent, da.tokens(5, 11)),
     "two of each": NamedSpace(two_of_each, {"x": da.vector(3), "other": da.vector(4)}),
