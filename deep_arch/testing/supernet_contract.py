@@ -371,7 +371,8 @@ def counting(tag: str, width: int = 3) -> Any:
 
 
 def runs_of(view: Any, inputs: Mapping[str, Tensor]) -> list[str]:
-    """Return the tags of the layers that run, in order."""
+    """Return the tags of the layers that run, in order, once their shapes are known."""
+    view(**inputs)
     Counting.ran.clear()
     view(**inputs)
     return [*Counting.ran]
