@@ -56,7 +56,7 @@ def test_the_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     names |= {"conv": lambda: ops.Conv2D(da.choice([64, 128]), 3), "accuracy": lambda model: 0.5}
     compared = 0
     for code in blocks("python"):
-        exec(re.sub(r"trials=(100|20_000)\b", "trials=3", code), names)
+        exec(code.replace("trials=100", "trials=3"), names)
         for expression, value in shown_values(code):
             assert eval(expression, names) == value, expression
             compared += 1
