@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -118,6 +119,10 @@ def once_for_all(x: Value) -> Value:
     return _answer(x)
 
 
+def _added(y: Value, before: Value) -> Value:
+    return ops.Add()(y, before)
+
+
 @da.space
 def mobile(x: Value) -> Value:
     """Build blocks whose expanded width depends on two decisions, and may add their input (MobileNetV2)."""
@@ -130,9 +135,7 @@ def mobile(x: Value) -> Value:
             y = _normalized(_normalized(y, expanded), expanded, da.choice([3, 5]))
             return ops.BatchNormalization()(ops.Conv2D(width, 1, use_bias=False)(y))
 
-        y = block(x)
-        before = x
-        x = da.optional(lambda before=before: lambda y: ops.Add()(y, before))(y)
+        x = da.optional(functools.partial(_added, before=x))(block(x))
     return _answer(x)
 
 

@@ -65,7 +65,7 @@ def test_a_random_space_holds_what_its_architectures_do(network: RandomNetwork) 
     for architecture in space.enumerate():
         where = contract.places(supernet, architecture)
         reached.update(name for each in where.values() for name in each)
-        held = {name: tensor for name, tensor in contract.shared_tensors(supernet.build(architecture)).items()}
+        held = dict(contract.shared_tensors(supernet.build(architecture)).items())
         built = torch_backend.build(architecture, inputs, seed=0).state_dict()
         stored = {name for name, tensor in built.items() if tensor.is_floating_point()}
         assert set(held) & stored <= set(where), "a weight of a model is nowhere in the super-network"
