@@ -91,12 +91,16 @@ def test_a_path_with_other_gradients(supernet: Any, batch: Any) -> None:
 
 
 def test_a_gradient_that_is_zero_and_not_none(supernet: Any, batch: Any) -> None:
-    architecture = net.at({"width": 2, "d.which": 0})
+    architecture = net.at(STATE)
     view = supernet.at(architecture)
 
     class Touching(nn.Module):
+        def train(self, mode: bool = True) -> Any:
+            view.train(mode)
+            return self
+
         def forward(self, **inputs: Any) -> Any:
-            return view(**inputs) + 0.0 * sum(p.sum() for p in supernet.parameters())
+            return view(**inputs) + 0.0 * torch.stack([p.sum() for p in supernet.parameters()]).sum()
 
     with pytest.raises(AssertionError, match="a gradient where there is none"):
         contract.check_path(Other(supernet, at=lambda _: Touching()), architecture, batch, training=False)
