@@ -130,9 +130,10 @@ def mobile(x: Value) -> Value:
             y = _normalized(_normalized(y, expanded), expanded, da.choice([3, 5]))
             return ops.BatchNormalization()(ops.Conv2D(width, 1, use_bias=False)(y))
 
-        y = block(x)
-        before = x
-        x = da.optional(lambda before=before: lambda y: ops.Add()(y, before))(y)
+        def added(y: Value, before: Value = x) -> Value:
+            return ops.Add()(y, before)
+
+        x = da.optional(lambda fn=added: fn)(block(x))
     return _answer(x)
 
 

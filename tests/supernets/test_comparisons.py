@@ -38,7 +38,7 @@ class Other:
         return getattr(self.__dict__["supernet"], name)
 
 
-def changed(supernet: Any, change: Callable[[nn.Module], None]) -> Other:
+def changed(supernet: Any, change: Callable[[nn.Module], Any]) -> Other:
     """Return a super-network whose built models are changed."""
 
     def build(architecture: da.Architecture) -> nn.Module:

@@ -177,13 +177,13 @@ def test_distributed_training_is_the_same(supernet: Any, batch: dict[str, Tensor
     if not torch.distributed.is_gloo_available():
         pytest.skip("torch was built without gloo")
     architecture = mobile.sample(seed=0)
-    contract.score_of(supernet.at(architecture)(**batch)).backward()
+    contract.backward(contract.score_of(supernet.at(architecture)(**batch)))
     expected = [None if p.grad is None else p.grad.clone() for p in supernet.parameters()]
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1)
     try:
         parallel = nn.parallel.DistributedDataParallel(supernet, find_unused_parameters=True)
         supernet.zero_grad(set_to_none=True)
-        contract.score_of(parallel(*batch.values(), at=architecture)).backward()
+        contract.backward(contract.score_of(parallel(*batch.values(), at=architecture)))
     finally:
         torch.distributed.destroy_process_group()
     for p, slope in zip(supernet.parameters(), expected, strict=True):

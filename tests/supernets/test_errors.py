@@ -94,7 +94,10 @@ def test_too_many_joint_values() -> None:
     options = range(40)
     space = da.space(
         lambda x: da.substitute(
-            lambda a, b, c: ops.Scale(float(a + b + c)), a=da.choice(options), b=da.choice(options), c=da.choice(options)
+            lambda a, b, c: ops.Scale(float(a + b + c)),
+            a=da.choice(options),
+            b=da.choice(options),
+            c=da.choice(options),
         )(x)
     )
     with raises(NotSupported, "too many joint values", "space.fix"):

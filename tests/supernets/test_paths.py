@@ -147,7 +147,7 @@ def test_several_paths_are_one_step() -> None:
         alone.append([torch.zeros_like(p) if p.grad is None else p.grad for p in supernet.parameters()])
     supernet.zero_grad(set_to_none=True)
     scores = [contract.score_of(supernet.at(architecture)(**batch)) for architecture in architectures]
-    torch.stack(scores).sum().backward()
+    contract.backward(torch.stack(scores).sum())
     together = [p.grad for p in supernet.parameters()]
     contract.assert_close(together, [torch.stack(each).sum(0) for each in zip(*alone, strict=True)], "gradients")
 
