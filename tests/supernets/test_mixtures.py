@@ -20,7 +20,7 @@ from deep_arch.testing import supernet_contract as contract
 from deep_arch.testing.network_spaces import WIDTH, RandomNetwork, keeping, networks
 from deep_arch.testing.supernet_spaces import NAMED
 
-SOME = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+SOME = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 IMAGE = da.image(channels=3, height=4, width=4)
 
 # --- one-hot ---------------------------------------------------------------------------------------------------------

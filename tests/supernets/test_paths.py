@@ -23,7 +23,7 @@ from deep_arch.testing.language_networks import DECODER, decoder, gpt_2
 from deep_arch.testing.network_spaces import RandomNetwork, networks
 from deep_arch.testing.supernet_spaces import IMAGE, NAMED
 
-SOME = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+SOME = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
 def check(supernet: Any, architecture: da.Architecture, inputs: Mapping[str, Tensor]) -> None:
