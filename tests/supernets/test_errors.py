@@ -215,7 +215,7 @@ def test_several_widths_that_an_operation_computes_over() -> None:
         return ops.Dense(2)(ops.LayerNormalization()(ops.Concatenate()(*parts)))
 
     soft = da.Mixture((2, 4), (0.5, 0.5))
-    with raises(NotSupported, "layer_normalization: LayerNormalization computes over channels", "sample paths"):
+    with raises(NotSupported, "layer_normalization: LayerNormalization computes over channels", "Sample paths"):
         relaxed(joined, VECTOR, {"a": soft, "b": soft})
 
 

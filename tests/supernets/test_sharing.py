@@ -23,7 +23,16 @@ from deep_arch.testing.network_spaces import RandomNetwork, networks
 from deep_arch.testing.supernet_spaces import IMAGE, NAMED
 
 SOME = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-SMALL = ("joined widths", "dependent counts", "tied and captured", "permuted", "fixed", "squeezed", "decided by shapes", "split")
+SMALL = (
+    "joined widths",
+    "dependent counts",
+    "tied and captured",
+    "permuted",
+    "fixed",
+    "squeezed",
+    "decided by shapes",
+    "split",
+)
 
 
 def largest(space: da.SearchSpace, inputs: Any) -> dict[str, tuple[int, ...]]:
