@@ -230,7 +230,7 @@ class _Expected:
         return found if len({position for _, position in found}) > 1 else [(None, found[0][1])]
 
     def mix(self, found: Sequence[tuple[Any, Any]], address: str) -> Any:
-        rows = [result if type(result) is tuple else (result,) for _, result in found]
+        rows: list[tuple[_Value, ...]] = [r if isinstance(r, tuple) else (r,) for _, r in found]
         if len({len(row) for row in rows}) != 1:
             raise ShapeMismatch(f"{address}: alternatives give different numbers of values.")
         outcomes = [ALWAYS if weight is None else weight.holds for weight, _ in found]
@@ -314,7 +314,7 @@ def _simpler(cases: Sequence[_Case]) -> list[_Case]:
             inside = [i for v, i in case.holds if v == variable]
             rest = frozenset([(v, i) for v, i in case.holds if v != variable])
             groups[rest, case.spec].update(inside or [-1])
-        seen = set().union(*groups.values())
+        seen = set[int]().union(*groups.values())
         if all(positions == seen for positions in groups.values()) and len({rest for rest, _ in groups}) == len(groups):
             simplified = [_Case(rest, spec) for rest, spec in groups]
     return simplified
