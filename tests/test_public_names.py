@@ -32,13 +32,13 @@ MEMBERS = {
         assign config cost fingerprint from_json graph is_specified render settled shapes structure summary to_json
         to_networkx unassigned value_specs waiting
     """,
-    deep_arch.Trial: "architecture directory fail report score should_stop skip tell",
+    deep_arch.Trial: "architecture directory fail mixtures relaxed report score should_stop skip slopes tell weigh",
     deep_arch.Search: """
-        advises_stop ask best ended folder front n_objectives reported results trials
+        advises_stop ask best ended folder front n_objectives relaxed reported results trials weighed
     """,
     deep_arch.Searcher: """
-        ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives propose should_stop start
-        state_dict tell
+        ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives propose relaxed
+        should_stop start state_dict tell weigh
     """,
     deep_arch.Graph: "config edges groups inputs n_values output_names outputs_are_named sources",
 }

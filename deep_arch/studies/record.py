@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from deep_arch.errors import TrialError
@@ -12,6 +13,7 @@ from deep_arch.studies.trial import Owner, Trial
 
 if TYPE_CHECKING:
     from deep_arch.spaces.architecture import Architecture
+    from deep_arch.spaces.mixtures import Mixture
 
 Key = tuple[str, float | None]
 """What duplicates have in common: what an architecture computes, and the budget."""
@@ -125,7 +127,22 @@ class Record:
     def as_told(self, trial: Trial, values: Values) -> FinishedTrial:
         """Return what came of a trial, as a searcher is told of it and of its duplicates with other values."""
         assert trial.state != "running", "only results are told"
-        return FinishedTrial(trial.number, values, self._gains(trial), self.curve(trial), trial.state, trial.budget)
+        return FinishedTrial(
+            trial.number,
+            values,
+            self._gains(trial),
+            self.curve(trial),
+            trial.state,
+            trial.budget,
+            *self._relaxed(trial),
+        )
+
+    def _relaxed(self, trial: Trial) -> tuple[Mapping[str, tuple[float, ...]], Mapping[str, Mixture]]:
+        """Return the slopes of the gain, and the mixtures, of a trial that ends just now."""
+        turn = sign(self.directions[0])
+        return {
+            address: tuple([slope * turn for slope in told]) for address, told in trial.slopes.items()
+        }, trial.mixtures
 
     def curve(self, trial: Trial) -> dict[int, float]:
         """Return step to the score reported there, to be maximised."""

@@ -13,6 +13,8 @@ from deep_arch.errors import NotCountable, TrialError, is_kind, wrong_kind
 from deep_arch.language.foreign import plain
 from deep_arch.language.written import is_program
 from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.space import space as space_of
 from deep_arch.studies.checks import check_kinds, check_objectives
@@ -68,7 +70,8 @@ class Search(Iterator[Trial]):
         self.directions = listed_directions(directions)
         self.ending: str | None = None
         self._n_trials = plain(trials)
-        self._gives_duplicates = duplicates == "give"
+        # The architecture that a relaxed searcher would take now is often that of the trial before.
+        self._gives_duplicates = duplicates == "give" or searcher.relaxed
         if record is not None and not is_kind(record, Record):
             raise wrong_kind("search", "record to be a Record", record, "Leave it out, or write a subclass of Record.")
         self._record = Record(self.directions) if record is None else record
@@ -174,6 +177,17 @@ class Search(Iterator[Trial]):
         """How many scores a trial is told."""
         return len(self.directions)
 
+    @property
+    def relaxed(self) -> bool:
+        """Whether the searcher weighs values, and is told slopes."""
+        return self.searcher.relaxed
+
+    def weighed(self, point: ChoicePoint) -> Mixture | None:
+        """Return the searcher's mixture for a decision; called by the trial."""
+        with self._lock:
+            self._check_searcher()
+            return self.searcher.weigh(point)
+
     def reported(self, trial: Trial, step: int, score: float) -> None:
         """Take a score on the way; called by the trial."""
         with self._lock:
@@ -261,7 +275,8 @@ def search(
         seed: where all of the searcher's randomness comes from; None for another search each time. No global random
             state is read or moved.
         directions: "maximize" or "minimize", or a sequence of these, one for each objective.
-        duplicates: "record" tells them from the record, "give" gives them out like others.
+        duplicates: "record" tells them from the record, "give" gives them out like others, at no cost, as weight
+            sharing needs; those of relaxed searchers always are.
         directory: where each trial has its `directory`, as `trial-0`, `trial-1`, ..., named by the trial that began
             it; a trial with the values of the latest complete one and a larger budget continues in its folder. It
             must not hold such folders yet. None for a temporary one, removed with the search.

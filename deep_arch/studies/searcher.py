@@ -12,6 +12,7 @@ from deep_arch.errors import BadArgument, TooDeep, TrialError, is_kind
 from deep_arch.language.constructing import Constructed
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import MOST_ATTEMPTS
 from deep_arch.studies.known import completed
 
@@ -44,6 +45,10 @@ class FinishedTrial:
         intermediate: step to the score reported there, to be maximised too.
         state: "complete", "failed" or "skipped".
         budget: what the searcher allowed the trial, or None.
+        slopes: of a relaxed searcher's trial, address to the derivatives of the gain for the weights of the mixture
+            there; none for what the score does not depend on.
+        mixtures: of such a trial, address to the mixture that the searcher gave there. They and the slopes are told
+            once, and are kept in no record.
     """
 
     number: int
@@ -52,6 +57,8 @@ class FinishedTrial:
     intermediate: Mapping[int, float] = field(default_factory=dict[int, float])
     state: FinalState = "complete"
     budget: float | None = None
+    slopes: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    mixtures: Mapping[str, Mixture] = field(default_factory=dict[str, Mixture])
 
     @property
     def gain(self) -> float:
@@ -130,6 +137,9 @@ class Searcher(metaclass=Constructed):
         """
         self.space, self.rng = space, rng
 
+    relaxed: bool = False
+    """Whether it weighs values rather than picking one, and learns from slopes; see `weigh`."""
+
     def choose(self, point: ChoicePoint) -> Any:
         """Return a value of `point.domain`.
 
@@ -140,6 +150,16 @@ class Searcher(metaclass=Constructed):
             f"{type(self).__name__}: a searcher overrides `choose`, or `ask`.\n  Got a call of `choose`.\n"
             "  Write `def choose(self, point): return point.domain.draw(self.rng)`, or propose all values in `ask`."
         )
+
+    def weigh(self, point: ChoicePoint) -> Mixture | None:
+        """Return a mixture of values of `point.domain`, or None where the searcher is not relaxed here.
+
+        A super-network asks for it while a trial's model runs, once for each address that it meets, which may lie in
+        several alternatives at once. The trial is told with the mixtures and with the slopes of the gain for their
+        weights, so a searcher keeps nothing of what it gave. `choose` goes on to say which architecture it would
+        take now.
+        """
+        return None
 
     def ask(self) -> Values | None:
         """Return the values of one architecture; what is not overridden is `space.decide(self.choose).values`.
@@ -228,9 +248,10 @@ class Searcher(metaclass=Constructed):
         return Architecture.from_json(text, self.space).values
 
     def encode_trial(self, trial: FinishedTrial) -> dict[str, Any]:
-        """Return what came of a proposal as JSON can hold it, for `state_dict`."""
+        """Return what came of a proposal as JSON can hold it, for `state_dict`; all but its mixtures."""
         written = {name: getattr(trial, name) for name in ("number", "gains", "state", "budget")}
-        return {**written, "values": self.encode(trial.values), "intermediate": list(trial.intermediate.items())}
+        listed = {"intermediate": list(trial.intermediate.items()), "slopes": list(trial.slopes.items())}
+        return {**written, "values": self.encode(trial.values), **listed}
 
     def decode_trial(self, written: Mapping[str, Any]) -> FinishedTrial:
         """Return the trial that `encode_trial` wrote."""
@@ -241,4 +262,5 @@ class Searcher(metaclass=Constructed):
             dict(written["intermediate"]),
             written["state"],
             written["budget"],
+            {address: tuple(slopes) for address, slopes in written["slopes"]},
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -12,6 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsInde
 from deep_arch.errors import TrialError
 from deep_arch.language.foreign import as_int
 from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.mixtures import Mixture
+from deep_arch.studies.told import checked_slopes, finite, listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +31,15 @@ class Owner(Protocol):
     @property
     def n_objectives(self) -> int:
         """How many scores a trial is told."""
+        ...
+
+    @property
+    def relaxed(self) -> bool:
+        """Whether trials give mixtures, and are told slopes."""
+        ...
+
+    def weighed(self, point: ChoicePoint) -> Mixture | None:
+        """Return the searcher's mixture for a decision."""
         ...
 
     def reported(self, trial: Trial, step: int, score: float) -> None:
@@ -87,6 +98,8 @@ class Trial:
         self.state: TrialState = "running"
         self.scores: tuple[float, ...] = ()
         self.intermediate: dict[int, float] = {}
+        self._mixtures: dict[str, Mixture] | None = None
+        self._slopes: Mapping[str, tuple[float, ...]] | None = None
         self.error: str | None = None
         self._space = architecture.space
         self._architecture: Architecture | None = architecture
@@ -130,17 +143,57 @@ class Trial:
         """
         return self._owner.folder(self._folder)
 
-    def tell(self, score: Any) -> None:
-        """End the trial with its score, or with a tuple of scores for several objectives.
+    @property
+    def relaxed(self) -> bool:
+        """Whether the searcher weighs values rather than picking one, and is told slopes."""
+        return self._owner.relaxed
 
-        Numbers of NumPy and of tensor libraries count as numbers. A score that is no finite number makes the trial a
-        failed one, with a warning, so that one diverged training does not end a search.
+    def weigh(self, point: ChoicePoint) -> Mixture | None:
+        """Return the searcher's mixture for a decision, the same each time; None where the searcher is not relaxed.
+
+        A super-network asks while its model runs: `supernet.at(trial)`.
 
         Raises:
-            TrialError: the trial has ended before, or the search has another number of objectives.
+            TrialError: the trial has ended.
+        """
+        self._check_running("weigh")
+        if not self.relaxed:
+            return None
+        known = self._mixtures = {} if self._mixtures is None else self._mixtures
+        if point.address not in known and (mixture := self._owner.weighed(point)) is not None:
+            known[point.address] = mixture
+        return known.get(point.address)
+
+    @property
+    def mixtures(self) -> Mapping[str, Mixture]:
+        """Address to the mixture, of the decisions that `weigh` was asked for; empty once the trial has ended.
+
+        So a long search does not hold the mixtures of all its trials.
+        """
+        return self._mixtures or {}
+
+    @property
+    def slopes(self) -> Mapping[str, tuple[float, ...]]:
+        """Address to the slopes that were told, while the searcher is told of them."""
+        return self._slopes or {}
+
+    def tell(self, score: Any, slopes: Mapping[str, Any] | None = None) -> None:
+        """End the trial with its score, or with a tuple of scores for several objectives.
+
+        Numbers of NumPy and of tensor libraries count as numbers. A score or slope that is no finite number makes the
+        trial a failed one, with a warning, so that one diverged training does not end a search.
+
+        Args:
+            score: a number for each objective.
+            slopes: for a relaxed searcher, the derivatives of the score for the weights of the mixtures, by address:
+                `model.slopes(score)` of a model that `supernet.at(trial)` gave.
+
+        Raises:
+            TrialError: the trial has ended before, the search has another number of objectives, a relaxed searcher is
+                told no slopes, or slopes are not those of the trial's mixtures.
         """
         self._check_running("tell")
-        scores = _listed(score)
+        scores = listed(score)
         if len(scores) != (n := self._owner.n_objectives):
             raise TrialError(
                 f"trial {self.number}: expected {n} score{'s' if n > 1 else ''}, one for each objective.\n"
@@ -148,12 +201,16 @@ class Trial:
                 "  Tell a tuple with a score for each of the search's directions="
                 + ("." if n > 1 else ", or give da.search a sequence of directions.")
             )
-        numbers = [number for number in map(_finite, scores) if number is not None]
-        if len(numbers) < n:
-            self.error = self._warn(score, "The trial counts as failed; the search goes on.")
+        numbers = [number for number in map(finite, scores) if number is not None]
+        # A score that is no number has no slopes either.
+        taught = len(numbers) == n and (slopes or self.relaxed)
+        found = checked_slopes(self.number, slopes, self.mixtures) if taught else {}
+        if len(numbers) < n or found is None:
+            wrong = (score, "score") if len(numbers) < n else (slopes, "slope")
+            self.error = self._warn(*wrong, "The trial counts as failed; the search goes on.")
             self._finish("failed")
         else:
-            self.scores = tuple(numbers)
+            self.scores, self._slopes = tuple(numbers), found
             self._finish("complete")
 
     def report(self, score: Any, step: SupportsIndex) -> None:
@@ -172,10 +229,10 @@ class Trial:
                 f"trial {self.number}: a step is an int of at least 0, such as an epoch.\n"
                 f"  Got {step!r} ({type(step).__name__}).\n  Write trial.report(score, step=epoch)."
             )
-        scores = _listed(score)
-        number = _finite(scores[0]) if len(scores) == 1 else None
+        scores = listed(score)
+        number = finite(scores[0]) if len(scores) == 1 else None
         if number is None:
-            self._warn(score, f"The report for step {step} is left out.")
+            self._warn(score, "score", f"The report for step {step} is left out.")
         else:
             self._owner.reported(self, at, number)
 
@@ -223,14 +280,15 @@ class Trial:
         self.state = state
         self._architecture = None
         self._owner.ended(self)
+        self._mixtures = self._slopes = None
 
     def _check_running(self, called: str) -> None:
         if self.state != "running":
             _raise_ended(self, called)
 
-    def _warn(self, score: Any, consequence: str) -> str:
+    def _warn(self, score: Any, kind: str, consequence: str) -> str:
         shown = f"{score!r} ({type(score).__name__})"
-        text = f"trial {self.number}: a score must be a finite number.\n  Got {shown}.\n  {consequence}"
+        text = f"trial {self.number}: a {kind} must be a finite number.\n  Got {shown}.\n  {consequence}"
         warnings.warn(text, SearchWarning, stacklevel=3)
         return text
 
@@ -245,22 +303,3 @@ def _raise_ended(trial: Trial, called: str) -> NoReturn:
         f"trial {trial.number}: has ended as {trial.state}{scores}.\n  Got a later call of {called}.\n"
         "  End each trial once, with trial.tell(score), trial.skip() or trial.fail(error)."
     )
-
-
-def _listed(score: Any) -> list[Any]:
-    """Return the scores in a number, tuple, list, array or tensor."""
-    score = (
-        score.numpy() if hasattr(score.__class__, "numpy") and not hasattr(score, "tolist") else score
-    )  # of TensorFlow
-    score = score.tolist() if hasattr(score, "tolist") else score
-    return list(score) if isinstance(score, tuple | list) else [score]  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _finite(score: Any) -> float | None:
-    if isinstance(score, str | bytes):  # float would read them
-        return None
-    try:
-        number = float(score)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from deep_arch.errors import is_kind, wrong_kind
+from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
@@ -27,6 +29,7 @@ class Wrapper(Searcher):
             raise wrong_kind(type(self).__name__, "a searcher to wrap", searcher, "Pass an instance: RandomSearch().")
         self.searcher = searcher
         self.n_objectives = searcher.n_objectives
+        self.relaxed = searcher.relaxed
 
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Begin a search of the searcher inside."""
@@ -40,6 +43,10 @@ class Wrapper(Searcher):
     def propose(self, values: Values) -> Values:
         """Let the searcher inside propose an architecture that has these values."""
         return self.searcher.propose(values)
+
+    def weigh(self, point: ChoicePoint) -> Mixture | None:
+        """Return what the searcher inside weighs."""
+        return self.searcher.weigh(point)
 
     def tell(self, trial: FinishedTrial) -> None:
         """Tell the searcher inside."""
