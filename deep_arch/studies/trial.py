@@ -206,8 +206,8 @@ class Trial:
         taught = len(numbers) == n and (slopes or self.relaxed)
         found = checked_slopes(self.number, slopes, self.mixtures) if taught else {}
         if len(numbers) < n or found is None:
-            wrong = (score, "score") if len(numbers) < n else (slopes, "slope")
-            self.error = self._warn(*wrong, "The trial counts as failed; the search goes on.")
+            wrong, kind = (score, "score") if len(numbers) < n else (slopes, "slope")
+            self.error = self._warn(wrong, kind, "The trial counts as failed; the search goes on.")
             self._finish("failed")
         else:
             self.scores, self._slopes = tuple(numbers), found
