@@ -17,9 +17,10 @@ sequential shape space split_combine subset substitute symbolize tensor tokens v
 """
 
 SEARCHERS = """
-AsynchronousHalving BOHB EarlyStopping Feasible FinishedTrial GeneticAlgorithm GridSearch Hyperband LocalSearch
-MonteCarloTreeSearch NSGA2 NoRepeats OptunaSearcher Partitioned ProximalPolicy RandomSearch RegularizedEvolution
-Reinforce Searcher SuccessiveHalving SurrogateSearch WarmStart cross_branches cross_uniformly halving_rule median_rule
+AsynchronousHalving BOHB DARTS EarlyStopping FairSampling Feasible FinishedTrial GDAS GeneticAlgorithm GridSearch
+GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch NSGA2 NoRepeats OptunaSearcher Partitioned
+ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN Sandwich Searcher SuccessiveHalving SurrogateSearch
+WarmStart WidestFirst cross_branches cross_uniformly halving_rule median_rule
 mutate_each mutate_one suggest within
 """
 
@@ -32,9 +33,9 @@ MEMBERS = {
         assign config cost fingerprint from_json graph is_specified render settled shapes structure summary to_json
         to_networkx unassigned value_specs waiting
     """,
-    deep_arch.Trial: "architecture directory fail mixtures relaxed report score should_stop skip slopes tell weigh",
+    deep_arch.Trial: "architecture directory fail report score should_stop skip tell weigh",
     deep_arch.Search: """
-        advises_stop ask best ended folder front n_objectives relaxed reported results trials weighed
+        advises_stop ask best ended folder front n_objectives relaxes reported results trials weighed
     """,
     deep_arch.Searcher: """
         ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives propose relaxed

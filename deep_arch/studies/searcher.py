@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Values = Mapping[str, Any]
 """Address to value: all that distinguishes one architecture from another in its space."""
 
+Slopes = Mapping[str, tuple[float, ...]]
+"""Address to the slope of a score for each weight of a relaxed decision."""
+
 SEVERAL_SCORES = (
     "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell one number "
     "made of them."
@@ -45,10 +48,7 @@ class FinishedTrial:
         intermediate: step to the score reported there, to be maximised too.
         state: "complete", "failed" or "skipped".
         budget: what the searcher allowed the trial, or None.
-        slopes: of a relaxed searcher's trial, address to the derivatives of the gain for the weights of the mixture
-            there; none for what the score does not depend on.
-        mixtures: of such a trial, address to the mixture that the searcher gave there. They and the slopes are told
-            once, and are kept in no record.
+        slopes: of a relaxed trial, the slope of the gain for each weight of each mixture that was met, by address.
     """
 
     number: int
@@ -57,8 +57,7 @@ class FinishedTrial:
     intermediate: Mapping[int, float] = field(default_factory=dict[int, float])
     state: FinalState = "complete"
     budget: float | None = None
-    slopes: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
-    mixtures: Mapping[str, Mixture] = field(default_factory=dict[str, Mixture])
+    slopes: Slopes = field(default_factory=dict[str, tuple[float, ...]])
 
     @property
     def gain(self) -> float:
@@ -128,6 +127,10 @@ class Searcher(metaclass=Constructed):
     n_objectives: int | None = None
     """From how many scores of a trial it learns; None for any number."""
 
+    relaxed: bool = False
+    """Whether its trials are relaxed: a super-network runs them with the mixtures of `weigh`, and they are told with
+    slopes."""
+
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Begin a search of `space`; whoever overrides this calls `super().start(space, rng)` first.
 
@@ -152,12 +155,10 @@ class Searcher(metaclass=Constructed):
         )
 
     def weigh(self, point: ChoicePoint) -> Mixture | None:
-        """Return a mixture of values of `point.domain`, or None where the searcher is not relaxed here.
+        """Return the relaxed decision of a trial that is out, as a super-network meets it; None to decide it as asked.
 
-        A super-network asks for it while a trial's model runs, once for each address that it meets, which may lie in
-        several alternatives at once. The trial is told with the mixtures and with the slopes of the gain for their
-        weights, so a searcher keeps nothing of what it gave. `choose` goes on to say which architecture it would
-        take now.
+        It is asked once for each decision of a trial, those of every alternative that is computed included, and told
+        the slopes for the weights by `tell`. Only searchers that are `relaxed` are asked.
         """
         return None
 
@@ -250,8 +251,8 @@ class Searcher(metaclass=Constructed):
     def encode_trial(self, trial: FinishedTrial) -> dict[str, Any]:
         """Return what came of a proposal as JSON can hold it, for `state_dict`; all but its mixtures."""
         written = {name: getattr(trial, name) for name in ("number", "gains", "state", "budget")}
-        listed = {"intermediate": list(trial.intermediate.items()), "slopes": list(trial.slopes.items())}
-        return {**written, "values": self.encode(trial.values), **listed}
+        written |= {"values": self.encode(trial.values), "intermediate": list(trial.intermediate.items())}
+        return {**written, "slopes": dict(trial.slopes)}
 
     def decode_trial(self, written: Mapping[str, Any]) -> FinishedTrial:
         """Return the trial that `encode_trial` wrote."""
@@ -262,5 +263,5 @@ class Searcher(metaclass=Constructed):
             dict(written["intermediate"]),
             written["state"],
             written["budget"],
-            {address: tuple(slopes) for address, slopes in written["slopes"]},
+            {address: tuple(slopes) for address, slopes in written["slopes"].items()},
         )

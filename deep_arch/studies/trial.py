@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsIndex
 
@@ -17,6 +17,9 @@ from deep_arch.studies.told import checked_slopes, finite, listed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from deep_arch.spaces.choice_points import ChoicePoint
+    from deep_arch.spaces.mixtures import Mixture
 
 TrialState = Literal["running", "complete", "failed", "skipped"]
 
@@ -58,6 +61,15 @@ class Owner(Protocol):
         """Return the folder that the trial of this number began."""
         ...
 
+    @property
+    def relaxes(self) -> bool:
+        """Whether trials are relaxed."""
+        ...
+
+    def weighed(self, trial: Trial, point: ChoicePoint) -> Mixture | None:
+        """Return how a decision is relaxed that the trial meets."""
+        ...
+
 
 class Trial:
     """One architecture given out by a searcher, and what came of it.
@@ -80,6 +92,10 @@ class Trial:
         scores: one number for each objective, as they were told; empty unless complete.
         intermediate: step to the score reported there.
         error: the traceback or text of a failure.
+        relaxed: whether the searcher relaxes decisions: then `supernet.at(trial)` runs the mixtures that it weighs, and
+            the trial is told with slopes.
+        mixtures: address to mixture, for the relaxed decisions that were met.
+        slopes: what it was told with, by address.
     """
 
     def __init__(
@@ -101,6 +117,9 @@ class Trial:
         self._mixtures: dict[str, Mixture] | None = None
         self._slopes: Mapping[str, tuple[float, ...]] | None = None
         self.error: str | None = None
+        self.relaxed = owner.relaxes
+        self.mixtures: dict[str, Mixture] = {}
+        self.slopes: Mapping[str, tuple[float, ...]] = {}
         self._space = architecture.space
         self._architecture: Architecture | None = architecture
         self._owner = owner
@@ -143,57 +162,38 @@ class Trial:
         """
         return self._owner.folder(self._folder)
 
-    @property
-    def relaxed(self) -> bool:
-        """Whether the searcher weighs values rather than picking one, and is told slopes."""
-        return self._owner.relaxed
-
     def weigh(self, point: ChoicePoint) -> Mixture | None:
-        """Return the searcher's mixture for a decision, the same each time; None where the searcher is not relaxed.
-
-        A super-network asks while its model runs: `supernet.at(trial)`.
+        """Return the searcher's relaxed decision at a point that is met; asked by `supernet.at(trial)`.
 
         Raises:
             TrialError: the trial has ended.
         """
         self._check_running("weigh")
-        if not self.relaxed:
-            return None
-        known = self._mixtures = {} if self._mixtures is None else self._mixtures
-        if point.address not in known and (mixture := self._owner.weighed(point)) is not None:
-            known[point.address] = mixture
-        return known.get(point.address)
+        if point.address not in self.mixtures:
+            mixture = self._owner.weighed(self, point)
+            if mixture is None:
+                return None
+            self.mixtures[point.address] = mixture
+        return self.mixtures[point.address]
 
-    @property
-    def mixtures(self) -> Mapping[str, Mixture]:
-        """Address to the mixture, of the decisions that `weigh` was asked for; empty once the trial has ended.
-
-        So a long search does not hold the mixtures of all its trials.
-        """
-        return self._mixtures or {}
-
-    @property
-    def slopes(self) -> Mapping[str, tuple[float, ...]]:
-        """Address to the slopes that were told, while the searcher is told of them."""
-        return self._slopes or {}
-
-    def tell(self, score: Any, slopes: Mapping[str, Any] | None = None) -> None:
+    def tell(self, score: Any, slopes: Mapping[str, Sequence[float]] | None = None) -> None:
         """End the trial with its score, or with a tuple of scores for several objectives.
 
-        Numbers of NumPy and of tensor libraries count as numbers. A score or slope that is no finite number makes the
-        trial a failed one, with a warning, so that one diverged training does not end a search.
-
         Args:
-            score: a number for each objective.
-            slopes: for a relaxed searcher, the derivatives of the score for the weights of the mixtures, by address:
-                `model.slopes(score)` of a model that `supernet.at(trial)` gave.
+            score: a number, or one for each objective.
+            slopes: of a relaxed trial, the slope of the score for each weight of its mixtures, by address, as
+                `model.slopes(score)` gives them.
+
+        Numbers of NumPy and of tensor libraries count as numbers. A score that is no finite number makes the trial a
+        failed one, with a warning, so that one diverged training does not end a search.
 
         Raises:
-            TrialError: the trial has ended before, the search has another number of objectives, a relaxed searcher is
-                told no slopes, or slopes are not those of the trial's mixtures.
+            TrialError: the trial has ended before, the search has another number of objectives, or a relaxed trial is
+                told without slopes, or with others than those of its mixtures.
         """
         self._check_running("tell")
-        scores = listed(score)
+        self.slopes = self._checked(slopes)
+        scores = _listed(score)
         if len(scores) != (n := self._owner.n_objectives):
             raise TrialError(
                 f"trial {self.number}: expected {n} score{'s' if n > 1 else ''}, one for each objective.\n"
@@ -212,6 +212,24 @@ class Trial:
         else:
             self.scores, self._slopes = tuple(numbers), found
             self._finish("complete")
+
+    def _checked(self, slopes: Mapping[str, Sequence[float]] | None) -> Mapping[str, tuple[float, ...]]:
+        if slopes is None and not self.relaxed:
+            return {}
+        if slopes is None:
+            raise TrialError(
+                f"trial {self.number}: expected slopes, from which its searcher learns.\n  Got a score alone.\n"
+                "  Write model = supernet.at(trial); ...; trial.tell(score, slopes=model.slopes(score))."
+            )
+        for address, found in slopes.items():
+            mixture = self.mixtures.get(address)
+            if mixture is None or len(found) != len(mixture.values):
+                expected = "no slope, as nothing relaxed it" if mixture is None else f"{len(mixture.values)} slopes"
+                raise TrialError(
+                    f"trial {self.number}: {address}: expected {expected}.\n  Got {len(found)}.\n"
+                    "  Tell the slopes of this trial's own view: model = supernet.at(trial); model.slopes(score)."
+                )
+        return {address: tuple(map(float, found)) for address, found in slopes.items()}
 
     def report(self, score: Any, step: SupportsIndex) -> None:
         """Record a score on the way, for the record and for searchers that stop trials early.
