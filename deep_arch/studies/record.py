@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from deep_arch.errors import TrialError
@@ -13,7 +12,6 @@ from deep_arch.studies.trial import Owner, Trial
 
 if TYPE_CHECKING:
     from deep_arch.spaces.architecture import Architecture
-    from deep_arch.spaces.mixtures import Mixture
 
 Key = tuple[str, float | None]
 """What duplicates have in common: what an architecture computes, and the budget."""
@@ -127,8 +125,8 @@ class Record:
     def as_told(self, trial: Trial, values: Values) -> FinishedTrial:
         """Return what came of a trial, as a searcher is told of it and of its duplicates with other values."""
         assert trial.state != "running", "only results are told"
-        gains, curve = self._gains(trial), self.curve(trial)
-        return FinishedTrial(trial.number, values, gains, curve, trial.state, trial.budget, self._slopes(trial))
+        gains, curve, taught = self._gains(trial), self.curve(trial), (self._slopes(trial), trial.mixtures)
+        return FinishedTrial(trial.number, values, gains, curve, trial.state, trial.budget, *taught)
 
     def curve(self, trial: Trial) -> dict[int, float]:
         """Return step to the score reported there, to be maximised."""

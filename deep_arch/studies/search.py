@@ -13,8 +13,6 @@ from deep_arch.errors import NotCountable, TrialError, is_kind, wrong_kind
 from deep_arch.language.foreign import plain
 from deep_arch.language.written import is_program
 from deep_arch.spaces.architecture import Architecture
-from deep_arch.spaces.choice_points import ChoicePoint
-from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.space import space as space_of
 from deep_arch.studies.checks import check_kinds, check_objectives
@@ -277,8 +275,8 @@ def search(
         seed: where all of the searcher's randomness comes from; None for another search each time. No global random
             state is read or moved.
         directions: "maximize" or "minimize", or a sequence of these, one for each objective.
-        duplicates: "record" tells them from the record, "give" gives them out like others, at no cost, as weight
-            sharing needs; those of relaxed searchers always are.
+        duplicates: "record" tells them from the record, "give" gives them out like others, at next to no cost, as
+            weight sharing needs; those of relaxed searchers always are.
         directory: where each trial has its `directory`, as `trial-0`, `trial-1`, ..., named by the trial that began
             it; a trial with the values of the latest complete one and a larger budget continues in its folder. It
             must not hold such folders yet. None for a temporary one, removed with the search.

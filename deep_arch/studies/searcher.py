@@ -49,6 +49,8 @@ class FinishedTrial:
         state: "complete", "failed" or "skipped".
         budget: what the searcher allowed the trial, or None.
         slopes: of a relaxed trial, the slope of the gain for each weight of each mixture that was met, by address.
+        mixtures: of such a trial, those that `weigh` gave, by address, so that a searcher need not remember them. They
+            and the slopes are told once: no record keeps them.
     """
 
     number: int
@@ -58,6 +60,7 @@ class FinishedTrial:
     state: FinalState = "complete"
     budget: float | None = None
     slopes: Slopes = field(default_factory=dict[str, tuple[float, ...]])
+    mixtures: Mapping[str, Mixture] = field(default_factory=dict[str, Mixture])
 
     @property
     def gain(self) -> float:
@@ -139,9 +142,6 @@ class Searcher(metaclass=Constructed):
             rng: where all randomness comes from.
         """
         self.space, self.rng = space, rng
-
-    relaxed: bool = False
-    """Whether it weighs values rather than picking one, and learns from slopes; see `weigh`."""
 
     def choose(self, point: ChoicePoint) -> Any:
         """Return a value of `point.domain`.

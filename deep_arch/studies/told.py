@@ -9,11 +9,8 @@ from typing import Any
 from deep_arch.errors import TrialError, is_kind, nearest
 from deep_arch.spaces.mixtures import Mixture
 
-Slopes = Mapping[str, tuple[float, ...]]
-"""Address to a derivative for each weight of the mixture there."""
 
-
-def checked_slopes(number: int, slopes: Any, mixtures: Mapping[str, Mixture]) -> Slopes | None:
+def checked_slopes(number: int, slopes: Any, mixtures: Mapping[str, Mixture]) -> Mapping[str, tuple[float, ...]] | None:
     """Return slopes as plain numbers, or None if one is no finite number.
 
     Args:
@@ -39,15 +36,15 @@ def checked_slopes(number: int, slopes: Any, mixtures: Mapping[str, Mixture]) ->
 def _numbers(number: int, address: str, given: Any, mixtures: Mapping[str, Mixture]) -> tuple[float, ...] | None:
     if address not in mixtures:
         raise TrialError(
-            f"trial {number}: expected slopes of the decisions that it weighed.\n  Got some of {address!r}.\n"
+            f"trial {number}: {address}: expected no slope, as nothing relaxed it.\n  Got {given!r}.\n"
             "  Tell model.slopes(score) of a model from supernet.at(trial), with this very trial; searchers that are "
             f"not relaxed, and trials that are run as paths, have none.{nearest(address, mixtures)}"
         )
     numbers = [finite(slope) for slope in listed(given)]
     if len(numbers) != (n := len(mixtures[address].values)):
         raise TrialError(
-            f"trial {number}: expected {n} slopes of {address}, one for each weight of its mixture.\n"
-            f"  Got {len(numbers)}: {given!r}.\n  Tell model.slopes(score), unchanged."
+            f"trial {number}: {address}: expected {n} slopes.\n  Got {len(numbers)}: {given!r}.\n"
+            "  Tell model.slopes(score) unchanged: a number for each weight of the mixture."
         )
     told = tuple([slope for slope in numbers if slope is not None])
     return told if len(told) == n else None

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsIndex
 
 from deep_arch.errors import TrialError
 from deep_arch.language.foreign import as_int
 from deep_arch.spaces.architecture import Architecture
-from deep_arch.spaces.choice_points import ChoicePoint
-from deep_arch.spaces.mixtures import Mixture
 from deep_arch.studies.told import checked_slopes, finite, listed
 
 if TYPE_CHECKING:
@@ -34,15 +32,6 @@ class Owner(Protocol):
     @property
     def n_objectives(self) -> int:
         """How many scores a trial is told."""
-        ...
-
-    @property
-    def relaxed(self) -> bool:
-        """Whether trials give mixtures, and are told slopes."""
-        ...
-
-    def weighed(self, point: ChoicePoint) -> Mixture | None:
-        """Return the searcher's mixture for a decision."""
         ...
 
     def reported(self, trial: Trial, step: int, score: float) -> None:
@@ -94,8 +83,6 @@ class Trial:
         error: the traceback or text of a failure.
         relaxed: whether the searcher relaxes decisions: then `supernet.at(trial)` runs the mixtures that it weighs, and
             the trial is told with slopes.
-        mixtures: address to mixture, for the relaxed decisions that were met.
-        slopes: what it was told with, by address.
     """
 
     def __init__(
@@ -114,12 +101,10 @@ class Trial:
         self.state: TrialState = "running"
         self.scores: tuple[float, ...] = ()
         self.intermediate: dict[int, float] = {}
-        self._mixtures: dict[str, Mixture] | None = None
-        self._slopes: Mapping[str, tuple[float, ...]] | None = None
         self.error: str | None = None
         self.relaxed = owner.relaxes
-        self.mixtures: dict[str, Mixture] = {}
-        self.slopes: Mapping[str, tuple[float, ...]] = {}
+        self._mixtures: dict[str, Mixture] | None = None
+        self._slopes: Mapping[str, tuple[float, ...]] | None = None
         self._space = architecture.space
         self._architecture: Architecture | None = architecture
         self._owner = owner
@@ -169,14 +154,27 @@ class Trial:
             TrialError: the trial has ended.
         """
         self._check_running("weigh")
-        if point.address not in self.mixtures:
-            mixture = self._owner.weighed(self, point)
-            if mixture is None:
-                return None
-            self.mixtures[point.address] = mixture
-        return self.mixtures[point.address]
+        if not self.relaxed:
+            return None
+        known = self._mixtures = {} if self._mixtures is None else self._mixtures
+        if point.address not in known and (mixture := self._owner.weighed(self, point)) is not None:
+            known[point.address] = mixture
+        return known.get(point.address)
 
-    def tell(self, score: Any, slopes: Mapping[str, Sequence[float]] | None = None) -> None:
+    @property
+    def mixtures(self) -> Mapping[str, Mixture]:
+        """Address to mixture, for the relaxed decisions that were met; empty once the trial has ended.
+
+        So a long search does not hold the mixtures of all its trials.
+        """
+        return self._mixtures or {}
+
+    @property
+    def slopes(self) -> Mapping[str, tuple[float, ...]]:
+        """Address to the slopes that were told, while the searcher learns of them."""
+        return self._slopes or {}
+
+    def tell(self, score: Any, slopes: Mapping[str, Any] | None = None) -> None:
         """End the trial with its score, or with a tuple of scores for several objectives.
 
         Args:
@@ -184,16 +182,15 @@ class Trial:
             slopes: of a relaxed trial, the slope of the score for each weight of its mixtures, by address, as
                 `model.slopes(score)` gives them.
 
-        Numbers of NumPy and of tensor libraries count as numbers. A score that is no finite number makes the trial a
-        failed one, with a warning, so that one diverged training does not end a search.
+        Numbers of NumPy and of tensor libraries count as numbers. A score or slope that is no finite number makes
+        the trial a failed one, with a warning, so that one diverged training does not end a search.
 
         Raises:
             TrialError: the trial has ended before, the search has another number of objectives, or a relaxed trial is
                 told without slopes, or with others than those of its mixtures.
         """
         self._check_running("tell")
-        self.slopes = self._checked(slopes)
-        scores = _listed(score)
+        scores = listed(score)
         if len(scores) != (n := self._owner.n_objectives):
             raise TrialError(
                 f"trial {self.number}: expected {n} score{'s' if n > 1 else ''}, one for each objective.\n"
@@ -212,24 +209,6 @@ class Trial:
         else:
             self.scores, self._slopes = tuple(numbers), found
             self._finish("complete")
-
-    def _checked(self, slopes: Mapping[str, Sequence[float]] | None) -> Mapping[str, tuple[float, ...]]:
-        if slopes is None and not self.relaxed:
-            return {}
-        if slopes is None:
-            raise TrialError(
-                f"trial {self.number}: expected slopes, from which its searcher learns.\n  Got a score alone.\n"
-                "  Write model = supernet.at(trial); ...; trial.tell(score, slopes=model.slopes(score))."
-            )
-        for address, found in slopes.items():
-            mixture = self.mixtures.get(address)
-            if mixture is None or len(found) != len(mixture.values):
-                expected = "no slope, as nothing relaxed it" if mixture is None else f"{len(mixture.values)} slopes"
-                raise TrialError(
-                    f"trial {self.number}: {address}: expected {expected}.\n  Got {len(found)}.\n"
-                    "  Tell the slopes of this trial's own view: model = supernet.at(trial); model.slopes(score)."
-                )
-        return {address: tuple(map(float, found)) for address, found in slopes.items()}
 
     def report(self, score: Any, step: SupportsIndex) -> None:
         """Record a score on the way, for the record and for searchers that stop trials early.

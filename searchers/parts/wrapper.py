@@ -47,10 +47,6 @@ class Wrapper(Searcher):
         """Let the searcher inside propose an architecture that has these values."""
         return self.searcher.propose(values)
 
-    def weigh(self, point: ChoicePoint) -> Mixture | None:
-        """Return what the searcher inside weighs."""
-        return self.searcher.weigh(point)
-
     def tell(self, trial: FinishedTrial) -> None:
         """Tell the searcher inside."""
         self.searcher.tell(trial)

@@ -103,8 +103,8 @@ def test_a_relaxed_searcher_needs_slopes() -> None:
 @pytest.mark.parametrize(
     ("slopes", "text"),
     [
-        ({UNITS: (1, 2)}, r"expected 3 slopes of dense.units(.|\n)*Got 2: \(1, 2\)"),
-        ({"dense.unit": (1, 2, 3)}, r"of the decisions that it weighed(.|\n)*Got some of 'dense.unit'"),
+        ({UNITS: (1, 2)}, r"dense.units: expected 3 slopes(.|\n)*Got 2: \(1, 2\)"),
+        ({"dense.unit": (1, 2, 3)}, r"dense.unit: expected no slope, as nothing relaxed it(.|\n)*'dense.units'"),
         ([1, 2, 3], r"by address(.|\n)*Got \[1, 2, 3\]"),
     ],
 )
