@@ -135,9 +135,9 @@ def test_what_a_limit_does_not_offer_is_left_out() -> None:
         return da.or_({"leaf": ops.Tanh, "more": lambda x: ops.Dense(3, use_bias=False)(term()(x))})
 
     space = da.space(lambda x: term()(x)).limit(max_depth=2)
-    mixtures = some_mixtures(space, da.vector(3), 3)
-    check(space, da.vector(3), 3)
-    assert set(mixtures) == {"term/or.which", "term/or[more]/term/or.which"}
+    both = da.Mixture(("leaf", "more"), (0.25, 0.75))
+    mixtures = {"term/or.which": both, "term/or[more]/term/or.which": both}
+    assert expected_cost(space, da.vector(3), mixtures).macs == 0.75 * 9, "the inner one can only be a leaf"
 
 
 def test_a_decision_that_is_missing_is_named() -> None:
