@@ -49,8 +49,8 @@ class FinishedTrial:
         state: "complete", "failed" or "skipped".
         budget: what the searcher allowed the trial, or None.
         slopes: of a relaxed trial, the slope of the gain for each weight of each mixture that was met, by address.
-        mixtures: of such a trial, those that `weigh` gave, by address, so that a searcher need not remember them. They
-            and the slopes are told once: no record keeps them.
+        mixtures: of such a trial, those that `weigh` gave, by address, so that a searcher need not remember them.
+            Slopes are told once: no record keeps them.
     """
 
     number: int
@@ -111,6 +111,7 @@ class Searcher(metaclass=Constructed):
             `where`, whose values leave out what the sub-space leaves open.
         handles_a_space_without_choices: `ask` proposes the only architecture that there is.
         proposes_what_it_is_given: `propose` gives an architecture with these values, and learns from it as from others.
+        weighs_what_is_offered: the values of a mixture are of the domain, and the active ones weigh 1 together.
         takes_results_in_any_order: several trials may be out at once.
         survives_trials_without_scores: trials that failed or were skipped are told like others.
         takes_a_result_twice: a duplicate is answered from the record, with the number of its first trial.

@@ -163,10 +163,7 @@ class Trial:
 
     @property
     def mixtures(self) -> Mapping[str, Mixture]:
-        """Address to mixture, for the relaxed decisions that were met; empty once the trial has ended.
-
-        So a long search does not hold the mixtures of all its trials.
-        """
+        """Address to mixture, for the relaxed decisions that were met; kept to show how a search sharpened."""
         return self._mixtures or {}
 
     @property
@@ -277,7 +274,7 @@ class Trial:
         self.state = state
         self._architecture = None
         self._owner.ended(self)
-        self._mixtures = self._slopes = None
+        self._slopes = None  # a long search does not hold those of all its trials
 
     def _check_running(self, called: str) -> None:
         if self.state != "running":

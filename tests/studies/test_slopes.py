@@ -68,7 +68,7 @@ def test_a_trial_weighs_once_for_each_address() -> None:
     assert mixture is trial.weigh(point()) and trial.mixtures == {UNITS: mixture}
     assert searcher.asked == [UNITS]
     trial.tell(1.0, slopes={UNITS: (1, 2, 3)})
-    assert trial.mixtures == {} and trial.slopes == {}
+    assert trial.mixtures == {UNITS: mixture} and trial.slopes == {}
     with pytest.raises(TrialError, match="has ended as complete"):
         trial.weigh(point())
 
