@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from deep_arch.searchers.parts.relaxation import Annealed
-from deep_arch.spaces.mixtures import Mixture
+from deep_arch.searchers.parts.relaxation import Annealed, softmax
 
 
 class InterpolatedWidths(Annealed):
@@ -22,26 +20,18 @@ class InterpolatedWidths(Annealed):
         BadArgument, NotSupported: see `deep_arch.searchers.parts.relaxation.Relaxed`.
 
     References:
-        Dong and Yang, Network pruning via transformable architecture search (NeurIPS 2019), equations 3 to 5.
+        Dong and Yang, Network pruning via transformable architecture search (NeurIPS 2019), equations 3 to 5. The
+        two are those with the largest noisy logits, which is a draw from the softmax without replacement as in the
+        paper; its authors' code draws them from the softmax of the noisy logits, at the temperature.
     """
+
+    interpolated = True
 
     def relax(self, logits: Sequence[float]) -> tuple[Sequence[float], Sequence[int], Sequence[float]]:
         """Return the weights of two options, their positions, and the same weights."""
-        soft = self.drawn(logits)
-        first = self._picked(soft)
-        second = self._picked([0.0 if i == first else p for i, p in enumerate(soft)])
-        total = soft[first] + soft[second]
-        weights = [p / total if i in (first, second) else 0.0 for i, p in enumerate(soft)]
-        return weights, sorted({first, second}), weights
-
-    def mixture(self, values: tuple[Any, ...], weights: Sequence[float], active: Sequence[int]) -> Mixture:
-        """Return a mixture whose widths are interpolated."""
-        return Mixture(values, tuple(weights), tuple(active), interpolated=True)
-
-    def _picked(self, weights: Sequence[float]) -> int:
-        left = self.rng.random() * sum(weights)
-        for i, weight in enumerate(weights):
-            left -= weight
-            if left < 0 < weight:
-                return i
-        return max(range(len(weights)), key=weights.__getitem__)
+        noisy = self.noisy(logits)
+        active = sorted(sorted(range(len(noisy)), key=noisy.__getitem__)[-2:])
+        weights = [0.0] * len(noisy)
+        for i, weight in zip(active, softmax([noisy[i] for i in active]), strict=True):
+            weights[i] = weight
+        return weights, active, weights

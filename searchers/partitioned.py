@@ -12,6 +12,7 @@ from deep_arch.language.late_binding import check_distinct
 from deep_arch.searchers.parts.decisions import identity, remember
 from deep_arch.searchers.parts.mutation import complete
 from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
@@ -63,12 +64,14 @@ class Partitioned(Searcher):
         check_distinct([predicate for predicate, _ in self.parts], "Partitioned")
         known = [searcher.n_objectives for searcher in searchers if searcher.n_objectives is not None]
         self.n_objectives = known[0] if known else None
+        self.relaxed = any(searcher.relaxed for searcher in searchers)
 
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Begin a search of each part."""
         super().start(space, rng)
         self._spaces = [space.where(predicate) for predicate, _ in self.parts]
         self._held: dict[int, Values] = {}
+        self._weighing: dict[str, int] = {}  # address to the part that weighs there
         self._out: dict[Any, tuple[Values, list[Values]]] = {}  # by identity: the whole, and what each part proposed
         for part, (_, searcher) in zip(self._spaces, self.parts, strict=True):
             searcher.start(part, rng)
@@ -103,9 +106,18 @@ class Partitioned(Searcher):
 
     def tell(self, trial: FinishedTrial) -> None:
         """Tell each searcher of its part of the architecture."""
-        for values, (_, searcher) in zip(self._split(trial.values), self.parts, strict=True):
-            searcher.tell(replace(trial, values=values))
+        for i, (values, (_, searcher)) in enumerate(zip(self._split(trial.values), self.parts, strict=True)):
+            slopes = {address: told for address, told in trial.slopes.items() if self._weighing.get(address) == i}
+            searcher.tell(replace(trial, values=values, slopes=slopes))
         self._out.pop(identity(trial.values), None)
+
+    def weigh(self, point: ChoicePoint) -> Mixture | None:
+        """Return what the searcher of the part weighs to which a decision belongs."""
+        for i, (predicate, searcher) in enumerate(self.parts):
+            if searcher.relaxed and predicate(point):
+                self._weighing[point.address] = i
+                return searcher.weigh(point)
+        return None
 
     def should_stop(self, number: int, values: Values, intermediate: Mapping[int, float]) -> bool:
         """Return whether any of the searchers would stop."""
@@ -117,7 +129,7 @@ class Partitioned(Searcher):
         held = [[i, searcher.encode(self._held[i])] for i, (_, searcher) in enumerate(self.parts) if i in self._held]
         out = [[self.encode(whole), self._encoded(parts)] for whole, parts in self._out.values()]
         parts = [searcher.state_dict() for _, searcher in self.parts]
-        return {**super().state_dict(), "parts": parts, "held": held, "out": out}
+        return {**super().state_dict(), "parts": parts, "held": held, "out": out, "weighing": dict(self._weighing)}
 
     def _encoded(self, parts: list[Values]) -> list[str]:
         return [searcher.encode(values) for values, (_, searcher) in zip(parts, self.parts, strict=True)]
@@ -127,6 +139,7 @@ class Partitioned(Searcher):
         super().load_state_dict(state)
         for (_, searcher), inner in zip(self.parts, state["parts"], strict=True):
             searcher.load_state_dict(inner)
+        self._weighing = dict(state["weighing"])
         self._held = {i: self.parts[i][1].decode(text) for i, text in state["held"]}
         self._out = {}
         for text, texts in state["out"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from deep_arch.errors import wrong_kind
 from deep_arch.searchers.parts.checks import check_count, check_number
 from deep_arch.searchers.parts.decisions import identity, remember
 from deep_arch.searchers.parts.extremes import extreme
@@ -26,7 +27,7 @@ class WidestFirst(Wrapper):
         fraction: the part of them that the warm-up takes.
 
     Raises:
-        BadArgument: what is no searcher, no count, or no number from 0 to 1.
+        BadArgument: what is no searcher or a relaxed one, no count, or no number from 0 to 1.
 
     Example:
         >>> from deep_arch.searchers import Reinforce, WidestFirst
@@ -40,6 +41,9 @@ class WidestFirst(Wrapper):
 
     def __init__(self, searcher: Searcher, trials: int, fraction: float = 0.25) -> None:
         super().__init__(searcher)
+        if searcher.relaxed:  # a trial of which runs mixtures, whatever is proposed
+            mend = "Warm up in the loop: train supernet.at(values) on the widest values, before the search."
+            raise wrong_kind("WidestFirst", "a searcher of paths", searcher, mend)
         check_count(self, 1, trials=trials)
         check_number(self, 0, 1, fraction=fraction)
         self.trials: Final = trials

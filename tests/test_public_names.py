@@ -33,7 +33,7 @@ MEMBERS = {
         assign config cost fingerprint from_json graph is_specified render settled shapes structure summary to_json
         to_networkx unassigned value_specs waiting
     """,
-    deep_arch.Trial: "architecture directory fail report score should_stop skip tell weigh",
+    deep_arch.Trial: "architecture directory fail mixtures report score should_stop skip slopes tell weigh",
     deep_arch.Search: """
         advises_stop ask best ended folder front n_objectives relaxes reported results trials weighed
     """,

@@ -125,8 +125,8 @@ class Record:
     def as_told(self, trial: Trial, values: Values) -> FinishedTrial:
         """Return what came of a trial, as a searcher is told of it and of its duplicates with other values."""
         assert trial.state != "running", "only results are told"
-        gains, curve = self._gains(trial), self.curve(trial)
-        return FinishedTrial(trial.number, values, gains, curve, trial.state, trial.budget, self._slopes(trial))
+        gains, curve, taught = self._gains(trial), self.curve(trial), (self._slopes(trial), trial.mixtures)
+        return FinishedTrial(trial.number, values, gains, curve, trial.state, trial.budget, *taught)
 
     def curve(self, trial: Trial) -> dict[int, float]:
         """Return step to the score reported there, to be maximised."""

@@ -34,12 +34,13 @@ def soft_exponential(quality: Any, cost: Any, target: float, weight: float = -0.
     """Return `quality * (cost / target) ** weight`.
 
     Raises:
-        BadArgument: the target is not above 0, or the weight above 0.
+        BadArgument: the target is not above 0, the weight above 0, or the quality below 0, of which a higher cost would
+            make more.
 
     References:
         Tan et al., MnasNet (CVPR 2019), equations 2 and 3, with alpha = beta = weight.
     """
-    _check(target, weight)
+    _check(target, weight, quality)
     return quality * (cost / target) ** weight
 
 
@@ -47,19 +48,24 @@ def hard_exponential(quality: Any, cost: Any, target: float, weight: float = -1.
     """Return the quality where the cost is within its target, and else `quality * (cost / target) ** weight`.
 
     Raises:
-        BadArgument: the target is not above 0, or the weight above 0.
+        BadArgument: the target is not above 0, the weight above 0, or the quality below 0.
 
     References:
         Tan et al., MnasNet (CVPR 2019), equations 2 and 3, with alpha = 0 and beta = weight.
     """
-    _check(target, weight)
+    _check(target, weight, quality)
     return quality * (cost / target) ** weight if cost > target else quality
 
 
-def _check(target: float, weight: float) -> None:
+def _check(target: float, weight: float, quality: Any = 0) -> None:
     if not target > 0 or weight > 0:
         name, got, expected = ("weight", weight, "at most 0") if target > 0 else ("target", target, "above 0")
         raise BadArgument(
             f"rewards: {name} is to be {expected}.\n  Got {got!r}.\n"
             "  Give the cost that is wanted, in the cost's unit, and a weight such as -0.1: more cost is worse."
+        )
+    if quality < 0:
+        raise BadArgument(
+            f"rewards: quality is to be at least 0 where a factor of the cost is applied.\n  Got {quality!r}.\n"
+            "  Give an accuracy, or use rewards.absolute, which takes a negative loss too."
         )

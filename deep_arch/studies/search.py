@@ -275,7 +275,8 @@ def search(
         seed: where all of the searcher's randomness comes from; None for another search each time. No global random
             state is read or moved.
         directions: "maximize" or "minimize", or a sequence of these, one for each objective.
-        duplicates: "record" tells them from the record, "give" gives them out like others.
+        duplicates: "record" tells them from the record, "give" gives them out like others, at next to no cost, as
+            weight sharing needs; those of relaxed searchers always are.
         directory: where each trial has its `directory`, as `trial-0`, `trial-1`, ..., named by the trial that began
             it; a trial with the values of the latest complete one and a larger budget continues in its folder. It
             must not hold such folders yet. None for a temporary one, removed with the search.

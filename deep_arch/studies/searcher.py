@@ -49,6 +49,8 @@ class FinishedTrial:
         state: "complete", "failed" or "skipped".
         budget: what the searcher allowed the trial, or None.
         slopes: of a relaxed trial, the slope of the gain for each weight of each mixture that was met, by address.
+        mixtures: of such a trial, those that `weigh` gave, by address, so that a searcher need not remember them.
+            Slopes are told once: no record keeps them.
     """
 
     number: int
@@ -58,6 +60,7 @@ class FinishedTrial:
     state: FinalState = "complete"
     budget: float | None = None
     slopes: Slopes = field(default_factory=dict[str, tuple[float, ...]])
+    mixtures: Mapping[str, Mixture] = field(default_factory=dict[str, Mixture])
 
     @property
     def gain(self) -> float:
@@ -108,6 +111,7 @@ class Searcher(metaclass=Constructed):
             `where`, whose values leave out what the sub-space leaves open.
         handles_a_space_without_choices: `ask` proposes the only architecture that there is.
         proposes_what_it_is_given: `propose` gives an architecture with these values, and learns from it as from others.
+        weighs_what_is_offered: the values of a mixture are of the domain, and the active ones weigh 1 together.
         takes_results_in_any_order: several trials may be out at once.
         survives_trials_without_scores: trials that failed or were skipped are told like others.
         takes_a_result_twice: a duplicate is answered from the record, with the number of its first trial.
@@ -246,7 +250,7 @@ class Searcher(metaclass=Constructed):
         return Architecture.from_json(text, self.space).values
 
     def encode_trial(self, trial: FinishedTrial) -> dict[str, Any]:
-        """Return what came of a proposal as JSON can hold it, for `state_dict`."""
+        """Return what came of a proposal as JSON can hold it, for `state_dict`; all but its mixtures."""
         written = {name: getattr(trial, name) for name in ("number", "gains", "state", "budget")}
         written |= {"values": self.encode(trial.values), "intermediate": list(trial.intermediate.items())}
         return {**written, "slopes": dict(trial.slopes)}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsIndex
 
 from deep_arch.errors import TrialError
 from deep_arch.language.foreign import as_int
 from deep_arch.spaces.architecture import Architecture
+from deep_arch.studies.told import checked_slopes, finite, listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,8 +83,6 @@ class Trial:
         error: the traceback or text of a failure.
         relaxed: whether the searcher relaxes decisions: then `supernet.at(trial)` runs the mixtures that it weighs, and
             the trial is told with slopes.
-        mixtures: address to mixture, for the relaxed decisions that were met.
-        slopes: what it was told with, by address.
     """
 
     def __init__(
@@ -105,8 +103,8 @@ class Trial:
         self.intermediate: dict[int, float] = {}
         self.error: str | None = None
         self.relaxed = owner.relaxes
-        self.mixtures: dict[str, Mixture] = {}
-        self.slopes: Mapping[str, tuple[float, ...]] = {}
+        self._mixtures: dict[str, Mixture] | None = None
+        self._slopes: Mapping[str, tuple[float, ...]] | None = None
         self._space = architecture.space
         self._architecture: Architecture | None = architecture
         self._owner = owner
@@ -156,14 +154,24 @@ class Trial:
             TrialError: the trial has ended.
         """
         self._check_running("weigh")
-        if point.address not in self.mixtures:
-            mixture = self._owner.weighed(self, point)
-            if mixture is None:
-                return None
-            self.mixtures[point.address] = mixture
-        return self.mixtures[point.address]
+        if not self.relaxed:
+            return None
+        known = self._mixtures = {} if self._mixtures is None else self._mixtures
+        if point.address not in known and (mixture := self._owner.weighed(self, point)) is not None:
+            known[point.address] = mixture
+        return known.get(point.address)
 
-    def tell(self, score: Any, slopes: Mapping[str, Sequence[float]] | None = None) -> None:
+    @property
+    def mixtures(self) -> Mapping[str, Mixture]:
+        """Address to mixture, for the relaxed decisions that were met; kept to show how a search sharpened."""
+        return self._mixtures or {}
+
+    @property
+    def slopes(self) -> Mapping[str, tuple[float, ...]]:
+        """Address to the slopes that were told, while the searcher learns of them."""
+        return self._slopes or {}
+
+    def tell(self, score: Any, slopes: Mapping[str, Any] | None = None) -> None:
         """End the trial with its score, or with a tuple of scores for several objectives.
 
         Args:
@@ -171,16 +179,15 @@ class Trial:
             slopes: of a relaxed trial, the slope of the score for each weight of its mixtures, by address, as
                 `model.slopes(score)` gives them.
 
-        Numbers of NumPy and of tensor libraries count as numbers. A score that is no finite number makes the trial a
-        failed one, with a warning, so that one diverged training does not end a search.
+        Numbers of NumPy and of tensor libraries count as numbers. A score or slope that is no finite number makes
+        the trial a failed one, with a warning, so that one diverged training does not end a search.
 
         Raises:
             TrialError: the trial has ended before, the search has another number of objectives, or a relaxed trial is
                 told without slopes, or with others than those of its mixtures.
         """
         self._check_running("tell")
-        self.slopes = self._checked(slopes)
-        scores = _listed(score)
+        scores = listed(score)
         if len(scores) != (n := self._owner.n_objectives):
             raise TrialError(
                 f"trial {self.number}: expected {n} score{'s' if n > 1 else ''}, one for each objective.\n"
@@ -188,31 +195,17 @@ class Trial:
                 "  Tell a tuple with a score for each of the search's directions="
                 + ("." if n > 1 else ", or give da.search a sequence of directions.")
             )
-        numbers = [number for number in map(_finite, scores) if number is not None]
-        if len(numbers) < n:
-            self.error = self._warn(score, "The trial counts as failed; the search goes on.")
+        numbers = [number for number in map(finite, scores) if number is not None]
+        # A score that is no number has no slopes either.
+        taught = len(numbers) == n and (slopes or self.relaxed)
+        found = checked_slopes(self.number, slopes, self.mixtures) if taught else {}
+        if len(numbers) < n or found is None:
+            wrong, kind = (score, "score") if len(numbers) < n else (slopes, "slope")
+            self.error = self._warn(wrong, kind, "The trial counts as failed; the search goes on.")
             self._finish("failed")
         else:
-            self.scores = tuple(numbers)
+            self.scores, self._slopes = tuple(numbers), found
             self._finish("complete")
-
-    def _checked(self, slopes: Mapping[str, Sequence[float]] | None) -> Mapping[str, tuple[float, ...]]:
-        if slopes is None and not self.relaxed:
-            return {}
-        if slopes is None:
-            raise TrialError(
-                f"trial {self.number}: expected slopes, from which its searcher learns.\n  Got a score alone.\n"
-                "  Write model = supernet.at(trial); ...; trial.tell(score, slopes=model.slopes(score))."
-            )
-        for address, found in slopes.items():
-            mixture = self.mixtures.get(address)
-            if mixture is None or len(found) != len(mixture.values):
-                expected = "no slope, as nothing relaxed it" if mixture is None else f"{len(mixture.values)} slopes"
-                raise TrialError(
-                    f"trial {self.number}: {address}: expected {expected}.\n  Got {len(found)}.\n"
-                    "  Tell the slopes of this trial's own view: model = supernet.at(trial); model.slopes(score)."
-                )
-        return {address: tuple(map(float, found)) for address, found in slopes.items()}
 
     def report(self, score: Any, step: SupportsIndex) -> None:
         """Record a score on the way, for the record and for searchers that stop trials early.
@@ -230,10 +223,10 @@ class Trial:
                 f"trial {self.number}: a step is an int of at least 0, such as an epoch.\n"
                 f"  Got {step!r} ({type(step).__name__}).\n  Write trial.report(score, step=epoch)."
             )
-        scores = _listed(score)
-        number = _finite(scores[0]) if len(scores) == 1 else None
+        scores = listed(score)
+        number = finite(scores[0]) if len(scores) == 1 else None
         if number is None:
-            self._warn(score, f"The report for step {step} is left out.")
+            self._warn(score, "score", f"The report for step {step} is left out.")
         else:
             self._owner.reported(self, at, number)
 
@@ -281,14 +274,15 @@ class Trial:
         self.state = state
         self._architecture = None
         self._owner.ended(self)
+        self._slopes = None  # a long search does not hold those of all its trials
 
     def _check_running(self, called: str) -> None:
         if self.state != "running":
             _raise_ended(self, called)
 
-    def _warn(self, score: Any, consequence: str) -> str:
+    def _warn(self, score: Any, kind: str, consequence: str) -> str:
         shown = f"{score!r} ({type(score).__name__})"
-        text = f"trial {self.number}: a score must be a finite number.\n  Got {shown}.\n  {consequence}"
+        text = f"trial {self.number}: a {kind} must be a finite number.\n  Got {shown}.\n  {consequence}"
         warnings.warn(text, SearchWarning, stacklevel=3)
         return text
 
@@ -303,22 +297,3 @@ def _raise_ended(trial: Trial, called: str) -> NoReturn:
         f"trial {trial.number}: has ended as {trial.state}{scores}.\n  Got a later call of {called}.\n"
         "  End each trial once, with trial.tell(score), trial.skip() or trial.fail(error)."
     )
-
-
-def _listed(score: Any) -> list[Any]:
-    """Return the scores in a number, tuple, list, array or tensor."""
-    score = (
-        score.numpy() if hasattr(score.__class__, "numpy") and not hasattr(score, "tolist") else score
-    )  # of TensorFlow
-    score = score.tolist() if hasattr(score, "tolist") else score
-    return list(score) if isinstance(score, tuple | list) else [score]  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _finite(score: Any) -> float | None:
-    if isinstance(score, str | bytes):  # float would read them
-        return None
-    try:
-        number = float(score)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

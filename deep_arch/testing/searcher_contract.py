@@ -17,19 +17,24 @@ import sys
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import pytest
 
 from deep_arch.errors import BadArgument
+from deep_arch.language.domains import REJECTED
 from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinalState, FinishedTrial, Searcher, Values
 from deep_arch.testing.searcher_spaces import SPACES
 
 _DRAW: Final = "draw from self.rng alone, and let nothing depend on the order of a set"
 _LOST: Final = "went on otherwise than without the stop; `state_dict` holds all that `ask`, `choose` and `tell` change"
+_MANY: Final = 64
 
 on_every_space = pytest.mark.parametrize("name", SPACES)
 
@@ -73,6 +78,18 @@ class SearcherContract(ABC):
         histories = [self.history_after_given(name, resumes) for resumes in (False, True)]
         assert histories[0] == histories[1], f"went on otherwise from a state with such a proposal out; {_LOST}"
 
+    @on_every_space
+    def test_weighs_what_is_offered(self, name: str) -> None:
+        searcher, space = self.started(name), SPACES[name]
+        for number, values in self.proposals(searcher):
+            for point in _points(space, space.at(values).values):
+                mixture = _weighed(searcher, point)
+                assert searcher.relaxed or mixture is None, "weighed, and is not `relaxed`"
+                if mixture is not None:
+                    _check_mixture(point, mixture)
+            architecture, budget = space.at(values), searcher.budget(values)
+            searcher.tell(self.told(searcher, self.outcome(number, architecture, budget)))
+
     # --- results of every kind -----------------------------------------------------------------------------------
 
     @on_every_space
@@ -81,7 +98,7 @@ class SearcherContract(ABC):
         out: list[FinishedTrial] = []
         for number in range(self.n_trials):
             if (values := searcher.ask()) is not None:
-                out.append(self.outcome(number, space.at(values), searcher.budget(values)))
+                out.append(self.told(searcher, self.outcome(number, space.at(values), searcher.budget(values))))
             if out and (values is None or len(out) == 4):
                 searcher.tell(out.pop(rng.randrange(len(out))))
 
@@ -101,7 +118,8 @@ class SearcherContract(ABC):
             architecture = SPACES[name].at(values)
             # A result from the record carries the number of the trial that has it.
             budget = searcher.budget(values)
-            told = self.outcome(first.setdefault(f"{architecture.to_json()} {budget}", number), architecture, budget)
+            number = first.setdefault(f"{architecture.to_json()} {budget}", number)
+            told = self.told(searcher, self.outcome(number, architecture, budget))
             searcher.tell(told)
             searcher.tell(told)
 
@@ -179,13 +197,25 @@ class SearcherContract(ABC):
         scores = tuple([zlib.crc32(text, objective) / 2**32 for objective in range(self.n_objectives)])
         return FinishedTrial(number, architecture.values, scores, {0: scores[0] / 2, 1: scores[0]}, budget=budget)
 
+    def told(self, searcher: Searcher, trial: FinishedTrial) -> FinishedTrial:
+        """Return a result as a search tells it: to a relaxed searcher with mixtures and slopes."""
+        if not searcher.relaxed or trial.state != "complete":
+            return trial
+        found = {point.address: _weighed(searcher, point) for point in _points(searcher.space, trial.values)}
+        mixtures = {address: mixture for address, mixture in found.items() if mixture is not None}
+        slopes = {
+            address: tuple([zlib.crc32(f"{address} {i} {trial.gains}".encode()) / 2**32 for i in range(len(m.values))])
+            for address, m in mixtures.items()
+        }
+        return replace(trial, slopes=slopes, mixtures=mixtures)
+
     def history(self, searcher: Searcher, space: SearchSpace, first: int = 0) -> list[str]:
         """Return the proposals from the trial `first` on, as JSON."""
         history: list[str] = []
         for number, values in self.proposals(searcher, first):
             architecture = space.at(values)
             history.append(architecture.to_json())
-            searcher.tell(self.outcome(number, architecture, searcher.budget(values)))
+            searcher.tell(self.told(searcher, self.outcome(number, architecture, searcher.budget(values))))
         return history
 
     def history_after_given(self, name: str, resumes: bool) -> list[str]:
@@ -202,14 +232,15 @@ class SearcherContract(ABC):
                 state = json.dumps(searcher.state_dict(), allow_nan=False)
                 searcher = self.started(name, seed=1)
                 searcher.load_state_dict(json.loads(state))
-            searcher.tell(self.outcome(number, architecture, budget))
+            searcher.tell(self.told(searcher, self.outcome(number, architecture, budget)))
         return self.history(searcher, space, 2)
 
     def half_a_history(self, name: str) -> tuple[str, list[str]]:
         """Return a state from the middle of a search, through JSON, and the proposals after it."""
         searcher, half = self.started(name), self.n_trials // 2
         for number, values in self.proposals(searcher):
-            searcher.tell(self.outcome(number, SPACES[name].at(values), searcher.budget(values)))
+            outcome = self.outcome(number, SPACES[name].at(values), searcher.budget(values))
+            searcher.tell(self.told(searcher, outcome))
             if number == half:
                 break
         state = json.dumps(searcher.state_dict(), allow_nan=False)
@@ -221,6 +252,23 @@ class SearcherContract(ABC):
         self.history(resumed, SPACES[name], self.n_trials - 3)
         resumed.load_state_dict(json.loads(state))
         return self.history(resumed, SPACES[name], self.n_trials // 2 + 1)
+
+
+def _points(space: SearchSpace, values: Values) -> list[ChoicePoint]:
+    return [ChoicePoint(address, domain, None, values) for address, domain in space.decidable(values).items()]
+
+
+def _weighed(searcher: Searcher, point: ChoicePoint) -> Mixture | None:
+    if point.domain.size > _MANY:  # which searchers may refuse to weigh, and which take long
+        return None
+    return searcher.weigh(point)
+
+
+def _check_mixture(point: ChoicePoint, mixture: Mixture) -> None:
+    outside = [value for value in mixture.values if point.domain.accept(value) is REJECTED]
+    assert not outside, f"{point.address}: weighed {outside[:1]}, which is not {point.domain}"
+    total = sum([mixture.numbers[i] for i in mixture.active])
+    assert abs(total - 1) < 1e-9, f"{point.address}: what is active weighs {total} together, and not 1"
 
 
 class _Elsewhere(NamedTuple):

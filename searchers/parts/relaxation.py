@@ -5,17 +5,18 @@ Softmax, chain rule and Adam on a few dozen numbers are plain Python, so that th
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import json
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from deep_arch.errors import NotSupported
+from deep_arch.errors import NotSupported, TooDeep
 from deep_arch.language.domains import Domain, Numeric
-from deep_arch.searchers.parts.checks import check_number
+from deep_arch.searchers.parts.checks import check_count, check_number
+from deep_arch.searchers.parts.likeliest import likeliest
 from deep_arch.searchers.parts.policy import Parameter, bounded
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.mixtures import Mixture
@@ -26,17 +27,41 @@ _MOST: Final = 1_000
 
 
 class Options(NamedTuple):
-    """The options of a decision at one domain, and their logits."""
+    """The options of a decision at one domain, what tells each at its address, and their logits."""
 
+    domain: Domain
     values: tuple[Any, ...]
     keys: tuple[str, ...]
     logits: list[Parameter]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Weighed(Mixture):
+    """A mixture that knows how its weights came from logits, so that slopes lead back to these.
+
+    Several trials may be out at once, each with a draw of its own.
+
+    Attributes:
+        keys: what tells each value at its address.
+        soft: the probabilities that slopes go back through.
+        temperature: what the logits were divided by.
+    """
+
+    keys: tuple[str, ...] = ()
+    soft: tuple[float, ...] = ()
+    temperature: float = 1.0
+
+    def pulled(self, slopes: Sequence[float]) -> list[float]:
+        """Return the slopes for the logits, from those for the weights."""
+        slopes = [bounded(slope) for slope in slopes]
+        mean = sum([p * slope for p, slope in zip(self.soft, slopes, strict=True)])
+        return [bounded(p * (slope - mean) / self.temperature) for p, slope in zip(self.soft, slopes, strict=True)]
+
+
 class Relaxed(Searcher):
     """A searcher with a logit for each option of each decision; a subclass says what is made of them.
 
-    Its trials are told with slopes: `trial.tell(score, slopes=model.slopes(score))`, one trial after another. Decisions
+    Its trials are told with slopes: `trial.tell(score, slopes=model.slopes(score))`. Decisions
     that are first met get logits of 0. Without slopes a trial teaches nothing.
 
     Args:
@@ -61,8 +86,7 @@ class Relaxed(Searcher):
         """Begin with equal logits."""
         super().start(space, rng)
         self._logits: dict[str, dict[str, Parameter]] = {}
-        self._options: dict[tuple[str, Domain], Options] = {}
-        self._drawn: dict[str, tuple[list[str], list[float]]] = {}  # what slopes are pulled through, by address
+        self._options: dict[str, Options] = {}  # by address; of the last domain there
         self._n_told = 0
 
     # --- what a subclass says ------------------------------------------------------------------------------------
@@ -75,20 +99,17 @@ class Relaxed(Searcher):
         """Return what the logits are divided by."""
         return 1.0
 
+    interpolated: bool = False
+    """Whether relaxed widths are interpolated, as `Mixture.interpolated`."""
+
     # --- the searcher --------------------------------------------------------------------------------------------
 
-    def weigh(self, point: ChoicePoint) -> Mixture | None:
+    def weigh(self, point: ChoicePoint) -> Weighed:
         """Return a mixture of a decision's options."""
         found = self._found(point)
-        if len(found.values) == 1:
-            return None
         weights, active, soft = self.relax([logit.value for logit in found.logits])
-        self._drawn[point.address] = [*found.keys], [*soft]
-        return self.mixture(found.values, weights, active)
-
-    def mixture(self, values: tuple[Any, ...], weights: Sequence[float], active: Sequence[int]) -> Mixture:
-        """Return the mixture of a decision."""
-        return Mixture(values, tuple(weights), tuple(active))
+        drawn = found.keys, tuple(soft), self.temperature()
+        return Weighed(found.values, tuple(weights), tuple(active), self.interpolated, *drawn)
 
     def choose(self, point: ChoicePoint) -> Any:
         """Return the likeliest option, the first of several; a real number is drawn."""
@@ -97,72 +118,59 @@ class Relaxed(Searcher):
         found = self._found(point)
         return found.values[max(range(len(found.values)), key=lambda i: found.logits[i].value)]
 
+    def ask(self) -> Values | None:
+        """Propose what `choose` chooses; where that lets no recursion end within a limit, the likeliest that does."""
+        try:
+            return self._decide()
+        except TooDeep:
+            return self.best()[0]
+
     def tell(self, trial: FinishedTrial) -> None:
-        """Let the logits climb the slopes of a complete trial."""
+        """Let the logits behind a complete trial's mixtures climb the slopes."""
         if trial.state != "complete":
             return
         bounded(trial.gain)
         self._n_told += bool(trial.slopes)
         for address, slopes in trial.slopes.items():
-            keys, soft = self._drawn.get(address, ([], []))
-            if len(soft) != len(slopes):
-                continue  # a result of another search, whose draw is not known
-            mean = sum([p * s for p, s in zip(soft, slopes, strict=True)])
-            logits = self._logits[address]
-            for key, p, slope in zip(keys, soft, slopes, strict=True):
-                logit = logits[key]
-                climbed = bounded(p * (slope - mean) / self.temperature())
-                logit.ascend(climbed - self.weight_decay * logit.value, self.learning_rate, self.momentum)
+            mixture = trial.mixtures.get(address)
+            if isinstance(mixture, Weighed):  # and no result of another search, whose draw is not known
+                logits = self._known(address, mixture.keys)
+                for logit, slope in zip(logits, mixture.pulled(slopes), strict=True):
+                    logit.ascend(slope - self.weight_decay * logit.value, self.learning_rate, self.momentum)
 
-    def probabilities(self, point: ChoicePoint) -> dict[Any, float]:
-        """Return how likely each option is, by its position and value, at a decision."""
+    def probabilities(self, point: ChoicePoint) -> Mixture:
+        """Return how likely each option of a decision is, without noise."""
         found = self._found(point)
-        return dict(zip(found.values, softmax([logit.value for logit in found.logits]), strict=True))
+        return Mixture(found.values, softmax([logit.value for logit in found.logits]))
 
     def best(self, k: int = 1) -> list[Values]:
-        """Return the values of the likeliest architectures, best first.
+        """Return the values of the `k` likeliest architectures, or as many as there are, best first.
 
-        Each decision is taken in the order in which the architecture unfolds, so where decisions depend on others it is
-        the likeliest going on from each, and in other spaces the likeliest of all.
+        In spaces in which no decision decides what others there are, they are the likeliest of all, exactly. Elsewhere
+        each branch stands for the likeliest decisions that go on from it; see `searchers.parts.likeliest`.
+
+        Raises:
+            BadArgument: `k` is no int of at least 1.
         """
-        tie = itertools.count()
-        heap = [self._completed([], tie)]
-        found: list[Values] = []
-        while heap and len(found) < k:
-            _, _, values, ranks, n_fixed, sizes = heapq.heappop(heap)
-            found.append(values)
-            for i in range(n_fixed, len(ranks)):
-                if ranks[i] + 1 < sizes[i]:
-                    heapq.heappush(heap, self._completed([*ranks[:i], ranks[i] + 1], tie))
-        return found
+        check_count(self, k=k)
+        return list(itertools.islice(likeliest(self.space, self._ranked), k))
 
-    def _completed(self, prefix: Sequence[int], tie: itertools.count[int]) -> tuple[float, int, Values, Any, int, Any]:
-        """Return the likeliest architecture whose first decisions have these ranks."""
-        ranks: list[int] = []
-        sizes: list[int] = []
-        total = 0.0
+    def _ranked(self, point: ChoicePoint) -> list[tuple[float, Any]]:
+        if not _is_finite(point.domain):
+            return [(0.0, middle(point.domain))]
+        found = self._found(point)
+        logits = [logit.value for logit in found.logits]
+        highest = max(logits)
+        total = highest + math.log(sum([math.exp(logit - highest) for logit in logits]))
+        options = zip([logit - total for logit in logits], found.values, strict=True)
+        return sorted(options, key=lambda option: -option[0])
 
-        def pick(point: ChoicePoint) -> Any:
-            nonlocal total
-            if not _is_finite(point.domain):
-                return middle(point.domain)
-            found = self._found(point)
-            weights = softmax([logit.value for logit in found.logits])
-            order = sorted(range(len(weights)), key=lambda i: (-weights[i], i))
-            rank = prefix[len(ranks)] if len(ranks) < len(prefix) else 0
-            ranks.append(rank)
-            sizes.append(len(order))
-            total -= math.log(max(weights[order[rank]], 1e-300))
-            return found.values[order[rank]]
-
-        values = self.space.decide(pick).values
-        return total, next(tie), values, ranks, max(len(prefix) - 1, 0), sizes
+    # --- options and their logits --------------------------------------------------------------------------------
 
     def _found(self, point: ChoicePoint) -> Options:
-        key = point.address, point.domain
-        found = self._options.get(key)
-        if found is None:
-            found = self._options[key] = self._made(point)
+        found = self._options.get(point.address)
+        if found is None or found.domain is not point.domain:
+            found = self._options[point.address] = self._made(point)
         return found
 
     def _made(self, point: ChoicePoint) -> Options:
@@ -170,28 +178,36 @@ class Relaxed(Searcher):
         if not _is_finite(domain):
             raise NotSupported(
                 f"{point.address}: {type(self).__name__} has a logit for each option.\n  Got {domain}.\n"
-                "  Search space.discretize(levels=...), or use a smaller domain."
+                "  Search space.discretize(levels=...), which makes options of real numbers; of integers leave fewer, "
+                "by da.choice or a larger step."
             )
         values = tuple(domain.values())
-        keys = tuple([json.dumps(domain.encode(value)) for value in values])
-        logits = self._logits.setdefault(point.address, {})
-        return Options(values, keys, [logits.setdefault(key, Parameter()) for key in keys])
+        keys = tuple([_key(domain, value, i, len(values)) for i, value in enumerate(values)])
+        return Options(domain, values, keys, self._known(point.address, keys))
+
+    def _known(self, address: str, keys: Sequence[str]) -> list[Parameter]:
+        """Return the logits of options, from 0 on where they were not met at this address before."""
+        logits = self._logits.setdefault(address, {})
+        for key in keys:
+            if key not in logits:
+                logits[key] = Parameter()
+        return [logits[key] for key in keys]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the logits, and what the trial that is out was weighed with."""
-        logits = {a: {key: p.state() for key, p in found.items()} for a, found in self._logits.items()}
-        return {**super().state_dict(), "logits": logits, "drawn": dict(self._drawn), "told": self._n_told}
+        """Return the logits that have moved."""
+        logits = {
+            address: {key: logit.state() for key, logit in found.items() if logit.n_steps}
+            for address, found in self._logits.items()
+        }
+        return {**super().state_dict(), "logits": logits, "told": self._n_told}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with logits."""
         super().load_state_dict(state)
-        self._options.clear()
-        self._logits = {address: {key: Parameter() for key in found} for address, found in state["logits"].items()}
+        self._logits, self._options, self._n_told = {}, {}, state["told"]
         for address, found in state["logits"].items():
-            for key, numbers in found.items():
-                self._logits[address][key].restore(numbers)
-        self._drawn = {address: (keys, soft) for address, (keys, soft) in state["drawn"].items()}
-        self._n_told = state["told"]
+            for logit, numbers in zip(self._known(address, list(found)), found.values(), strict=True):
+                logit.restore(numbers)
 
 
 class Annealed(Relaxed):
@@ -221,14 +237,20 @@ class Annealed(Relaxed):
         first, last = self.temperatures
         return first + (last - first) * min(self._n_told / self.steps, 1.0)
 
+    def noisy(self, logits: Sequence[float]) -> list[float]:
+        """Return logits with Gumbel noise, over the temperature.
+
+        The largest is a draw from the softmax of the logits, and the largest two are two without replacement.
+        """
+        return [(logit - math.log(-math.log(self._uniform()))) / self.temperature() for logit in logits]
+
     def drawn(self, logits: Sequence[float]) -> list[float]:
         """Return the softmax of logits with Gumbel noise, at the temperature.
 
         References:
             Jang, Gu and Poole, Categorical Reparameterization with Gumbel-Softmax (ICLR 2017), equation 2.
         """
-        noisy = [logit - math.log(-math.log(self._uniform())) for logit in logits]
-        return softmax([each / self.temperature() for each in noisy])
+        return softmax(self.noisy(logits))
 
     def _uniform(self) -> float:
         while not 0.0 < (number := self.rng.random()) < 1.0:  # the logarithm has no value at the ends
@@ -242,6 +264,16 @@ def softmax(logits: Sequence[float]) -> list[float]:
     weights = [math.exp(logit - highest) for logit in logits]
     total = sum(weights)
     return [weight / total for weight in weights]
+
+
+def _key(domain: Domain, value: Any, position: int, n: int) -> str:
+    """Return what tells an option at its address, also in another process."""
+    text = json.dumps(domain.encode(value), sort_keys=True)
+    if '{"option":' not in text:
+        return text
+    # What JSON cannot hold is told by its name and its place, which is another where other options are offered.
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__} {position} of {n}"
 
 
 def middle(domain: Domain) -> Any:

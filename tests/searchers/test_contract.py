@@ -162,6 +162,20 @@ class Mute(RandomSearch):
         return None
 
 
+class Heavy(RandomSearch):
+    relaxed = True
+
+    def weigh(self, point: ChoicePoint) -> da.Mixture:
+        return da.Mixture((point.domain.at(0), point.domain.at(1)), (0.5, 0.6))
+
+
+class Foreign(RandomSearch):
+    relaxed = True
+
+    def weigh(self, point: ChoicePoint) -> da.Mixture:
+        return da.Mixture(("nothing that any domain has",), (1.0,))
+
+
 class Contract(SearcherContract):
     """The contract, applied by hand to a searcher that breaks it."""
 
@@ -185,6 +199,8 @@ class OfForgetful(Contract):
         (Invalid, "proposes_only_architectures_of_its_space"),
         (Deaf, "proposes_what_it_is_given"),
         (Mute, "handles_a_space_without_choices"),
+        (Heavy, "weighs_what_is_offered"),
+        (Foreign, "weighs_what_is_offered"),
         (Ordered, "takes_results_in_any_order"),
         (Hungry, "survives_trials_without_scores"),
         (Strict, "takes_a_result_twice"),

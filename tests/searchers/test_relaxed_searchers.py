@@ -115,7 +115,8 @@ def test_the_k_best_differ_and_come_in_order(kind: type[Relaxed]) -> None:
     found = searcher.best(100)
     assert len(found) == net.size() == 20
     assert len({json.dumps(values, sort_keys=True) for values in found}) == 20
-    by_address = {point.address: searcher.probabilities(point) for point in points()}
+    drawn = {point.address: searcher.probabilities(point) for point in points()}
+    by_address = {a: dict(zip(mixture.values, mixture.weights, strict=True)) for a, mixture in drawn.items()}
     odds = [math.prod([by_address[a][v] for a, v in values.items()]) for values in found]
     assert odds[0] == max(odds)
 
@@ -127,16 +128,15 @@ def test_it_goes_on_exactly_with_a_trial_out(kind: type[Relaxed]) -> None:
         searcher = made(kind)
         learnt(searcher, 20)
         values = searcher.ask() or {}
-        for point in points():
-            searcher.weigh(point)
+        mixtures = {point.address: searcher.weigh(point) for point in points()}
         if resumes:
             state = json.dumps(searcher.state_dict(), allow_nan=False)
             searcher = made(kind)
             searcher.start(net, random.Random(7))
             searcher.load_state_dict(json.loads(state))
         slopes = {a: tuple([0.1 * i for i in range(len(of))]) for a, of in POINTS.items()}
-        searcher.tell(FinishedTrial(20, values, (0.0,), slopes=slopes))
-        ends.append([searcher.weigh(point).weights for point in points()])  # type: ignore[union-attr]
+        searcher.tell(FinishedTrial(20, values, (0.0,), slopes=slopes, mixtures=mixtures))
+        ends.append([searcher.weigh(point).weights for point in points()])
     assert ends[0] == ends[1]
 
 
@@ -146,11 +146,12 @@ def test_a_step_of_the_softmax_by_hand() -> None:
     point = points()[0]
     mixture = searcher.weigh(point)
     assert mixture is not None and mixture.weights == pytest.approx((1 / 3, 1 / 3, 1 / 3))
-    searcher.tell(FinishedTrial(0, {}, (0.0,), slopes={point.address: (1.0, 0.0, -1.0)}))
+    slopes, mixtures = {point.address: (1.0, 0.0, -1.0)}, {point.address: mixture}
+    searcher.tell(FinishedTrial(0, {}, (0.0,), slopes=slopes, mixtures=mixtures))
     # The slopes of the logits are w (s - mean), so 1/3, 0, -1/3; Adam's first step is the rate times the sign.
     expected = [math.exp(0.01), 1.0, math.exp(-0.01)]
     found = searcher.probabilities(point)
-    assert [*found.values()] == pytest.approx([e / sum(expected) for e in expected], rel=1e-6)
+    assert [*found.weights] == pytest.approx([e / sum(expected) for e in expected], rel=1e-6)
 
 
 def test_slopes_are_turned_where_less_is_better() -> None:

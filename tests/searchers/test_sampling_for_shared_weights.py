@@ -10,7 +10,7 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument
-from deep_arch.searchers import FairSampling, RandomSearch, Reinforce, Sandwich, WidestFirst
+from deep_arch.searchers import DARTS, FairSampling, RandomSearch, Reinforce, Sandwich, WidestFirst
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.testing.searcher_contract import SearcherContract
 
@@ -86,6 +86,10 @@ def test_rewards() -> None:
     for wrong in ({"target": 0}, {"target": 10, "weight": 0.1}):
         with pytest.raises(BadArgument, match=r"rewards: (target|weight) is to be"):
             rewards.absolute(0.9, 1, **wrong)
+    assert rewards.absolute(-0.5, 150, target=100) == pytest.approx(-0.55)
+    for scaled in (rewards.soft_exponential, rewards.hard_exponential):
+        with pytest.raises(BadArgument, match=r"rewards: quality is to be at least 0(.|\n)*Got -0.5"):
+            scaled(-0.5, 150, target=100)
 
 
 def test_arguments_are_checked() -> None:
@@ -93,3 +97,5 @@ def test_arguments_are_checked() -> None:
         Sandwich(n_random=-1)
     with pytest.raises(BadArgument, match="WidestFirst: fraction is a number from 0 to 1"):
         WidestFirst(RandomSearch(), trials=10, fraction=2.0)
+    with pytest.raises(BadArgument, match=r"WidestFirst: expected a searcher of paths"):
+        WidestFirst(DARTS(), trials=10)

@@ -8,6 +8,7 @@ import pickle
 import random
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -729,3 +730,19 @@ def test_a_record_of_another_kind_is_refused() -> None:
     record: Any = []
     with pytest.raises(da.errors.BadArgument, match=r"search: expected record to be a Record(.|\n)*Got \[\]"):
         da.Search(space, RandomSearch(), 1, record=record)
+
+
+def test_giving_duplicates_out_costs_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any) -> Any:
+        raise AssertionError("computed what only the record of duplicates needs")
+
+    for name in ("fingerprint", "to_json"):
+        monkeypatch.setattr(da.Architecture, name, never)
+    space = da.space(lambda x: ops.Dense(units=da.choice([1, 2]))(x))
+    search = da.search(space, RandomSearch(), trials=3000, seed=0, duplicates="give")
+    tracemalloc.start()
+    for trial in search:
+        trial.tell(trial.values["dense.units"])
+    n_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(search.trials) == 3000 and n_bytes < 3000 * 1200
