@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from deep_arch.backends.torch_backend.storage import Layout
-from deep_arch.errors import BadArgument, ShapeMismatch, nearest
+from deep_arch.errors import BadArgument, NotSupported, ShapeMismatch, nearest
 from deep_arch.language.weights import Axis, Weight
+from deep_arch.supernets.shared_weights import kind_of
 from deep_arch.supernets.slices import factors, positions
 
 
@@ -35,6 +36,23 @@ def held_named(name: str, held: Mapping[str, Held], where: str) -> Held:
             "  Load the weights of an architecture of this space." + nearest(name, held)
         )
     return held[name]
+
+
+def held_for(known: Mapping[Any, Held], address: str, name: str, weight: Weight) -> Held:
+    """Return the shared weight that one of an operation is part of.
+
+    Raises:
+        NotSupported: there is none so large.
+    """
+    held = known.get((name, kind_of(weight)))
+    if held is None or any(n > most for n, most in zip(weight.shape, held.weight.shape, strict=True)):
+        largest = "there is none" if held is None else f"the largest has {held.weight.shape}"
+        raise NotSupported(
+            f"{address}: no architecture has such a {name}.\n  Got one of shape {weight.shape}, where {largest}.\n"
+            "  Relaxed alternatives whose channels lie elsewhere among the widest cannot be mixed, and of very many "
+            "numbers only some are looked at: sample paths, or use a smaller domain."
+        )
+    return held
 
 
 def write_first(name: str, held: Held, tensors: Sequence[Tensor], array: Tensor) -> None:

@@ -88,9 +88,9 @@ class Tensors:
         """Return the identity of a value."""
         return tuple(map(id, value)) if isinstance(value, tuple) else id(value)
 
-    def orders(self, call: Call, rows: Sequence[Row]) -> Sequence[Row] | None:
-        """Walk every order."""
-        return None
+    def walked(self, call: Call, address: str, rows: Sequence[Row]) -> Sequence[Row]:
+        """Walk every joint value."""
+        return rows
 
     # --- operations ----------------------------------------------------------------------------------------------
 

@@ -62,7 +62,8 @@ class Relaxation:
         """Return the outputs for these inputs."""
         like = next((p for p in supernet.parameters() if p.is_floating_point()), inputs[0])
         self._match(like)
-        algebra = Tensors(supernet, self)
+        relaxation: Any = self
+        algebra = Tensors(supernet, relaxation)
         walker = Walker(self._space, algebra, self._decide, supernet.plans)
         found = walker.outputs([Val(tensor) for tensor in inputs])
         self.config = {name: _expectation(rows) for name, rows in walker.config.items()}
@@ -124,7 +125,7 @@ class Relaxation:
         active = mixture.active
         if offered is not domain:
             active = tuple([i for i in active if offered.accept(mixture.values[i]) is not REJECTED])
-        if not active:
+        if not active or float(weights.detach()[list(active)].sum()) == 0.0:
             raise ValueOutsideDomain(
                 f"{address}: none of the active values can be taken here.\n  Got {mixture!r}, where {offered} is "
                 "offered.\n  Let the mixture be over what space.start() offers."

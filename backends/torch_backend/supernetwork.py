@@ -19,7 +19,7 @@ from deep_arch.backends.names import ModuleNames
 from deep_arch.backends.torch_backend.building import RESERVED, build
 from deep_arch.backends.torch_backend.initial import seeded
 from deep_arch.backends.torch_backend.kernels import OWN, Kernel, Part, lowered, native_slices, tensors_of
-from deep_arch.backends.torch_backend.loading import Held, held_named, names_of, no_weights, write_first
+from deep_arch.backends.torch_backend.loading import Held, held_for, held_named, names_of, no_weights, write_first
 from deep_arch.backends.torch_backend.model import KEY, Record
 from deep_arch.backends.torch_backend.storage import Stored, plain, stored_weight
 from deep_arch.backends.torch_backend.views import PathView, View, view_of
@@ -153,7 +153,7 @@ class SuperNetwork(nn.Module):
             ]
         found: list[Part] = []
         for name, weight in operation.weights(*specs).items():
-            held = self._held[address][name, kind_of(weight)]
+            held = held_for(self._held.get(address, {}), address, name, weight)
             small = stored_weight(operation, name, weight.shape, OWN)
             neutral = factors(weight, held.weight, channels)
             taken = native_slices(small.layout, held.layout, neutral[len(small.paths) > 1 :])

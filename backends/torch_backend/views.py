@@ -309,9 +309,9 @@ class RelaxedView(View):
         Raises:
             TrialError: the score does not depend on any mixture.
         """
-        relaxation = cast("Relaxation", self.relaxation)
+        relaxation: Any = self.relaxation
         if unrolled is None:
-            return relaxation.slopes(score)
+            return relaxation.slopes(score)  # type: ignore[no-any-return]
         if not callable(score):
             raise BadArgument(
                 "slopes: with unrolled=..., expected a function that computes the score, after the step.\n"
@@ -319,7 +319,7 @@ class RelaxedView(View):
                 "  Write model.slopes(lambda: -loss(model(x), y), unrolled=(training_loss, learning_rate))."
             )
         with self.supernet.step(*unrolled):
-            return relaxation.slopes(score())
+            return relaxation.slopes(score())  # type: ignore[no-any-return]
 
 
 def view_of(supernet: SuperNetwork, state: Any) -> View:

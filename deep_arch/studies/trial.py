@@ -198,7 +198,9 @@ class Trial:
         numbers = [number for number in map(finite, scores) if number is not None]
         # A score that is no number has no slopes either.
         taught = len(numbers) == n and (slopes or self.relaxed)
-        found = checked_slopes(self.number, slopes, self.mixtures) if taught else {}
+        found: Mapping[str, tuple[float, ...]] | None = {}
+        if taught:
+            found = checked_slopes(self.number, slopes, self.mixtures)
         if len(numbers) < n or found is None:
             wrong, kind = (score, "score") if len(numbers) < n else (slopes, "slope")
             self.error = self._warn(wrong, kind, "The trial counts as failed; the search goes on.")

@@ -194,10 +194,11 @@ class _Expected:
     # --- the algebra ---------------------------------------------------------------------------------------------
 
     def key(self, value: Any) -> Hashable:
-        return tuple([(v.node.number, v.port) for v in (value if type(value) is tuple else (value,))])
+        several: Any = value if value.__class__ is tuple else (value,)
+        return tuple([(each.node.number, each.port) for each in several])
 
-    def orders(self, call: Call, rows: Sequence[Row]) -> Sequence[Row] | None:
-        return None
+    def walked(self, call: Call, address: str, rows: Sequence[Row]) -> Sequence[Row]:
+        return rows
 
     def leaf(
         self, call: Call, address: str, rows: Sequence[Any], inputs: Sequence[Any], measured: Sequence[Any]

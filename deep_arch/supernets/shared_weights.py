@@ -137,7 +137,7 @@ class _Every:
                 f"{address}: a super-network holds every alternative, and this sub-space leaves it open for good.\n"
                 "  Got a space of `where`.\n  Make the super-network of the whole space, or fix what is left open."
             )
-        self._decisions.setdefault(address, domain)
+        self._decisions.setdefault(address, restrictions.narrowed(domain))
         values = looked_at(restrictions.offered(hyperparameter, site))
         return values[0] if len(values) == 1 else Mixture(values, (None,) * len(values))
 
@@ -175,13 +175,18 @@ class _Largest:
         joined = tuple([_kept(frozenset[Spec]().union(*parts)) for parts in zip(*rows, strict=True)])
         return joined[0] if len(joined) == 1 else joined
 
-    def orders(self, call: Call, rows: Sequence[Row]) -> Sequence[Row] | None:
-        """Return the orders that begin with each part, where there are many: each follows each."""
+    def walked(self, call: Call, address: str, rows: Sequence[Row]) -> Sequence[Row]:
+        """Return all, but of many orders only those that begin with each part: then each follows each."""
+        for decided in rows[0].parts:
+            if isinstance(self.shared.decisions.get(decided), Real):
+                raise _real(address, decided, self.shared.decisions[decided])
+        if not call.module.order_immaterial:
+            return rows
         orders: dict[int, Any] = {
             i: value for i, row in enumerate(rows) for value in row.given.values() if isinstance(value, tuple)
         }
         if len(rows) <= _MOST_ORDERS or len(orders) != len(rows):
-            return None
+            return rows
         first: tuple[Any, ...] = orders[0]
         both = first, first[::-1]
         turned: set[Any] = {order[i:] + order[:i] for order in both for i in range(len(first))}
@@ -198,25 +203,38 @@ class _Largest:
     def leaf(self, call: Call, address: str, rows: Sequence[JointValues], inputs: Any, measured: Any) -> Any:
         found: list[tuple[Any, Any]] = []
         error: Exception | None = None
-        before: list[Any] = []
-        for _, values, _ in rows:
+        before: list[dict[str, tuple[int, Any]]] = []
+        for _, values, parts in rows:
             try:
                 result = self._at(call, address, values, inputs, measured)
             except (ShapeMismatch, BadArgument) as raised:
                 error = error or raised
                 continue
             found.append((None, result))
-            before.append(values)
+            before.append(parts)
         if not found:
             assert error is not None, "there is at least one row"
             raise error
-        _check_real(call, address, before, found)
+        self._check_real(call, address, before, [result for _, result in found])
         if len(self.shared.weights) > _MOST_ADDRESSES:
             raise NotSupported(
                 f"{address[:200]}: too much for a super-network.\n  Got more than {_MOST_ADDRESSES:,} modules.\n"
                 "  Limit recursion with space.limit(max_depth=...), or fix some decisions with space.fix."
             )
         return self.mix(found, address)
+
+    def _check_real(self, call: Call, address: str, rows: Sequence[Mapping[str, Any]], results: Sequence[Any]) -> None:
+        """Raise NotSupported where a real number decides a shape: only some of its values were looked at."""
+        reals = [a for a in rows[0] if isinstance(self.shared.decisions.get(a), Real)]
+        for decided in reals:
+            by_others: dict[Any, set[Any]] = {}
+            for parts, result in zip(rows, results, strict=True):
+                others = tuple([(address, at) for address, (at, _) in parts.items() if address != decided])
+                by_others.setdefault(others, set()).add(result)
+            if any(len(different) > 1 for different in by_others.values()):
+                names = [name for name, h in call.module.open_arguments if not isinstance(h, Independent)]
+                where = f"{address}.{names[0]}" if names else address
+                raise _real(where, decided, self.shared.decisions[decided])
 
     def _at(self, call: Call, address: str, values: tuple[Any, ...], inputs: Any, measured: Any) -> Any:
         """Return the specs that one operation gives."""
@@ -316,22 +334,11 @@ def _kept(specs: Specs) -> Specs:
     return frozenset([*some, *listed[:: max(len(listed) // _MOST_SHAPES, 1)]])
 
 
-def _check_real(call: Call, address: str, rows: Sequence[tuple[Any, ...]], found: Sequence[tuple[Any, Any]]) -> None:
-    """Raise NotSupported where a real number decides a shape: only some of its values were looked at."""
-    for (name, hyperparameter), column in zip(call.module.open_arguments, zip(*rows, strict=True), strict=True):
-        real = isinstance(hyperparameter, Independent) and isinstance(hyperparameter.domain, Real)
-        if (
-            real
-            and hyperparameter.depending is None
-            and len({result for _, result in found}) > 1
-            and len(set(column)) > 1
-        ):
-            fewer = {v for v, (_, r) in zip(column, found, strict=True) if r == found[0][1]}
-            if len(fewer) < len(set(column)):
-                raise NotSupported(
-                    f"{address}.{name}: a real number decides a shape here, so there is no end of alternatives.\n"
-                    f"  Got {hyperparameter.domain}.\n  Leave some of its values: space.discretize(levels=...)."
-                )
+def _real(address: str, decided: str, domain: Domain) -> NotSupported:
+    return NotSupported(
+        f"{address}: {decided} is a real number, and decides a structure or a shape here, so there is no end of "
+        f"alternatives.\n  Got {domain}.\n  Leave some of its values: space.discretize(levels=...)."
+    )
 
 
 # --- kinds of weights ------------------------------------------------------------------------------------------------

@@ -109,8 +109,8 @@ class Algebra(Protocol):
         """Return what alternatives give together, each with a weight or None."""
         ...
 
-    def orders(self, call: Call, rows: Sequence[Row]) -> Sequence[Row] | None:
-        """Return orders that stand for all of a call's, or None to walk each."""
+    def walked(self, call: Call, address: str, rows: Sequence[Row]) -> Sequence[Row]:
+        """Return the joint values of a substitution's decisions to walk, which stand for all."""
         ...
 
 
@@ -271,9 +271,8 @@ class Walker:
     def _alternatives(self, site: Site, call: Call, address: str, arguments: Any, rows: list[Row]) -> Recursive[Any]:
         if len(rows) == 1 and not rows[0].given:
             return (yield self._unfolded(site, call, address, _values(arguments, rows[0]), site.given))
-        if call.module.order_immaterial and (some := self._algebra.orders(call, rows)) is not None:
-            rows = [*some]
-        elif len(rows) > MOST_ORDERS and call.module.order_immaterial:
+        rows = [*self._algebra.walked(call, address, rows)]
+        if len(rows) > MOST_ORDERS and call.module.order_immaterial:
             raise _too_many(address, len(rows))
         found: list[tuple[Any, Any]] = []
         error: Exception | None = None
