@@ -219,15 +219,6 @@ def test_several_widths_that_an_operation_computes_over() -> None:
         relaxed(joined, VECTOR, {"a": soft, "b": soft})
 
 
-def test_shapes_that_decide_and_are_relaxed() -> None:
-    def chosen(x: da.Value) -> da.Value:
-        width = da.choice([3, 4], name="width")
-        return da.residual(lambda: ops.Dense(width), project=lambda: ops.Dense(width))(x)
-
-    with raises(NotSupported, "shapes decide here", "Sample paths"):
-        relaxed(chosen, VECTOR, {"width": da.Mixture((3, 4), (0.5, 0.5))})
-
-
 def test_slopes_of_what_does_not_depend_on_mixtures() -> None:
     supernet = contract.network_of(net, VECTOR)
     view = supernet.at({**contract.decisions_of(supernet), "d.which": da.Mixture((0, 1), (0.5, 0.5))})
