@@ -349,7 +349,7 @@ NAMED: Final[Mapping[str, NamedSpace]] = {
     "split": NamedSpace(split, IMAGE),
     "fixed": NamedSpace(fixed, da.vector(3)),
     "squeezed": NamedSpace(squeezed, IMAGE),
-    "decided by shapes": NamedSpace(decided_by_shapes, IMAGE, ("width", "filters")),
+    "decided by shapes": NamedSpace(decided_by_shapes, IMAGE),
     "configured": NamedSpace(configured, da.vector(3), is_random=True),
     "transformer": NamedSpace(transformer, da.tokens(5, 11)),
     "recurrent": NamedSpace(recurrent, da.tokens(5, 11)),

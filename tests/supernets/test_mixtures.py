@@ -211,6 +211,16 @@ def test_a_count_that_depends_is_the_expectation() -> None:
     _check(net, "n", training=False, inputs=da.vector(3))
 
 
+def test_a_width_that_shapes_decide_by_is_the_expectation() -> None:
+    def net(x: da.Value) -> da.Value:
+        width = da.choice([3, 4], name="width")
+        x = da.residual(lambda: ops.Dense(width), project=lambda: ops.Dense(width))(x)
+        return ops.Dense(2)(x)
+
+    for training in (False, True):
+        _check(net, "width", training)
+
+
 def test_sizes_that_differ_are_mixed_where_they_agree_again() -> None:
     def net(x: da.Value) -> da.Value:
         x = ops.ReLU()(ops.BatchNormalization()(ops.Conv2D(4, 3, strides=da.choice([1, 2], name="strides"))(x)))
