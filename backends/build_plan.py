@@ -98,7 +98,7 @@ def build_plan(architecture: Architecture, inputs: Inputs, backend: str, as_nati
     """
     check_specified(architecture, backend)
     given = input_specs(architecture.graph.inputs, architecture.space.name, inputs)
-    graph = settled(architecture.graph, given, _native_rule(as_native))
+    graph = settled(architecture.graph, given, native_rule(as_native))
     specs, modules = _value_specs(graph, given, as_native)
     calls, names = graph.calls, ModuleNames()
     varying = _sizes_vary(calls, modules, specs)
@@ -127,7 +127,8 @@ def _value_specs(graph: Graph, inputs: Sequence[Spec], as_native: AsNative) -> t
     return specs, modules
 
 
-def _native_rule(as_native: AsNative) -> Rule:
+def native_rule(as_native: AsNative) -> Rule:
+    """Return the rule of shapes that asks a framework about what `da.wrap` made."""
     return lambda module, address, given: _specs(module, _native(module, as_native), address, given)
 
 

@@ -15,6 +15,8 @@ from deep_arch.backends.torch_backend.building import build as build
 from deep_arch.backends.torch_backend.context import Emitter as Emitter
 from deep_arch.backends.torch_backend.context import Lowering as Lowering
 from deep_arch.backends.torch_backend.exporting import export_onnx as export_onnx
+from deep_arch.backends.torch_backend.supernetwork import SuperNetwork as SuperNetwork
+from deep_arch.backends.torch_backend.supernetwork import supernet as supernet
 from deep_arch.backends.torch_backend.weights import get_weights as get_weights
 from deep_arch.backends.torch_backend.weights import set_weights as set_weights
 from deep_arch.backends.torch_backend.wrapped import wrap as wrap

@@ -23,7 +23,7 @@ from deep_arch.language.specs import Inputs
 from deep_arch.spaces.architecture import Architecture
 
 # A submodule named `forward` would take the place of the method.
-_RESERVED = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph()))) | {"self"}
+RESERVED = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph()))) | {"self"}
 _READ_BY_CODE = frozenset({"self", "torch", "device", "inf", "nan"})
 """What the code that torch.fx generates reads, so that no input of its function may have such a name."""
 _EXAMPLE = """Give the class a method `to_torch(self, emit, specs, *nodes)` that returns the node of its output, such as
@@ -79,7 +79,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
 
 def _write(todo: BuildPlan, graph: fx.Graph, root: nn.Module, nodes: dict[int, fx.Node]) -> dict[str, Stored]:
     """Write every step into a graph, give `nodes` what it gives by id, and return how the weights are stored."""
-    names, weights = ModuleNames(_RESERVED), dict[str, Stored]()
+    names, weights = ModuleNames(RESERVED), dict[str, Stored]()
     for step in todo.steps:
         emit = Emitter(graph, root, names.path(step.module_address), step.sizes_vary, _dtype(step))
         lower: Lowering = lowering(step, LOWERINGS, "to_torch", "torch_backend", _EXAMPLE)

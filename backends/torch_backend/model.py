@@ -12,7 +12,7 @@ from deep_arch.backends.torch_backend.storage import Stored
 from deep_arch.errors import BadArgument
 from deep_arch.language.specs import Spec
 
-_KEY = "deep_arch"
+KEY = "deep_arch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class Model(fx.GraphModule):
 
     def __init__(self, root: nn.Module, graph: fx.Graph, class_name: str, record: Record) -> None:
         super().__init__(root, graph, class_name)
-        self.meta[_KEY] = record  # which torch copies with the model, but does not pickle
+        self.meta[KEY] = record  # which torch copies with the model, but does not pickle
 
     def __copy__(self) -> Model:
         """Copy as torch does: the copy shares graph and submodules."""
-        return Model(self, self.graph, type(self).__name__, self.meta[_KEY])
+        return Model(self, self.graph, type(self).__name__, self.meta[KEY])
 
     def __reduce__(self) -> Any:
         """Pickle as torch does, and the record beside it."""
-        return _unpickled, (type(self).__name__, self.meta[_KEY], *super().__reduce__())
+        return _unpickled, (type(self).__name__, self.meta[KEY], *super().__reduce__())
 
 
 def _unpickled(class_name: str, record: Record, function: Callable[..., fx.GraphModule], arguments: Any) -> Model:
@@ -57,7 +57,7 @@ def record_of(model: nn.Module, asker: str) -> Record:
     Raises:
         BadArgument: it was not built by the torch backend.
     """
-    record = getattr(model, "meta", {}).get(_KEY)
+    record = getattr(model, "meta", {}).get(KEY)
     if isinstance(record, Record):
         return record
     raise BadArgument(

@@ -6,6 +6,7 @@ stack of several such.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from deep_arch import ops
 from deep_arch.language.specs import Spec
+from deep_arch.language.weights import Weight
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -28,12 +30,28 @@ class Layout:
         split: the axes that torch's tensor is split into.
         axes: the order of these axes in the neutral weight.
         parts: the order of the parts along the first of `split` in the neutral weight, such as gates; it undoes itself.
+        groups: how many of `split` are in each axis of torch's tensor; one each if empty.
     """
 
     shape: Shape
     split: Shape
     axes: Shape
     parts: Shape = ()
+    groups: Shape = ()
+
+    @property
+    def native(self) -> Shape:
+        """The shape of torch's tensor."""
+        return tuple([math.prod(sizes) for sizes in self.grouped(self.split)])
+
+    def grouped(self, items: Sequence[Any]) -> list[Sequence[Any]]:
+        """Return what belongs to the axes of `split` by the axes of torch's tensor."""
+        found: list[Sequence[Any]] = []
+        at = 0
+        for n in self.groups or (1,) * len(self.split):
+            found.append(items[at : at + n])
+            at += n
+        return found
 
     def to_neutral(self, tensor: Tensor) -> Tensor:
         """Return torch's tensor in the neutral arrangement."""
@@ -95,23 +113,25 @@ def _matrix(shape: Shape) -> Layout:
 def _depthwise(shape: Shape) -> Layout:
     """(*kernel, channels, multiplier) is (channels * multiplier, 1, *kernel) in torch."""
     *kernel, channels, multiplier = shape
-    return Layout(shape, (channels, multiplier, *kernel), (*range(2, len(shape)), 0, 1))
+    groups = (2, 0, *(1,) * len(kernel))
+    return Layout(shape, (channels, multiplier, *kernel), (*range(2, len(shape)), 0, 1), groups=groups)
 
 
 def _first_last(shape: Shape) -> Layout:
     """(features, heads, size) is (heads * size, features) in torch."""
-    return Layout(shape, (*shape[1:], shape[0]), (len(shape) - 1, *range(len(shape) - 1)))
+    return Layout(shape, (*shape[1:], shape[0]), (len(shape) - 1, *range(len(shape) - 1)), groups=(len(shape) - 1, 1))
 
 
 def _last_first(shape: Shape) -> Layout:
     """(heads, size, features) is (features, heads * size) in torch."""
-    return Layout(shape, (shape[-1], *shape[:-1]), (*range(1, len(shape)), 0))
+    return Layout(shape, (shape[-1], *shape[:-1]), (*range(1, len(shape)), 0), groups=(1, len(shape) - 1))
 
 
 def _gates(shape: Shape) -> Layout:
     """(features, 3 * units), or (3 * units,): the gates are update, reset, new, and in torch reset, update, new."""
     *features, width = shape
-    return Layout(shape, (3, width // 3, *features), (*range(2, 2 + len(features)), 0, 1), (1, 0, 2))
+    groups = (2, *(1,) * len(features))
+    return Layout(shape, (3, width // 3, *features), (*range(2, 2 + len(features)), 0, 1), (1, 0, 2), groups)
 
 
 def _one_of_two(shape: Shape) -> Layout:
@@ -174,13 +194,16 @@ _RESET_BEFORE: Mapping[str, Arrangement] = {
 
 def stored_weights(op: Any, specs: Sequence[Spec], target: str) -> dict[str, Stored]:
     """Return how the submodule of a neutral operation, at the path `target`, stores each of its weights, by name."""
+    weights: Mapping[str, Weight] = op.weights(*specs)
+    return {name: stored_weight(op, name, weight.shape, target) for name, weight in weights.items()}
+
+
+def stored_weight(op: Any, name: str, shape: Shape, target: str) -> Stored:
+    """Return how the submodule of a neutral operation stores one of its weights, if that has this shape."""
     if isinstance(op, ops.GRU):
         table = _RESET_AFTER if op.reset_after else _RESET_BEFORE
     else:
         table = next((_OWN[cls] for cls in type(op).__mro__ if cls in _OWN), _USUAL)
-    found: dict[str, Stored] = {}
-    for name, weight in op.weights(*specs).items():
-        given, layout = table[name] if name in table else _USUAL[name]
-        paths = (given,) if isinstance(given, str) else given
-        found[name] = Stored(tuple(f"{target}.{path}" for path in paths), layout(weight.shape))
-    return found
+    given, layout = table[name] if name in table else _USUAL[name]
+    paths = (given,) if isinstance(given, str) else given
+    return Stored(tuple(f"{target}.{path}" for path in paths), layout(shape))

@@ -37,6 +37,10 @@ Axis: TypeAlias = Role | tuple[tuple[Role, int], ...]
 """The role of an axis; of an axis that is several in one, such as gates times units, each with its size."""
 
 
+_KERNEL: tuple[Axis, ...] = ("kernel",)
+_OUT: tuple[Axis, ...] = ("out",)
+
+
 @dataclass(frozen=True, slots=True)
 class Weight:
     """One array of an operation.
@@ -85,21 +89,30 @@ class HasBias(Protocol):
     use_bias: bool
 
 
-def matrix(*shape: int) -> Weight:
-    """Return a weight that is multiplied with, (*kernel, input channels, output channels)."""
-    return Weight(shape)
+def matrix(*shape: int, axes: tuple[Axis, ...] = ("in", "out")) -> Weight:
+    """Return a weight that is multiplied with, (*kernel, input channels, output channels).
+
+    Args:
+        shape: in the neutral layout.
+        axes: the roles of the last axes; those before are a window's.
+
+    Example:
+        >>> matrix(3, 3, 16, 32).axes
+        ('kernel', 'kernel', 'in', 'out')
+    """
+    return Weight(shape, axes=_KERNEL * (len(shape) - len(axes)) + axes)
 
 
-def constants(*shape: int, initial: float = 0.0) -> Weight:
+def constants(*shape: int, initial: float = 0.0, axes: tuple[Axis, ...] | None = None) -> Weight:
     """Return a trained weight that starts with one number throughout, such as a bias."""
-    return Weight(shape, initial)
+    return Weight(shape, initial, axes=axes)
 
 
-def statistics(*shape: int, initial: float) -> Weight:
+def statistics(*shape: int, initial: float, axes: tuple[Axis, ...] | None = None) -> Weight:
     """Return a weight that training updates and no optimizer does."""
-    return Weight(shape, initial, trained=False)
+    return Weight(shape, initial, trained=False, axes=axes)
 
 
-def bias(op: HasBias, *shape: int, name: str = "bias") -> dict[str, Weight]:
-    """Return the constants that an operation adds, if it does."""
-    return {name: constants(*shape)} if op.use_bias else {}
+def bias(op: HasBias, *shape: int, name: str = "bias", axes: tuple[Axis, ...] | None = None) -> dict[str, Weight]:
+    """Return the constants that an operation adds, if it does; without `axes` they are one for each output."""
+    return {name: constants(*shape, axes=_OUT * len(shape) if axes is None else axes)} if op.use_bias else {}

@@ -74,12 +74,17 @@ def argument_values(call: GraphCall, specs: Sequence[Spec]) -> tuple[Any, ...]:
     Raises:
         DependentFailed: the function of a formula raised.
     """
-    measured = dict(zip(call.template.measures, specs, strict=False))  # a settled call measures nothing any more
-    names = [name for name, _ in call.template.open_arguments]
+    return computed(call.template, call.address, call.node.values, specs)
+
+
+def computed(module: Module, address: str, values: Sequence[Any], specs: Sequence[Spec]) -> tuple[Any, ...]:
+    """Return the values of a module's open arguments, where the values whose shapes it measures have such specs."""
+    measured = dict(zip(module.measures, specs, strict=False))  # a settled call measures nothing any more
+    names = [name for name, _ in module.open_arguments]
     return tuple(
         [
-            _computed(of_argument(call.address, name), value, measured) if isinstance(value, Late) else value
-            for name, value in zip(names, call.node.values, strict=True)
+            _computed(of_argument(address, name), value, measured) if isinstance(value, Late) else value
+            for name, value in zip(names, values, strict=True)
         ]
     )
 

@@ -179,7 +179,7 @@ class PReLU(_Activation):
     stateless: ClassVar[bool] = False
 
     def weights(self, x: Spec) -> dict[str, Weight]:
-        return {"alpha": constants(x.shape[0])}
+        return {"alpha": constants(x.shape[0], axes=("in",))}
 
 
 @dataclass(eq=False)

@@ -8,10 +8,12 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
-from deep_arch.language.weights import Weight, bias, matrix
+from deep_arch.language.weights import Role, Weight, bias, matrix
 from deep_arch.ops import checks
 
 _T = TypeVar("_T")
+
+_READS: tuple[Role, ...] = ("in", "in1", "in2")  # of what reads the first input, the second, the third
 
 
 class Heads(NamedTuple):
@@ -94,14 +96,18 @@ class _Attention(Operation):
         return query
 
     def weights(self, *inputs: Spec) -> dict[str, Weight]:
-        query, value, key, _ = roles(inputs, is_masked(inputs))
+        masked = is_masked(inputs)
+        query, value, key, _ = roles(inputs, masked)
+        of_query, of_value, of_key, _ = roles(_READS[: len(inputs) - masked], masked=False)
         heads = self.heads
         return {
-            **self._projection("query", query.shape[0], (heads.queries, heads.key_dim)),
-            **self._projection("key", key.shape[0], (heads.keys, heads.key_dim)),
-            **self._projection("value", value.shape[0], (heads.keys, heads.value_dim)),
-            "attention_output.kernel": matrix(heads.queries, heads.value_dim, query.shape[0]),
-            **bias(self, query.shape[0], name="attention_output.bias"),
+            **self._projection("query", query.shape[0], of_query, (heads.queries, heads.key_dim)),
+            **self._projection("key", key.shape[0], of_key, (heads.keys, heads.key_dim)),
+            **self._projection("value", value.shape[0], of_value, (heads.keys, heads.value_dim)),
+            "attention_output.kernel": matrix(
+                heads.queries, heads.value_dim, query.shape[0], axes=("out", "out", of_query)
+            ),
+            **bias(self, query.shape[0], name="attention_output.bias", axes=(of_query,)),
         }
 
     def macs(self, *inputs: Spec) -> int:
@@ -112,8 +118,9 @@ class _Attention(Operation):
         pairs = query.shape[1] * value.shape[1]
         return of_queries + of_keys + pairs * heads.queries * (heads.key_dim + heads.value_dim)
 
-    def _projection(self, name: str, features: int, heads: tuple[int, int]) -> dict[str, Weight]:
-        return {f"{name}.kernel": matrix(features, *heads), **bias(self, *heads, name=f"{name}.bias")}
+    def _projection(self, name: str, features: int, read: Role, heads: tuple[int, int]) -> dict[str, Weight]:
+        kernel = matrix(features, *heads, axes=(read, "out", "out"))
+        return {f"{name}.kernel": kernel, **bias(self, *heads, name=f"{name}.bias")}
 
     def _check_arguments(self) -> None:
         for argument in self.sizes:

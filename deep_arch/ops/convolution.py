@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
-from deep_arch.language.weights import Weight, bias, matrix
+from deep_arch.language.weights import Axis, Weight, bias, matrix
 from deep_arch.ops import checks
 from deep_arch.ops.windows import CausalPadding, Sizes
 from deep_arch.ops.windows import output_size as output_size
@@ -53,7 +53,10 @@ class _Convolution(Operation):
 
     def weights(self, x: Spec) -> dict[str, Weight]:
         kernel = tuple_of(self.kernel_size, self.ndim)
-        return {"kernel": matrix(*kernel, x.shape[0] // self.groups, self.filters), **bias(self, self.filters)}
+        # with groups, one row serves a channel of each group: rows are places within a group, not channels of the input
+        axes: tuple[Axis, ...] = ("in", "out") if self.groups == 1 else ("out", "out")
+        shape = (*kernel, x.shape[0] // self.groups, self.filters)
+        return {"kernel": matrix(*shape, axes=axes), **bias(self, self.filters)}
 
     def macs(self, x: Spec) -> int:
         taps = math.prod(tuple_of(self.kernel_size, self.ndim))
@@ -138,7 +141,7 @@ class _DepthwiseConvolution(Operation):
         kernel = tuple_of(self.kernel_size, self.ndim)
         return {
             "kernel": matrix(*kernel, x.shape[0], self.depth_multiplier),
-            **bias(self, x.shape[0] * self.depth_multiplier),
+            **bias(self, x.shape[0] * self.depth_multiplier, axes=(_outputs(x.shape[0], self.depth_multiplier),)),
         }
 
     def macs(self, x: Spec) -> int:
@@ -201,9 +204,11 @@ class _SeparableConvolution(Operation):
 
     def weights(self, x: Spec) -> dict[str, Weight]:
         kernel, multiplier = tuple_of(self.kernel_size, self.ndim), self.depth_multiplier
+        cells: tuple[Axis, ...] = ("fixed",)
+        axes = (*cells * self.ndim, _outputs(x.shape[0], multiplier), "out")
         return {
             "depthwise_kernel": matrix(*kernel, x.shape[0], multiplier),
-            "pointwise_kernel": matrix(*(1,) * self.ndim, x.shape[0] * multiplier, self.filters),
+            "pointwise_kernel": matrix(*(1,) * self.ndim, x.shape[0] * multiplier, self.filters, axes=axes),
             **bias(self, self.filters),
         }
 
@@ -244,6 +249,11 @@ class SeparableConv2D(_SeparableConvolution):
     """
 
     ndim = 2
+
+
+def _outputs(channels: int, multiplier: int) -> Axis:
+    """Return the role of an axis of all outputs of a depthwise step, those of one channel being neighbours."""
+    return ("in", channels), ("out", multiplier)
 
 
 def _slide(op: _Convolution | _DepthwiseConvolution | _SeparableConvolution, x: Spec) -> tuple[int, ...]:

@@ -88,7 +88,7 @@ class Embedding(Operation):
         return Spec((features, *x.shape))
 
     def weights(self, x: Spec) -> dict[str, Weight]:
-        return {"embeddings": Weight((self.input_dim, self.output_dim), "uniform")}
+        return {"embeddings": Weight((self.input_dim, self.output_dim), "uniform", axes=("out", "out"))}
 
 
 class ReversibleEmbedding(Embedding):

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
-from deep_arch.language.weights import Weight, matrix
+from deep_arch.language.weights import Axis, Weight, matrix
 from deep_arch.ops import checks
 
 
@@ -51,7 +51,7 @@ class PositionEmbedding(Operation):
         return x
 
     def weights(self, x: Spec) -> dict[str, Weight]:
-        return {"embeddings": matrix(self.sequence_length or x.shape[1], x.shape[0])}
+        return {"embeddings": matrix(self.sequence_length or x.shape[1], x.shape[0], axes=("out", "in"))}
 
 
 @dataclass(eq=False)
@@ -96,4 +96,5 @@ class Parameter(Operation):
         return Spec(shape, x.dtype if checks.is_floating(x) else "float32")
 
     def weights(self, x: Spec) -> dict[str, Weight]:
-        return {"value": Weight(tuple(self.target_shape), self.initial)}
+        axes: tuple[Axis, ...] = ("out",)
+        return {"value": Weight(tuple(self.target_shape), self.initial, axes=axes * len(self.target_shape))}

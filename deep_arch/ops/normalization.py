@@ -18,8 +18,8 @@ def _check_affine(op: BatchNormalization | LayerNormalization | GroupNormalizati
 
 
 def _affine(op: BatchNormalization | LayerNormalization | GroupNormalization, x: Spec) -> dict[str, Weight]:
-    gamma = {"gamma": constants(x.shape[0], initial=1.0)} if op.scale else {}
-    return {**gamma, **({"beta": constants(x.shape[0])} if op.center else {})}
+    gamma = {"gamma": constants(x.shape[0], initial=1.0, axes=("in",))} if op.scale else {}
+    return {**gamma, **({"beta": constants(x.shape[0], axes=("in",))} if op.center else {})}
 
 
 @dataclass(eq=False)
@@ -55,8 +55,8 @@ class BatchNormalization(Operation):
     def weights(self, x: Spec) -> dict[str, Weight]:
         return {
             **_affine(self, x),
-            "moving_mean": statistics(x.shape[0], initial=0.0),
-            "moving_variance": statistics(x.shape[0], initial=1.0),
+            "moving_mean": statistics(x.shape[0], initial=0.0, axes=("in",)),
+            "moving_variance": statistics(x.shape[0], initial=1.0, axes=("in",)),
         }
 
 
@@ -159,4 +159,4 @@ class RMSNormalization(Operation):
         return x
 
     def weights(self, x: Spec) -> dict[str, Weight]:
-        return {"scale": constants(x.shape[0], initial=1.0)}
+        return {"scale": constants(x.shape[0], initial=1.0, axes=("in",))}

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
-from deep_arch.language.weights import Weight, constants, matrix
+from deep_arch.language.weights import Axis, Weight, constants, matrix
 from deep_arch.ops import checks
 
 
@@ -35,7 +35,15 @@ class _Recurrent(Operation):
 
     def _matrices(self, x: Spec) -> dict[str, Weight]:
         width = self.gates * self.units
-        return {"kernel": matrix(x.shape[0], width), "recurrent_kernel": Weight((self.units, width), "orthogonal")}
+        return {
+            "kernel": matrix(x.shape[0], width, axes=("in", self._width)),
+            "recurrent_kernel": Weight((self.units, width), "orthogonal", axes=("out", self._width)),
+        }
+
+    @property
+    def _width(self) -> Axis:
+        """The role of an axis of all units of all gates."""
+        return ("fixed", self.gates), ("out", self.units)
 
 
 class LSTM(_Recurrent):
@@ -61,7 +69,7 @@ class LSTM(_Recurrent):
     gates = 4
 
     def weights(self, x: Spec) -> dict[str, Weight]:
-        return {**self._matrices(x), "bias": Weight((4 * self.units,), "unit_forget")}
+        return {**self._matrices(x), "bias": Weight((4 * self.units,), "unit_forget", axes=(self._width,))}
 
 
 @dataclass(eq=False)
@@ -93,4 +101,5 @@ class GRU(_Recurrent):
 
     def weights(self, x: Spec) -> dict[str, Weight]:
         width = 3 * self.units
-        return {**self._matrices(x), "bias": constants(2, width) if self.reset_after else constants(width)}
+        two = constants(2, width, axes=("fixed", self._width))
+        return {**self._matrices(x), "bias": two if self.reset_after else constants(width, axes=(self._width,))}

@@ -71,4 +71,4 @@ class Scale(Operation):
         return x
 
     def weights(self, x: Spec) -> dict[str, Weight]:
-        return {"scale": constants(x.shape[0], initial=self.initial)}
+        return {"scale": constants(x.shape[0], initial=self.initial, axes=("in",))}

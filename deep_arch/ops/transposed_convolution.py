@@ -50,7 +50,8 @@ class _TransposedConvolution(Operation):
 
     def weights(self, x: Spec) -> dict[str, Weight]:
         kernel = tuple_of(self.kernel_size, self.ndim)
-        return {"kernel": matrix(*kernel, self.filters, x.shape[0]), **bias(self, self.filters)}
+        backwards = matrix(*kernel, self.filters, x.shape[0], axes=("out", "in"))
+        return {"kernel": backwards, **bias(self, self.filters)}
 
     def macs(self, x: Spec) -> int:
         return x.size * self.filters * math.prod(tuple_of(self.kernel_size, self.ndim))

@@ -1,0 +1,291 @@
+"""Views of a super-network: one architecture, or a relaxed state, that runs with the shared weights."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from deep_arch.backends.build_plan import as_returned, native_rule
+from deep_arch.backends.torch_backend.kernels import Kernel
+from deep_arch.backends.torch_backend.relaxing import Relaxation
+from deep_arch.backends.torch_backend.wrapped import TorchModule
+from deep_arch.errors import BadArgument, NotSpecified, is_kind
+from deep_arch.language.specs import Spec
+from deep_arch.measures.settling import settled
+from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.graph import Graph
+from deep_arch.spaces.mixtures import Mixture
+from deep_arch.studies.trial import Trial
+from deep_arch.supernets.slices import Segments
+
+if TYPE_CHECKING:
+    from deep_arch.backends.torch_backend.supernetwork import SuperNetwork
+
+
+class View(nn.Module):
+    """What `supernet.at` gives: a module like a built model, whose parameters are the super-network's.
+
+    Attributes:
+        supernet: what it is a view of; `train`, `eval` and `to` are the super-network's.
+    """
+
+    supernet: SuperNetwork
+
+    def __init__(self, supernet: SuperNetwork) -> None:
+        super().__init__()
+        self.__dict__["supernet"] = supernet  # no submodule: its parameters are those that are reached
+        self.__dict__["training"] = supernet.training
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "supernet":
+            raise AttributeError(name)
+        return getattr(self.supernet, name)
+
+    def train(self, mode: bool = True) -> Any:
+        """Set the mode of the super-network."""
+        self.supernet.train(mode)
+        self.__dict__["training"] = mode
+        return self
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        self.supernet._apply(fn, recurse)
+        return self
+
+    def reached(self) -> Sequence[str]:
+        """Return the names of the shared tensors that are used."""
+        return [name for name, _ in self.supernet.named_parameters()] + [n for n, _ in self.supernet.named_buffers()]
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Parameter]]:
+        """Yield the shared parameters that are reached."""
+        yield from self._named(dict(self.supernet.named_parameters()), prefix)
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Yield the shared moving statistics that are reached."""
+        yield from self._named(dict(self.supernet.named_buffers()), prefix)
+
+    def _named(self, held: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+        for name in self.reached():
+            if name in held:
+                yield f"{prefix}.{name}" if prefix else name, held[name]
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the shared tensors that are reached."""
+        reached = set(self.reached())
+        return {name: tensor for name, tensor in self.supernet.state_dict().items() if name in reached}
+
+    def _given(self, inputs: Sequence[Tensor], named: Mapping[str, Tensor]) -> list[Tensor]:
+        names = [*self.supernet.specs]
+        try:
+            given = [*inputs, *[named[name] for name in names[len(inputs) :]]]
+        except KeyError:
+            given = []
+        if len(given) != len(names) or len(inputs) + len(named) != len(names):
+            raise BadArgument(
+                f"{self.supernet.space.name}: expected a tensor for each of the inputs {', '.join(names)}.\n"
+                f"  Got {len(inputs)} in order, and {', '.join(named) or 'none'} by name.\n  Call the view like a model."
+            )
+        return given
+
+
+class PathView(View):
+    """One architecture with shared weights.
+
+    Attributes:
+        architecture: which one.
+    """
+
+    def __init__(self, supernet: SuperNetwork, architecture: Architecture) -> None:
+        super().__init__(supernet)
+        self.__dict__["architecture"] = architecture
+        self.__dict__["_graph"] = None
+        self.__dict__["_own"] = None  # statistics of its own, by what holds the shared ones and their names
+        self.__dict__["_n_batches"] = None
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that runs, in which shapes have decided what they decide."""
+        graph: Graph | None = self.__dict__["_graph"]
+        if graph is None:
+            specs = [*self.supernet.specs.values()]
+            graph = settled(self.architecture.graph, specs, native_rule(TorchModule.of))
+            self.__dict__["_graph"] = graph
+        return graph
+
+    def reached(self) -> Sequence[str]:
+        """Return the names of the shared tensors of the architecture's modules."""
+        addresses = dict.fromkeys(call.module_address for call in self.graph.calls)
+        return [name for address in addresses for name in self.supernet.names_at(address)]
+
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Any:
+        """Run the architecture, as its built model with these weights does."""
+        given = self._given(inputs, named) if named or len(inputs) != len(self.supernet.specs) else inputs
+        with self._statistics():
+            values = self._run(given)
+        graph = self.graph
+        names = graph.output_names if graph.outputs_are_named else None
+        return as_returned([values[i] for i in graph.outputs], names)
+
+    def _run(self, inputs: Sequence[Tensor]) -> list[Any]:
+        supernet, graph = self.supernet, self.graph
+        kernels, training = supernet.kernels, supernet.training
+        values: list[Any] = [*inputs]
+        channels: list[Segments | None] = [None] * len(inputs)
+        shared = graph.calls[0].shared if len(graph.calls) else None
+        for node, address in zip(shared.nodes, shared.module_addresses, strict=True) if shared else ():
+            taken = [values[i] for i in node.inputs]
+            held = [channels[i] for i in node.inputs]
+            key = (address, *[(v, v.__class__) for v in node.values], *[(t.shape, t.dtype, t.device) for t in taken], *held)
+            try:
+                kernel = kernels.get(key)
+            except TypeError:  # an unhashable value
+                key = (key[0], repr(node.values), *key[1 + len(node.values) :])
+                kernel = kernels.get(key)
+            if kernel is None:
+                kernel = kernels[key] = kernel_of(supernet, address, node.call.module.resolved(node.values), taken, held)
+            if self._n_batches is not None:
+                kernel.average(self._n_batches)
+                result = kernel(bool(kernel.norms), taken)
+                kernel.average(None)
+            else:
+                result = kernel(training, taken)
+            if node.n_outputs == 1:
+                values.append(result)
+                channels.append(kernel.channels)
+            else:
+                values += result
+                channels += [None] * node.n_outputs
+        return values
+
+    # --- statistics of its own -----------------------------------------------------------------------------------
+
+    def calibrate(self, batches: Iterable[Any]) -> None:
+        """Give the batch normalisations statistics of this architecture alone; see `SuperNetwork.calibrate`."""
+        reached, own = set(self.reached()), dict[tuple[int, str], tuple[dict[str, Any], Tensor]]()
+        for name, tensor in self.supernet.named_buffers():
+            if name in reached:
+                owner, _, key = name.rpartition(".")
+                held: dict[str, Any] = self.supernet.get_submodule(owner)._buffers
+                own[id(held), key] = held, tensor.clone()
+        self.__dict__["_own"] = own
+        n = 0
+        with torch.no_grad():
+            for n, batch in enumerate(batches, 1):
+                self.__dict__["_n_batches"] = n
+                try:
+                    self(*batch) if isinstance(batch, tuple | list) else self(batch)
+                finally:
+                    self.__dict__["_n_batches"] = None
+        if n == 0:
+            raise BadArgument(
+                "supernet.calibrate: expected at least one batch.\n  Got none.\n  Give inputs, such as [images]."
+            )
+
+    @contextlib.contextmanager
+    def _statistics(self) -> Generator[None]:
+        """Let the architecture's own statistics stand for the shared ones."""
+        own: Mapping[Any, tuple[dict[str, Any], Tensor]] | None = self.__dict__["_own"]
+        if own is None:
+            yield
+            return
+        before = {place: held[place[1]] for place, (held, _) in own.items()}
+        try:
+            for (_, key), (held, tensor) in own.items():
+                held[key] = tensor.to(held[key])
+            yield
+        finally:
+            for (place, (held, _)), tensor in zip([*own.items()], before.values(), strict=True):
+                own[place] = held, held[place[1]]  # type: ignore[index]
+                held[place[1]] = tensor
+
+
+def kernel_of(
+    supernet: SuperNetwork, address: str, operation: Any, tensors: Sequence[Tensor], channels: Sequence[Segments | None]
+) -> Kernel:
+    """Return a new kernel for inputs like these tensors."""
+    specs = tuple([Spec(tuple(t.shape[1:]), str(t.dtype).removeprefix("torch.")) for t in tensors])
+    return supernet.kernel(address, operation, specs, channels).to(tensors[0].device)
+
+
+class RelaxedView(View):
+    """A relaxed state with shared weights: what the active values of each mixture give, added by their weights.
+
+    Attributes:
+        mixtures: address to mixture, for the decisions that were met so far.
+    """
+
+    def __init__(self, supernet: SuperNetwork, relaxation: Relaxation) -> None:
+        super().__init__(supernet)
+        self.__dict__["relaxation"] = relaxation
+
+    @property
+    def mixtures(self) -> Mapping[str, Mixture]:
+        """Address to mixture, for the relaxed decisions that were met so far."""
+        return cast("Relaxation", self.relaxation).mixtures
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What `da.config` attached, by name, once the view has run: of what is relaxed, the expectation."""
+        return cast("Relaxation", self.relaxation).config
+
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Any:
+        """Run the relaxed state."""
+        root = self.supernet.space.program.root
+        outputs = self.relaxation.run(self.supernet, self._given(inputs, named))
+        return as_returned(outputs, root.output_names if root.outputs_are_named else None)
+
+    def slopes(self, score: Tensor, unrolled: tuple[Any, Any] | None = None) -> dict[str, tuple[float, ...]]:
+        """Return the slope of a score for each weight of each mixture that was met, by address.
+
+        Args:
+            score: one number that was computed with this view.
+            unrolled: for the second-order slopes of DARTS, a function that returns the score and one that returns the
+                training loss, each of a view, and the learning rate: see `unrolled_slopes`.
+
+        Raises:
+            TrialError: the score does not depend on any mixture.
+        """
+        return self.relaxation.slopes(score)
+
+
+def view_of(supernet: SuperNetwork, state: Any) -> View:
+    """Return a view of a super-network; see `SuperNetwork.at`."""
+    if isinstance(state, Trial):
+        if getattr(state, "relaxed", False):
+            _check_space(supernet, state.space)
+            return RelaxedView(supernet, Relaxation(supernet, state.values, state.weigh))
+        state = state.architecture
+    if isinstance(state, Architecture):
+        _check_space(supernet, state.space)
+        if not state.is_specified:
+            waiting = ", ".join([h.address for h in state.unassigned][:5])
+            raise NotSpecified(
+                f"{supernet.space.name}: a view needs a value for every hyperparameter.\n  Got none for {waiting}.\n"
+                "  Assign them, or give what is to be relaxed a da.Mixture: supernet.at({**values, address: mixture})."
+            )
+        return PathView(supernet, state)
+    if not is_kind(state, Mapping):
+        raise BadArgument(
+            "supernet.at: expected a trial, an architecture, or values by address.\n"
+            f"  Got {state!r} ({type(state).__name__}).\n  Write supernet.at(trial), or supernet.at(space.sample())."
+        )
+    if any(isinstance(value, Mixture) for value in state.values()):
+        return RelaxedView(supernet, Relaxation(supernet, state, None))
+    return PathView(supernet, supernet.space.at(state))
+
+
+def _check_space(supernet: SuperNetwork, space: Any) -> None:
+    if space.program is not supernet.space.program:
+        raise BadArgument(
+            f"supernet.at: expected an architecture of {supernet.space.name}, which this super-network was made of.\n"
+            f"  Got one of {space.name}, which is another space"
+            + (" of the same name" if space.name == supernet.space.name else "")
+            + ".\n  Search the space that was given to supernet, or a sub-space of it."
+        )

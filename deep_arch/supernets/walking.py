@@ -1,0 +1,365 @@
+"""Walking: a space with every alternative kept, from its outputs, on demand.
+
+What flows along the edges is up to an `Algebra`: sets of specs to find the largest weights, tensors to run, costs. A
+substitution whose decision is a mixture is unfolded once for each active value, with that value taken for granted
+inside, and the algebra mixes what they give. Results are remembered by address, inputs and what was read around them, so
+counts share their first copies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from deep_arch.errors import NotCountable, NotSupported, ShapeMismatch, TooDeep
+from deep_arch.language.dependence import domain_at, evaluate, roots
+from deep_arch.language.fragment import Call, Fragment
+from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.selection import Select
+from deep_arch.language.values import Reference, Slot
+from deep_arch.spaces.alternatives import call_roots
+from deep_arch.spaces.mixtures import Mixture
+from deep_arch.spaces.place import module_address, slot_address, up
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.spaces.trampoline import Recursive, run
+
+MOST_ORDERS: Final = 1_000
+"""Joint values of the decisions of one call that are walked."""
+
+_MOST_RULES: Final = 200
+"""Nested applications of rules without a limit; more is taken for recursion without end."""
+
+_MOST_LEVELS: Final = 3_000
+
+_FREE: Final = object()
+
+
+class Site:
+    """One place where a fragment stands, with what its calls gave.
+
+    Attributes:
+        env: what the inputs are and the calls gave, None where nothing was asked for yet.
+        given: address to value, for the decisions that are taken for granted here.
+        parent: the site of the enclosing function.
+        caller, call: the site and the call that this one stands for.
+    """
+
+    __slots__ = ("call", "caller", "depth", "env", "fragment", "given", "level", "parent", "prefix")
+
+    def __init__(
+        self,
+        fragment: Fragment,
+        prefix: str,
+        inputs: Sequence[Any],
+        parent: Site | None,
+        caller: Site | None,
+        call: Call | None,
+        given: dict[str, Any],
+    ) -> None:
+        self.fragment, self.prefix, self.parent, self.caller, self.call = fragment, prefix, parent, caller, call
+        self.env: list[Any] = [*inputs, *fragment.blank]
+        self.given = given
+        self.level: int = 0 if caller is None else caller.level + 1
+        deepens = call is not None and call.module.deepens
+        self.depth: int = deepens + (0 if caller is None else caller.depth)
+
+
+class Row(NamedTuple):
+    """One joint value of the decisions of a call.
+
+    Attributes:
+        weight: the product of the relaxed decisions' weights; None where none is relaxed.
+        binding: the values of the hyperparameters.
+        given: those of the relaxed ones, by address.
+    """
+
+    weight: Any
+    binding: dict[Independent, Any]
+    given: dict[str, Any]
+
+
+class Algebra(Protocol):
+    """What flows along the edges of a space: one value for each output, in a tuple where there are several."""
+
+    def key(self, value: Any) -> Hashable:
+        """Return what is equal for values that are the same."""
+        ...
+
+    def leaf(
+        self, call: Call, address: str, rows: Sequence[tuple[Any, tuple[Any, ...]]], inputs: Any, measured: Any
+    ) -> Any:
+        """Return what an operation gives at joint values of its arguments, each with a weight or None."""
+        ...
+
+    def selected(self, call: Call, address: str, values: tuple[Any, ...], measured: Sequence[Any]) -> Sequence[Any]:
+        """Return the weights and positions of the inputs that shapes may select."""
+        ...
+
+    def mix(self, found: Sequence[tuple[Any, Any]], address: str) -> Any:
+        """Return what alternatives give together, each with a weight or None."""
+        ...
+
+    def orders(self, call: Call, rows: Sequence[Row]) -> Sequence[Row] | None:
+        """Return orders that stand for all of a call's, or None to walk each."""
+        ...
+
+
+Decide = Callable[[Independent, str, Site], Any]
+"""Gives a value for a hyperparameter at an address, or a Mixture; the hyperparameter has the domain that it has there."""
+
+
+class Plans:
+    """What the walks of one space need to know of each call, found once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Fragment, Call], tuple[list[tuple[Independent, Slot]], list[Any], bool]] = {}
+
+    def of(self, fragment: Fragment, call: Call) -> tuple[list[tuple[Independent, Slot]], list[Any], bool]:
+        """Return a call's independent hyperparameters with their slots, its open arguments, and whether these agree."""
+        found = self._known.get((fragment, call))
+        if found is None:
+            decisive = [(h, fragment.slot_of(h)) for h in call_roots(call)]
+            arguments: list[Any] = [h for _, h in call.module.open_arguments]
+            simple = arguments == [h for h, _ in decisive]
+            found = self._known[fragment, call] = (decisive, arguments, simple)
+        return found
+
+
+class Walker:
+    """One walk of a space.
+
+    Args:
+        space: what is walked.
+        algebra: what flows.
+        decide: what decides, or relaxes.
+        plans: of the space.
+
+    Attributes:
+        config: what `da.config` attached where the walk came, by name: values, each with a weight or None.
+    """
+
+    def __init__(self, space: SearchSpace, algebra: Algebra, decide: Decide, plans: Plans | None = None) -> None:
+        self._program, self._algebra, self._decide = space.program, algebra, decide
+        self._restrictions = space.restrictions
+        self._plans = Plans() if plans is None else plans
+        self._memory: dict[Any, list[tuple[list[Any], Any]]] = {}
+        self._reads: list[list[Any]] = []  # what the evaluations in progress read from around them
+        self._held: list[Any] = []  # else the identities of inputs would be given out again
+        self.config: dict[str, list[tuple[Any, Any]]] = {}
+
+    def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Return what the outputs are for values of the inputs.
+
+        Raises:
+            NotCountable: recursion has no end, or too many values decide one call.
+            TooDeep: no alternative ends within the space's limit.
+        """
+        root = Site(self._program.root, "", inputs, None, None, None, {})
+        return run(self._outputs(root))
+
+
+    def _outputs(self, site: Site) -> Recursive[tuple[Any, ...]]:
+        found: list[Any] = []
+        for name, entry in site.fragment.config.items():
+            decisive = [(h, site.fragment.slot_of(h)) for h in roots([entry])]
+            rows = self._rows(site, decisive, site.prefix + name)
+            self.config[site.prefix + name] = [(row.weight, evaluate(entry, row.binding)) for row in rows]
+        for reference in site.fragment.outputs:
+            value = self._ready(site, reference)
+            if value is None:
+                value = yield self._value(site, reference)
+            found += value if isinstance(value, tuple) else (value,)
+        return tuple(found)
+
+    def _ready(self, site: Site, reference: Reference) -> Any:
+        """Return what a reference stands for if it is known and belongs here, else None."""
+        levels, index, port = reference
+        if levels or port is not None:
+            return None
+        return site.env[index]
+
+    def _value(self, site: Site, reference: Reference) -> Recursive[Any]:
+        levels, index, port = reference
+        owner: Site = up(site, levels) if levels else site  # type: ignore[type-var]
+        value = owner.env[index]
+        if value is None:
+            if index < owner.fragment.n_inputs:
+                assert owner.caller is not None, "the inputs of the outermost fragment are given"
+                assert owner.call is not None, "the inputs of the outermost fragment are given"
+                value = yield self._value(owner.caller, owner.call.inputs[index])
+            else:
+                value = yield self._call(owner, owner.fragment.call_at[index])
+            owner.env[index] = value
+        if port is not None and isinstance(value, tuple):
+            value = value[port]
+        if levels and self._reads:
+            self._reads[-1].append(("env", owner.prefix, owner.fragment, (index, port), self._algebra.key(value)))
+        return value
+
+    def _call(self, site: Site, call: Call) -> Recursive[Any]:
+        module = call.module
+        home: Any = up(site, call.home) if call.home else site  # type: ignore[type-var]
+        address = module_address(home, call)
+        arguments = self._plans.of(site.fragment, call)
+        rows = self._rows(site, arguments[0], address)
+        if module.substitution:
+            return (yield self._alternatives(site, call, address, arguments, rows))
+        inputs: list[Any] = []
+        select = isinstance(module, Select)
+        for reference in call.inputs[call.n_inputs :] if select else call.inputs:
+            value = self._ready(site, reference)
+            if value is None:
+                value = yield self._value(site, reference)
+            inputs.append(value)
+        if select:
+            return (yield self._selected(site, call, address, _values(arguments, rows[0]), inputs))
+        joint = [(row.weight, _values(arguments, row)) for row in rows]
+        return self._algebra.leaf(call, address, joint, inputs[: call.n_inputs], inputs[call.n_inputs :])
+
+    def _selected(self, site: Site, call: Call, address: str, values: Any, measured: Any) -> Recursive[Any]:
+        found: list[Any] = []
+        for weight, position in self._algebra.selected(call, address, values, measured):
+            found.append((weight, (yield self._value(site, call.inputs[position]))))
+        return found[0][1] if len(found) == 1 and found[0][0] is None else self._algebra.mix(found, address)
+
+    # --- decisions -----------------------------------------------------------------------------------------------
+
+    def _rows(self, site: Site, decisive: Sequence[tuple[Independent, Slot]], where: str) -> list[Row]:
+        rows = [Row(None, {}, {})]
+        for hyperparameter, slot in decisive:
+            owner: Any = up(site, slot.levels) if slot.levels else site  # type: ignore[type-var]
+            address = slot_address(owner, slot.place)
+            known = site.given.get(address, _FREE)
+            if self._reads:
+                self._reads[-1].append(("given", address, known))
+            if known is not _FREE:
+                for row in rows:
+                    row.binding[hyperparameter] = known
+                continue
+            rows = [new for row in rows for new in self._decided(hyperparameter, address, owner, row)]
+            if len(rows) > 50 * MOST_ORDERS:
+                raise _too_many(where, len(rows))
+        return rows
+
+    def _decided(self, hyperparameter: Independent, address: str, owner: Site, row: Row) -> list[Row]:
+        asked = hyperparameter
+        if hyperparameter.depending is not None:
+            asked = hyperparameter.depending.narrowed(hyperparameter, domain_at(hyperparameter, row.binding))
+        decision = self._decide(asked, address, owner)
+        if not isinstance(decision, Mixture):
+            row.binding[hyperparameter] = decision
+            return [row]
+        rows: list[Row] = []
+        for position in decision.active:
+            weight, value = decision.weights[position], decision.values[position]
+            if row.weight is not None:
+                weight = None if weight is None else row.weight * weight
+            rows.append(Row(weight, {**row.binding, hyperparameter: value}, {**row.given, address: value}))
+        return rows
+
+    # --- alternatives --------------------------------------------------------------------------------------------
+
+    def _alternatives(self, site: Site, call: Call, address: str, arguments: Any, rows: list[Row]) -> Recursive[Any]:
+        if len(rows) == 1 and not rows[0].given:
+            return (yield self._unfolded(site, call, address, _values(arguments, rows[0]), site.given))
+        if call.module.order_immaterial and (some := self._algebra.orders(call, rows)) is not None:
+            rows = [*some]
+        elif len(rows) > MOST_ORDERS and call.module.order_immaterial:
+            raise _too_many(address, len(rows))
+        found: list[tuple[Any, Any]] = []
+        error: Exception | None = None
+        for row in rows:
+            try:
+                given = {**site.given, **row.given}
+                result = yield self._unfolded(site, call, address, _values(arguments, row), given)
+                found.append((row.weight, result))
+            except (TooDeep, ShapeMismatch) as raised:
+                error = error or raised
+        if not found or (error is not None and not self._skips(error)):
+            assert error is not None, "there is at least one alternative"
+            raise error
+        return self._algebra.mix(found, address)
+
+    def _skips(self, error: Exception) -> bool:
+        """Return whether an alternative with an error is left out where others have none."""
+        return isinstance(error, TooDeep) or getattr(self._algebra, "skips", False)
+
+    def _unfolded(self, site: Site, call: Call, address: str, values: Any, given: dict[str, Any]) -> Recursive[Any]:
+        self._check_end(site, call, address)
+        fragment = self._program.expand(call.module, values, len(call.inputs), address)
+        prefix = address + fragment.ending
+        inputs: list[Any] = [None] * len(call.inputs)
+        key: Any = None
+        if fragment.uses_every_input:
+            for i, reference in enumerate(call.inputs):
+                inputs[i] = self._ready(site, reference)
+                if inputs[i] is None:
+                    inputs[i] = yield self._value(site, reference)
+            key = (prefix, fragment, tuple([self._algebra.key(value) for value in inputs]))
+            for reads, result in self._memory.get(key, ()):
+                if all(self._still(read, site, given) for read in reads):
+                    if self._reads:
+                        self._reads[-1].extend(reads)
+                    return result
+        self._reads.append([])
+        parent: Any = up(site, call.lexical) if call.lexical else site  # type: ignore[type-var]
+        inner = Site(fragment, prefix, inputs, parent, site, call, given)
+        try:
+            outputs = yield self._outputs(inner)
+        finally:
+            read = self._reads.pop()
+        result = outputs[0] if len(outputs) == 1 else outputs
+        reads = [r for r in read if r[0] == "given" or not r[1].startswith(prefix)]
+        if self._reads:
+            self._reads[-1].extend(reads)
+        if key is not None:
+            self._memory.setdefault(key, []).append((reads, result))
+            self._held.append(inputs)
+        return result
+
+    def _still(self, read: Any, site: Site, given: dict[str, Any]) -> bool:
+        """Return whether what was read is what would be read from here."""
+        if read[0] == "given":
+            return given.get(read[1], _FREE) is read[2] or given.get(read[1], _FREE) == read[2]
+        _, prefix, fragment, (index, port), key = read
+        at: Site | None = site
+        while at is not None and (at.prefix != prefix or at.fragment is not fragment):
+            at = at.parent
+        value = None if at is None else at.env[index]
+        if port is not None and isinstance(value, tuple):
+            value = value[port]
+        return value is not None and self._algebra.key(value) == key
+
+    def _check_end(self, site: Site, call: Call, address: str) -> None:
+        most, depth = self._restrictions.max_depth, site.depth + call.module.deepens
+        if most is not None and depth > most:
+            raise TooDeep(
+                f"{address[-200:]}: rules are nested more deeply than the space's limit, {most}.\n"
+                "  Got values that let no alternative end in time.\n  Raise max_depth, or choose other values."
+            )
+        if (most is None and depth > _MOST_RULES) or site.level > _MOST_LEVELS:
+            raise NotCountable(
+                f"{address[:200]}: a super-network holds every alternative, and these nest without end.\n"
+                f"  Got {max(depth, site.level)} functions, each inside the one before.\n"
+                "  Decorate the recursive function with @da.rule, and use space.limit(max_depth=...)."
+            )
+
+
+def _values(arguments: tuple[Any, list[Any], bool], row: Row) -> tuple[Any, ...]:
+    _, hyperparameters, simple = arguments
+    if simple:
+        return tuple(row.binding.values())
+    return tuple([evaluate(h, row.binding) for h in hyperparameters])
+
+
+def _too_many(where: str, n: int) -> NotSupported:
+    return NotSupported(
+        f"{where}: too many joint values decide it to keep them all.\n  Got {n:,} and more.\n"
+        "  Use smaller domains, fix some with space.fix, or sample paths: supernet.at(space.sample())."
+    )
+
+
+def is_endless(hyperparameter: Independent) -> bool:
+    """Return whether a hyperparameter has infinitely many values."""
+    return hyperparameter.domain.size == math.inf
