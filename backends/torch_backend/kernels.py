@@ -94,7 +94,9 @@ class Kernel:
         channels: which of the widest channels its output has.
     """
 
-    def __init__(self, module: fx.GraphModule, operation: Any, parts: Sequence[Part], channels: Segments | None) -> None:
+    def __init__(
+        self, module: fx.GraphModule, operation: Any, parts: Sequence[Part], channels: Segments | None
+    ) -> None:
         self.operation, self.channels = operation, channels
         self._module = module
         self._parts = parts

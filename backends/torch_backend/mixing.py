@@ -43,12 +43,15 @@ class Mask:
     Attributes:
         tensor: (channels,).
         widths: the widths that it is a mixture of, each with its weight, where it is one.
+        alive: the channels that are left, where it only leaves some out.
     """
 
-    __slots__ = ("tensor", "widths")
+    __slots__ = ("alive", "tensor", "widths")
 
-    def __init__(self, tensor: Tensor, widths: Sequence[tuple[Any, int]] = ()) -> None:
-        self.tensor, self.widths = tensor, tuple(widths)
+    def __init__(
+        self, tensor: Tensor, widths: Sequence[tuple[Any, int]] = (), alive: Sequence[int] | None = None
+    ) -> None:
+        self.tensor, self.widths, self.alive = tensor, tuple(widths), alive
 
 
 class Val:
@@ -111,7 +114,9 @@ class Tensors:
 
     # --- operations ----------------------------------------------------------------------------------------------
 
-    def leaf(self, call: Call, address: str, rows: Sequence[Any], inputs: Sequence[Any], measured: Sequence[Any]) -> Any:
+    def leaf(
+        self, call: Call, address: str, rows: Sequence[Any], inputs: Sequence[Any], measured: Sequence[Any]
+    ) -> Any:
         """Return what an operation gives; see `Algebra.leaf`."""
         if any(isinstance(value, Cases) for value in (*inputs, *measured)):
             return self._each_case(call, address, rows, inputs, measured)
@@ -178,10 +183,10 @@ class Tensors:
             mask = first.mask
             if isinstance(operation, ops.Flatten) and mask is not None:
                 n = math.prod(first.tensor.shape[2:])
-                mask = Mask(mask.tensor.repeat_interleave(n), [(w, width * n) for w, width in mask.widths])
+                mask = _repeated(mask, n)
             m = getattr(operation, "depth_multiplier", 1)
             if m != 1 and mask is not None:
-                mask = Mask(mask.tensor.repeat_interleave(m), [(w, width * m) for w, width in mask.widths])
+                mask = _repeated(mask, m)
             return inputs, mask
         if isinstance(operation, ops.Concatenate) and operation.axis == 0:
             return inputs, Mask(torch.cat([_ones(v) if v.mask is None else v.mask.tensor for v in inputs]))
@@ -257,12 +262,19 @@ class Tensors:
     def _each_width(self, call: Call, address: str, rows: Any, inputs: Sequence[Val], measured: Sequence[Val]) -> Any:
         """Return what an operation gives where it must see each width by itself."""
         masks = {id(value.mask): value.mask for value in (*inputs, *measured) if value.mask is not None}
+        for mask in [mask for mask in masks.values() if mask.alive is not None]:
+            del masks[id(mask)]
+            inputs = [_alone(value, mask) for value in inputs]
+            measured = [_alone(value, mask) for value in measured]
+        if not masks:
+            return self.leaf(call, address, rows, inputs, measured)
         (mask, *others) = masks.values()
         if others or not mask.widths or any(value.channels for value in inputs if value.mask is not None):
             raise NotSupported(
-                f"{address}: {type(call.module).__name__} computes over channels, of which several relaxed decisions "
-                f"leave some out.\n  Got {len(masks)} of them.\n  Choose these widths by one decision, sample paths, or "
-                "put an operation that mixes channels, such as a convolution of 1 x 1, between."
+                f"{address}: {type(call.module).__name__} computes over channels, of which relaxed decisions leave some "
+                f"out.\n  Got {len(masks)} such decisions, or parts of relaxed width that are joined.\n"
+                "  Choose these widths by one decision, sample paths, or put an operation that mixes channels, such as a "
+                "convolution of 1 x 1, between."
             )
         found: list[tuple[Any, Any]] = []
         for weight, width in mask.widths:
@@ -346,8 +358,7 @@ class Tensors:
             terms.append(term)
             if weight is None or float(weight.detach()) != 0.0:
                 alive[places] |= _lives(value)
-        mask = None if bool(alive.all()) else Mask(alive.to(terms[0].dtype))
-        return Val(_sum(terms), segments_of(union), mask)
+        return Val(_sum(terms), segments_of(union), _leaving(alive, terms[0].dtype))
 
     def merged(self, value: Any, where: str) -> Val:
         """Return an output as one value.
@@ -405,19 +416,43 @@ def _narrow(value: Val, mask: Mask, width: int) -> Val:
     return Val(value.tensor if width == size else value.tensor.narrow(1, 0, width))
 
 
+def _repeated(mask: Mask, n: int) -> Mask:
+    """Return a mask for channels of which each became n in a row."""
+    alive = None if mask.alive is None else [i * n + k for i in mask.alive for k in range(n)]
+    return Mask(mask.tensor.repeat_interleave(n), [(weight, width * n) for weight, width in mask.widths], alive)
+
+
 def _ones(value: Val) -> Tensor:
     return value.tensor.new_ones(value.tensor.shape[1])
 
 
 def _lives(value: Val) -> Tensor:
     n = value.tensor.shape[1]
-    return torch.ones(n, dtype=torch.bool, device=value.tensor.device) if value.mask is None else value.mask.tensor.detach() > 0
+    return (
+        torch.ones(n, dtype=torch.bool, device=value.tensor.device)
+        if value.mask is None
+        else value.mask.tensor.detach() > 0
+    )
 
 
 def _alive(values: Sequence[Val]) -> Mask | None:
     """Return a mask of the channels that any of several values has; None if that is all."""
     lives = torch.stack([_lives(value) for value in values]).any(0)
-    return None if bool(lives.all()) else Mask(lives.to(values[0].tensor.dtype))
+    return _leaving(lives, values[0].tensor.dtype)
+
+
+def _leaving(alive: Tensor, dtype: torch.dtype) -> Mask | None:
+    """Return a mask that leaves only some channels; None for all."""
+    return None if bool(alive.all()) else Mask(alive.to(dtype), alive=alive.nonzero().flatten().tolist())
+
+
+def _alone(value: Val, mask: Mask) -> Val:
+    """Return only those channels of a value that a mask leaves."""
+    if value.mask is not mask or mask.alive is None:
+        return value
+    places = torch.tensor(mask.alive, device=value.tensor.device)
+    own = _positions(value)
+    return Val(value.tensor.index_select(1, places), segments_of([own[i] for i in mask.alive]))
 
 
 def _positions(value: Val) -> list[int]:

@@ -104,6 +104,11 @@ def plain(shape: Shape) -> Layout:
     return Layout(shape, shape, tuple(range(len(shape))))
 
 
+def _flat(shape: Shape) -> Layout:
+    """(heads, size) is (heads * size,) in torch."""
+    return Layout(shape, shape, tuple(range(len(shape))), groups=(len(shape),))
+
+
 def _matrix(shape: Shape) -> Layout:
     """(*kernel, a, b) is (b, a, *kernel) in torch: the kernels of linear layers and of convolutions."""
     *kernel, a, b = shape
@@ -160,7 +165,7 @@ _SEPARABLE: Mapping[str, Arrangement] = {
 }
 _ATTENTION: Mapping[str, Arrangement] = {
     **{f"{name}.kernel": (f"{name}.weight", _first_last) for name in ("query", "key", "value")},
-    **{f"{name}.bias": (f"{name}.bias", plain) for name in ("query", "key", "value")},
+    **{f"{name}.bias": (f"{name}.bias", _flat) for name in ("query", "key", "value")},
     "attention_output.kernel": ("output.weight", _last_first),
     "attention_output.bias": ("output.bias", plain),
 }

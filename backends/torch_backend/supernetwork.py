@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import threading
 import zlib
@@ -20,7 +21,7 @@ from deep_arch.backends.torch_backend.initial import seeded
 from deep_arch.backends.torch_backend.kernels import OWN, Kernel, Part, lowered, native_slices, take, tensors_of
 from deep_arch.backends.torch_backend.model import KEY, Record
 from deep_arch.backends.torch_backend.storage import Layout, Stored, plain, stored_weight
-from deep_arch.backends.torch_backend.views import PathView, RelaxedView, View, view_of
+from deep_arch.backends.torch_backend.views import PathView, View, view_of
 from deep_arch.backends.torch_backend.weights import get_weights, set_weights, tensors_at
 from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.errors import BadArgument, NotSpecified, ShapeMismatch, is_kind, nearest
@@ -282,6 +283,39 @@ class SuperNetwork(nn.Module):
         view.calibrate(batches)
         return view
 
+    @contextlib.contextmanager
+    def step(self, loss: Tensor, learning_rate: Any, weight_decay: Any = 0.0, differentiable: bool = True) -> Any:
+        """Let the weights be those after one step of gradient descent, as long as the block runs.
+
+        Then `view.slopes` of a score of the validation data are those of the second order, exactly; and the score tells
+        how good a learning rate is.
+
+        Args:
+            loss: of the training data, computed with a view.
+            learning_rate, weight_decay: of the step: numbers, or scalars that carry gradients, such as those of
+                `view.config`.
+            differentiable: whether slopes are taken through the step.
+
+        References:
+            Liu et al., DARTS (ICLR 2019), equation 5. Dong et al., AutoHAS (2020), section 3.3, temporary weights.
+        """
+        held = [(name, p) for name, p in self.named_parameters() if p.requires_grad]
+        slopes = torch.autograd.grad(
+            loss, [p for _, p in held], create_graph=differentiable, retain_graph=True, allow_unused=True
+        )
+        owners: list[tuple[dict[str, Any], str, nn.Parameter]] = []
+        try:
+            for (name, p), slope in zip(held, slopes, strict=True):
+                if slope is not None:
+                    owner, _, key = name.rpartition(".")
+                    parameters: dict[str, Any] = self.get_submodule(owner)._parameters
+                    owners.append((parameters, key, p))
+                    parameters[key] = p - learning_rate * (slope + weight_decay * p)
+            yield self
+        finally:
+            for parameters, key, p in owners:
+                parameters[key] = p
+
     def _architecture(self, given: Any, asker: str) -> Architecture:
         view = self.at(given)
         if isinstance(view, PathView):
@@ -418,7 +452,9 @@ def _of_shape(most: Weight, shape: tuple[int, ...], name: str) -> Weight:
                     "  Say of which architecture it is: supernet.load(weights, architecture)."
                 )
             left_of = {elastic[-1]: last} if left % last == 0 else {elastic[-1]: left // _size(others)}
-            axes.append(tuple([(r, left_of.get((r, s), left // left_of[elastic[-1]] if r != "fixed" else s)) for r, s in axis]))
+            axes.append(
+                tuple([(r, left_of.get((r, s), left // left_of[elastic[-1]] if r != "fixed" else s)) for r, s in axis])
+            )
         elif len(elastic) > 1:
             axes.append(axis)
         else:

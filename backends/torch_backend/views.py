@@ -142,14 +142,21 @@ class PathView(View):
         for node, address in zip(shared.nodes, shared.module_addresses, strict=True) if shared else ():
             taken = [values[i] for i in node.inputs]
             held = [channels[i] for i in node.inputs]
-            key = (address, *[(v, v.__class__) for v in node.values], *[(t.shape, t.dtype, t.device) for t in taken], *held)
+            key = (
+                address,
+                *[(v, v.__class__) for v in node.values],
+                *[(t.shape, t.dtype, t.device) for t in taken],
+                *held,
+            )
             try:
                 kernel = kernels.get(key)
             except TypeError:  # an unhashable value
                 key = (key[0], repr(node.values), *key[1 + len(node.values) :])
                 kernel = kernels.get(key)
             if kernel is None:
-                kernel = kernels[key] = kernel_of(supernet, address, node.call.module.resolved(node.values), taken, held)
+                kernel = kernels[key] = kernel_of(
+                    supernet, address, node.call.module.resolved(node.values), taken, held
+                )
             if self._n_batches is not None:
                 kernel.average(self._n_batches)
                 result = kernel(bool(kernel.norms), taken)
@@ -241,18 +248,22 @@ class RelaxedView(View):
         outputs = self.relaxation.run(self.supernet, self._given(inputs, named))
         return as_returned(outputs, root.output_names if root.outputs_are_named else None)
 
-    def slopes(self, score: Tensor, unrolled: tuple[Any, Any] | None = None) -> dict[str, tuple[float, ...]]:
+    def slopes(self, score: Any, unrolled: tuple[Tensor, Any] | None = None) -> dict[str, tuple[float, ...]]:
         """Return the slope of a score for each weight of each mixture that was met, by address.
 
         Args:
-            score: one number that was computed with this view.
-            unrolled: for the second-order slopes of DARTS, a function that returns the score and one that returns the
-                training loss, each of a view, and the learning rate: see `unrolled_slopes`.
+            score: one number that was computed with this view; with `unrolled`, a function that computes it.
+            unrolled: the training loss, computed with this view, and the learning rate of a step down its gradient,
+                after which the score is computed: the slopes of DARTS's second order, exactly. See `supernet.step`.
 
         Raises:
             TrialError: the score does not depend on any mixture.
         """
-        return self.relaxation.slopes(score)
+        relaxation = cast("Relaxation", self.relaxation)
+        if unrolled is None:
+            return relaxation.slopes(score)
+        with self.supernet.step(*unrolled):
+            return relaxation.slopes(score())
 
 
 def view_of(supernet: SuperNetwork, state: Any) -> View:

@@ -180,7 +180,9 @@ class _Largest:
         if len(rows) <= _MOST_ORDERS or len(orders) != len(rows):
             return None
         first = orders[0]
-        turned = {first[i:] + first[:i] for i in range(len(first))} | {first[::-1][i:] + first[::-1][:i] for i in range(len(first))}
+        turned = {first[i:] + first[:i] for i in range(len(first))} | {
+            first[::-1][i:] + first[::-1][:i] for i in range(len(first))
+        }
         return [row for i, row in enumerate(rows) if orders[i] in turned]
 
     def selected(self, call: Call, address: str, values: tuple[Any, ...], measured: Sequence[Specs]) -> Sequence[Any]:
@@ -318,7 +320,12 @@ def _check_real(call: Call, address: str, rows: Sequence[tuple[Any, ...]], found
     """Raise NotSupported where a real number decides a shape: only some of its values were looked at."""
     for (name, hyperparameter), column in zip(call.module.open_arguments, zip(*rows, strict=True), strict=True):
         real = isinstance(hyperparameter, Independent) and isinstance(hyperparameter.domain, Real)
-        if real and hyperparameter.depending is None and len({result for _, result in found}) > 1 and len(set(column)) > 1:
+        if (
+            real
+            and hyperparameter.depending is None
+            and len({result for _, result in found}) > 1
+            and len(set(column)) > 1
+        ):
             fewer = {v for v, (_, r) in zip(column, found, strict=True) if r == found[0][1]}
             if len(fewer) < len(set(column)):
                 raise NotSupported(

@@ -158,7 +158,6 @@ class Walker:
         root = Site(self._program.root, "", inputs, None, None, None, {})
         return run(self._outputs(root))
 
-
     def _outputs(self, site: Site) -> Recursive[tuple[Any, ...]]:
         found: list[Any] = []
         for name, entry in site.fragment.config.items():
