@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
-
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from deep_arch.backends.build_plan import BuildStep
@@ -196,6 +195,5 @@ def native_slices(layout: Layout, most: Layout, neutral: Sequence[Sequence[Facto
     slices: list[Any] = []
     for group in layout.grouped(by_split):
         found = positions([factor for entry in group for factor in entry])
-        whole = isinstance(found, range)
-        slices.append(slice(found.start, found.stop) if whole else torch.tensor(found))
+        slices.append(slice(found.start, found.stop) if isinstance(found, range) else torch.tensor(found))
     return tuple(slices)

@@ -1,93 +1,65 @@
 """Mixing: what alternatives give, added by their weights, with widths and windows of one operation in one run.
 
-A relaxed width runs at its largest, and leaves a pending weight for each channel, the mask. It passes through what works
-on each channel alone, also where that divides by the channel's own spread, and is applied where channels meet. So memory
-and time hardly depend on how many widths there are, and what comes out is the expectation exactly.
+A relaxed width runs at its largest, and leaves a pending weight for each channel, the mask. It passes through what
+works on each channel alone, also where that divides by the channel's own spread, and is applied where channels meet. So
+memory and time hardly depend on how many widths there are, and what comes out is the expectation exactly.
 
 References:
     Wan et al., FBNetV2: Differentiable Neural Architecture Search for Spatial and Channel Dimensions (CVPR 2020),
-    section 3.2, equations 5 and 6. Hutter's group, TangleNAS: Weight-Entanglement Meets Gradient-Based Neural
-    Architecture Search (AutoML 2024), equation 3, for windows.
+    section 3.2, equations 5 and 6. Sukthanker, Krishnakumar, Safari and Hutter, Weight-Entanglement Meets
+    Gradient-Based Neural Architecture Search (AutoML 2024), for windows.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor
 
 from deep_arch import ops
 from deep_arch.backends.torch_backend.kernels import Kernel
+from deep_arch.backends.torch_backend.relaxed_values import (
+    Case,
+    Cases,
+    Mask,
+    Val,
+    alive_in,
+    alone,
+    applied,
+    hashable,
+    independent,
+    joint_cases,
+    leaving,
+    lives,
+    narrowed,
+    ones,
+    positions_of,
+    product,
+    repeated,
+    sizes_of,
+    spec_of,
+    times,
+    total,
+    totals_of,
+    unmerged,
+    window_of,
+)
 from deep_arch.errors import NotSupported, ShapeMismatch
 from deep_arch.language.fragment import Call
 from deep_arch.language.selection import Select
-from deep_arch.language.specs import Spec
 from deep_arch.language.values import Late
 from deep_arch.measures.settling import computed
 from deep_arch.ops.windows import tuple_of
 from deep_arch.supernets.channels import IN_EACH_CHANNEL, MERGES, MIXES
-from deep_arch.supernets.slices import Segments, segments_of
+from deep_arch.supernets.slices import segments_of
 from deep_arch.supernets.walking import Row
 
 if TYPE_CHECKING:
     from deep_arch.backends.torch_backend.supernetwork import SuperNetwork
-
-
-class Mask:
-    """A pending weight for each channel.
-
-    Attributes:
-        tensor: (channels,).
-        widths: the widths that it is a mixture of, each with its weight, where it is one.
-        alive: the channels that are left, where it only leaves some out.
-    """
-
-    __slots__ = ("alive", "tensor", "widths")
-
-    def __init__(
-        self, tensor: Tensor, widths: Sequence[tuple[Any, int]] = (), alive: Sequence[int] | None = None
-    ) -> None:
-        self.tensor, self.widths, self.alive = tensor, tuple(widths), alive
-
-
-class Val:
-    """A tensor, which of the widest channels it has, and a mask that is pending; None for none."""
-
-    __slots__ = ("channels", "mask", "tensor")
-
-    def __init__(self, tensor: Tensor, channels: Segments | None = None, mask: Mask | None = None) -> None:
-        self.tensor, self.channels, self.mask = tensor, channels, mask
-
-
-class Case(NamedTuple):
-    """One of several values that cannot be added yet.
-
-    Attributes:
-        where: positions by what they were told apart at; cases of one origin go together.
-        weight: of the case.
-        value: there.
-    """
-
-    where: Mapping[int, int]
-    weight: Any
-    value: Val
-
-
-class Cases:
-    """Values of different sizes, each with a weight, which are added once they have one size.
-
-    Attributes:
-        address: where they came apart.
-    """
-
-    __slots__ = ("address", "cases")
-
-    def __init__(self, address: str, cases: Sequence[Case]) -> None:
-        self.address, self.cases = address, tuple(cases)
 
 
 _WIDTHS: Final = frozenset({"filters", "units"})
@@ -131,7 +103,7 @@ class Tensors:
     def _one(self, call: Call, address: str, values: Any, inputs: Sequence[Val], measured: Sequence[Val]) -> Any:
         """Return what an operation gives at some values of its arguments."""
         values = self._known(call, address, values, measured)
-        key = (address, _hashable(values), *map(id, inputs))
+        key = (address, hashable(values), *map(id, inputs))
         found = self._leaves.get(key)
         if found is None:
             found = self._leaves[key] = self._made(call, address, values, inputs), inputs
@@ -170,7 +142,7 @@ class Tensors:
     def _kernel(self, operation: Any, address: str, values: Any, tensors: Sequence[Tensor], channels: Any) -> Kernel:
         from deep_arch.backends.torch_backend.views import kernel_of
 
-        key = (address, _hashable(values), *[(t.shape, t.dtype, t.device) for t in tensors], *channels)
+        key = (address, hashable(values), *[(t.shape, t.dtype, t.device) for t in tensors], *channels)
         kernel = self._kernels.get(key)
         if kernel is None:
             kernel = self._kernels[key] = kernel_of(self._supernet, address, operation, tensors, channels)
@@ -183,20 +155,22 @@ class Tensors:
             mask = first.mask
             if isinstance(operation, ops.Flatten) and mask is not None:
                 n = math.prod(first.tensor.shape[2:])
-                mask = _repeated(mask, n)
+                mask = repeated(mask, n)
             m = getattr(operation, "depth_multiplier", 1)
             if m != 1 and mask is not None:
-                mask = _repeated(mask, m)
+                mask = repeated(mask, m)
             return inputs, mask
         if isinstance(operation, ops.Concatenate) and operation.axis == 0:
-            return inputs, Mask(torch.cat([_ones(v) if v.mask is None else v.mask.tensor for v in inputs]))
+            return inputs, Mask(torch.cat([ones(v) if v.mask is None else v.mask.tensor for v in inputs]))
         if isinstance(operation, MERGES):
             if all(value.mask is first.mask for value in inputs):
                 return inputs, first.mask
             plain = [Val(applied(value), value.channels) for value in inputs]
             if isinstance(operation, ops.Add | ops.Subtract | ops.Average):
-                return plain, _alive([value for value in inputs if value.tensor.shape == first.tensor.shape] or inputs)
-            return (plain, _alive(inputs)) if isinstance(operation, ops.Multiply) else (None, None)
+                return plain, alive_in(
+                    [value for value in inputs if value.tensor.shape == first.tensor.shape] or inputs
+                )
+            return (plain, alive_in(inputs)) if isinstance(operation, ops.Multiply) else (None, None)
         if isinstance(operation, MIXES) and getattr(operation, "groups", 1) == 1:
             return [Val(applied(value), value.channels) for value in inputs], None
         return None, None
@@ -218,9 +192,9 @@ class Tensors:
             return None
         if isinstance(module, ops.SeparableConv1D | ops.SeparableConv2D) and windows:
             return None
-        if len({len(set(map(_sizes, columns[i]))) for i in varying}) and not _independent(rows, varying):
+        if len({len(set(map(sizes_of, columns[i]))) for i in varying}) and not independent(rows, varying):
             return None
-        values = tuple([max(c, key=_sizes) if i in varying else c[0] for i, c in enumerate(columns)])
+        values = tuple([max(c, key=sizes_of) if i in varying else c[0] for i, c in enumerate(columns)])
         operation = module.resolved(values)
         if any(value.mask is not None for value in inputs):
             taken, mask = self._masked(operation, inputs)
@@ -230,18 +204,18 @@ class Tensors:
             taken, mask = inputs, None
         window = None
         for i in varying:
-            totals = _totals(rows, i)
+            totals = totals_of(rows, i)
             if names[i] in _WIDTHS:
                 mask = self._widths(totals, values[i], inputs[0].tensor)
             else:
-                window = _window(totals, values[i], operation.ndim)
+                window = window_of(totals, values[i], operation.ndim)
         return self._run(operation, address, values, taken, mask, window)
 
     def _centred(self, module: Any, names: Sequence[str], columns: Sequence[Any]) -> bool:
         """Return whether windows of all sizes have their middles at the same cells."""
         fixed = {**module.arguments, **{name: c[0] for name, c in zip(names, columns, strict=True) if len(set(c)) == 1}}
         transposed = isinstance(module, ops.Conv1DTranspose | ops.Conv2DTranspose | ops.Conv3DTranspose)
-        if fixed.get("padding", "same") != "same" or transposed or "strides" in names and "strides" not in fixed:
+        if fixed.get("padding", "same") != "same" or transposed or ("strides" in names and "strides" not in fixed):
             return False
         stride = max(tuple_of(fixed.get("strides", 1), module.ndim))
         sizes = {k for size in (*columns[names.index("kernel_size")],) for k in tuple_of(size, module.ndim)}
@@ -264,22 +238,22 @@ class Tensors:
         masks = {id(value.mask): value.mask for value in (*inputs, *measured) if value.mask is not None}
         for mask in [mask for mask in masks.values() if mask.alive is not None]:
             del masks[id(mask)]
-            inputs = [_alone(value, mask) for value in inputs]
-            measured = [_alone(value, mask) for value in measured]
+            inputs = [alone(value, mask) for value in inputs]
+            measured = [alone(value, mask) for value in measured]
         if not masks:
             return self.leaf(call, address, rows, inputs, measured)
         (mask, *others) = masks.values()
         if others or not mask.widths or any(value.channels for value in inputs if value.mask is not None):
             raise NotSupported(
-                f"{address}: {type(call.module).__name__} computes over channels, of which relaxed decisions leave some "
-                f"out.\n  Got {len(masks)} such decisions, or parts of relaxed width that are joined.\n"
-                "  Choose these widths by one decision, sample paths, or put an operation that mixes channels, such as a "
-                "convolution of 1 x 1, between."
+                f"{address}: {type(call.module).__name__} computes over channels, of which relaxed decisions leave "
+                f"some out.\n  Got {len(masks)} such decisions, or parts of relaxed width that are joined.\n"
+                "  Choose these widths by one decision, sample paths, or put an operation that mixes channels, such as "
+                "a convolution of 1 x 1, between."
             )
         found: list[tuple[Any, Any]] = []
         for weight, width in mask.widths:
-            own = [_narrow(value, mask, width) for value in inputs]
-            seen = [_narrow(value, mask, width) for value in measured]
+            own = [narrowed(value, mask, width) for value in inputs]
+            seen = [narrowed(value, mask, width) for value in measured]
             found.append((weight, self.leaf(call, address, rows, own, seen)))
         return self.mix(found, address)
 
@@ -288,13 +262,13 @@ class Tensors:
         everything = [*inputs, *measured]
         origin = next(value.address for value in everything if isinstance(value, Cases))
         found: list[Case] = []
-        for where, weight, values in _joint(everything):
+        for where, weight, values in joint_cases(everything):
             try:
                 result = self.leaf(call, address, rows, values[: len(inputs)], values[len(inputs) :])
             except ShapeMismatch as error:
-                raise _unmerged(origin, [str(tuple(v.tensor.shape[1:])) for v in values], f" at {address}") from error
+                raise unmerged(origin, [str(tuple(v.tensor.shape[1:])) for v in values], f" at {address}") from error
             if not isinstance(result, Val):
-                raise _unmerged(origin, ["several"], f" at {address}")
+                raise unmerged(origin, ["several"], f" at {address}")
             found.append(Case(where, weight, result))
         return self._cases(found, origin)
 
@@ -326,7 +300,8 @@ class Tensors:
         if len({len(row) for row in rows}) != 1:
             raise ShapeMismatch(
                 f"{address}: expected as many values from each alternative.\n"
-                f"  Got {', '.join([str(len(row)) for row in rows])}.\n  Let each function return as many as the others."
+                f"  Got {', '.join([str(len(row)) for row in rows])}.\n"
+                "  Let each function return as many as the others."
             )
         origin = next(self._origins)
         weights = [weight for weight, _ in found]
@@ -337,28 +312,28 @@ class Tensors:
         cases: list[Case] = []
         for i, (weight, part) in enumerate(zip(weights, parts, strict=True)):
             for case in part.cases if isinstance(part, Cases) else [Case({}, None, part)]:
-                cases.append(Case({**case.where, origin: i}, _product(weight, case.weight), case.value))
+                cases.append(Case({**case.where, origin: i}, product(weight, case.weight), case.value))
         return self._cases(cases, address)
 
     def _added(self, rows: Sequence[tuple[Any, Val]]) -> Val:
         first = rows[0][1]
         channels = {(value.tensor.shape[1] if value.tensor.dim() > 1 else 0, value.channels) for _, value in rows}
         if len(channels) == 1 and all(value.mask is first.mask for _, value in rows):
-            return Val(_sum([_times(value.tensor, weight) for weight, value in rows]), first.channels, first.mask)
-        taken = [_positions(value) for _, value in rows]
+            return Val(total([times(value.tensor, weight) for weight, value in rows]), first.channels, first.mask)
+        taken = [positions_of(value) for _, value in rows]
         union = sorted(set().union(*taken))
         at = {channel: i for i, channel in enumerate(union)}
         terms: list[Tensor] = []
         alive = torch.zeros(len(union), dtype=torch.bool, device=first.tensor.device)
         for (weight, value), own in zip(rows, taken, strict=True):
             places = torch.tensor([at[channel] for channel in own], device=alive.device)
-            term = _times(applied(value), weight)
+            term = times(applied(value), weight)
             if len(own) != len(union):
                 term = term.new_zeros((term.shape[0], len(union), *term.shape[2:])).index_copy(1, places, term)
             terms.append(term)
             if weight is None or float(weight.detach()) != 0.0:
-                alive[places] |= _lives(value)
-        return Val(_sum(terms), segments_of(union), _leaving(alive, terms[0].dtype))
+                alive[places] |= lives(value)
+        return Val(total(terms), segments_of(union), leaving(alive, terms[0].dtype))
 
     def merged(self, value: Any, where: str) -> Val:
         """Return an output as one value.
@@ -368,148 +343,5 @@ class Tensors:
         """
         if isinstance(value, Cases):
             sizes = dict.fromkeys(str(tuple(case.value.tensor.shape[1:])) for case in value.cases)
-            raise _unmerged(value.address, [*sizes], f", and they still differ in {where}")
+            raise unmerged(value.address, [*sizes], f", and they still differ in {where}")
         return value  # type: ignore[no-any-return]
-
-
-def _unmerged(address: str, sizes: Sequence[str], where: str) -> ShapeMismatch:
-    return ShapeMismatch(
-        f"{address}: alternatives that are mixed must come to one size.\n  Got {', '.join(sizes)}{where}.\n"
-        "  Give the alternatives equal strides, project one of them (da.residual(fn, project=...)), or pool over all "
-        "positions before they meet others; or sample paths: supernet.at(space.sample())."
-    )
-
-
-def _joint(values: Sequence[Any]) -> Iterator[tuple[dict[int, int], Any, list[Val]]]:
-    """Yield the cases that several values have together."""
-    rows: list[tuple[dict[int, int], Any, list[Val]]] = [({}, None, [])]
-    for value in values:
-        cases = value.cases if isinstance(value, Cases) else (Case({}, None, value),)
-        new: list[tuple[dict[int, int], Any, list[Val]]] = []
-        for where, weight, before in rows:
-            for case in cases:
-                if all(where.get(origin, i) == i for origin, i in case.where.items()):
-                    known = case.where.keys() <= where.keys()
-                    total = weight if known else _product(weight, case.weight)
-                    new.append(({**where, **case.where}, total, [*before, case.value]))
-        rows = new
-    yield from rows
-
-
-def spec_of(tensor: Tensor) -> Spec:
-    """Return the spec of a tensor."""
-    return Spec(tuple(tensor.shape[1:]), str(tensor.dtype).removeprefix("torch."))
-
-
-def applied(value: Val) -> Tensor:
-    """Return a value's tensor with its mask applied."""
-    if value.mask is None:
-        return value.tensor
-    return value.tensor * value.mask.tensor.view(-1, *[1] * (value.tensor.dim() - 2)).to(value.tensor.dtype)
-
-
-def _narrow(value: Val, mask: Mask, width: int) -> Val:
-    """Return the first channels of a value that has this mask; any other as it is."""
-    if value.mask is not mask:
-        return value
-    size = mask.tensor.shape[0]
-    return Val(value.tensor if width == size else value.tensor.narrow(1, 0, width))
-
-
-def _repeated(mask: Mask, n: int) -> Mask:
-    """Return a mask for channels of which each became n in a row."""
-    alive = None if mask.alive is None else [i * n + k for i in mask.alive for k in range(n)]
-    return Mask(mask.tensor.repeat_interleave(n), [(weight, width * n) for weight, width in mask.widths], alive)
-
-
-def _ones(value: Val) -> Tensor:
-    return value.tensor.new_ones(value.tensor.shape[1])
-
-
-def _lives(value: Val) -> Tensor:
-    n = value.tensor.shape[1]
-    return (
-        torch.ones(n, dtype=torch.bool, device=value.tensor.device)
-        if value.mask is None
-        else value.mask.tensor.detach() > 0
-    )
-
-
-def _alive(values: Sequence[Val]) -> Mask | None:
-    """Return a mask of the channels that any of several values has; None if that is all."""
-    lives = torch.stack([_lives(value) for value in values]).any(0)
-    return _leaving(lives, values[0].tensor.dtype)
-
-
-def _leaving(alive: Tensor, dtype: torch.dtype) -> Mask | None:
-    """Return a mask that leaves only some channels; None for all."""
-    return None if bool(alive.all()) else Mask(alive.to(dtype), alive=alive.nonzero().flatten().tolist())
-
-
-def _alone(value: Val, mask: Mask) -> Val:
-    """Return only those channels of a value that a mask leaves."""
-    if value.mask is not mask or mask.alive is None:
-        return value
-    places = torch.tensor(mask.alive, device=value.tensor.device)
-    own = _positions(value)
-    return Val(value.tensor.index_select(1, places), segments_of([own[i] for i in mask.alive]))
-
-
-def _positions(value: Val) -> list[int]:
-    return [i for a, b in value.channels or ((0, value.tensor.shape[1]),) for i in range(a, b)]
-
-
-def _times(tensor: Tensor, weight: Any) -> Tensor:
-    return tensor if weight is None else tensor * weight
-
-
-def _product(a: Any, b: Any) -> Any:
-    return b if a is None else a if b is None else a * b
-
-
-def _sum(terms: Sequence[Tensor]) -> Tensor:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
-
-
-def _totals(rows: Sequence[tuple[Any, tuple[Any, ...]]], i: int) -> dict[Any, Any]:
-    """Return the weight of each value of one argument."""
-    totals: dict[Any, Any] = {}
-    for weight, values in rows:
-        totals[values[i]] = weight if values[i] not in totals else totals[values[i]] + weight
-    return totals
-
-
-def _independent(rows: Sequence[tuple[Any, tuple[Any, ...]]], varying: Sequence[int]) -> bool:
-    """Return whether the values of several arguments come in every combination, or only one varies."""
-    if len(varying) < 2:
-        return True
-    return len(rows) == math.prod([len({values[i] for _, values in rows}) for i in varying])
-
-
-def _window(totals: Mapping[Any, Any], most: Any, ndim: int) -> Tensor:
-    """Return what multiplies the largest kernel."""
-    boxes: list[Tensor] = []
-    full = tuple_of(most, ndim)
-    for size in totals:
-        box = torch.zeros(full)
-        starts = [(m - 1) // 2 - (k - 1) // 2 for m, k in zip(full, tuple_of(size, ndim), strict=True)]
-        box[tuple([slice(s, s + k) for s, k in zip(starts, tuple_of(size, ndim), strict=True)])] = 1.0
-        boxes.append(box)
-    weights = torch.stack([*totals.values()])
-    return torch.tensordot(weights, torch.stack(boxes).to(weights), 1)
-
-
-def _sizes(value: Any) -> Any:
-    return (math.prod(value), tuple(value)) if isinstance(value, tuple | list) else (value, ())
-
-
-def _hashable(values: tuple[Any, ...]) -> Any:
-    key = tuple([(value, value.__class__) for value in values])
-    try:
-        hash(key)
-    except TypeError:
-        return repr(key)
-    return key

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from deep_arch.backends.torch_backend.mixing import Tensors, Val, applied
+from deep_arch.backends.torch_backend.mixing import Tensors
+from deep_arch.backends.torch_backend.relaxed_values import Val, applied
 from deep_arch.errors import MissingValues, TrialError, ValueOutsideDomain
 from deep_arch.language.domains import REJECTED, Domain
 from deep_arch.language.hyperparameters import Independent
@@ -45,7 +46,7 @@ class Relaxation:
         self._like = torch.empty(0)
         for address, value in values.items():
             if isinstance(value, Mixture) and address not in supernet.decisions:
-                raise supernet.space.no_such_address(address)
+                raise supernet.space.no_such_address(address, supernet.decisions)
 
     def run(self, supernet: SuperNetwork, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs for these inputs."""
@@ -110,7 +111,8 @@ class Relaxation:
             )
         if len(active) < len(mixture.active):
             weights = weights / weights[list(active)].sum()
-        return Mixture(mixture.values, weights, active)
+        scalars: Any = weights
+        return Mixture(mixture.values, scalars, active)
 
     def _tensor(self, address: str, mixture: Mixture) -> Tensor:
         known = self._weights.get(address)

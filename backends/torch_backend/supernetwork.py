@@ -6,8 +6,8 @@ import contextlib
 import copy
 import threading
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,19 +16,20 @@ from deep_arch.backends.base import seed_number
 from deep_arch.backends.build_plan import build_plan
 from deep_arch.backends.initial import draw
 from deep_arch.backends.names import ModuleNames
-from deep_arch.backends.torch_backend.building import build
+from deep_arch.backends.torch_backend.building import RESERVED, build
 from deep_arch.backends.torch_backend.initial import seeded
-from deep_arch.backends.torch_backend.kernels import OWN, Kernel, Part, lowered, native_slices, take, tensors_of
+from deep_arch.backends.torch_backend.kernels import OWN, Kernel, Part, lowered, native_slices, tensors_of
+from deep_arch.backends.torch_backend.loading import Held, held_named, names_of, no_weights, write_first
 from deep_arch.backends.torch_backend.model import KEY, Record
-from deep_arch.backends.torch_backend.storage import Layout, Stored, plain, stored_weight
+from deep_arch.backends.torch_backend.storage import Stored, plain, stored_weight
 from deep_arch.backends.torch_backend.views import PathView, View, view_of
 from deep_arch.backends.torch_backend.weights import get_weights, set_weights, tensors_at
 from deep_arch.backends.torch_backend.wrapped import TorchModule
-from deep_arch.errors import BadArgument, NotSpecified, ShapeMismatch, is_kind, nearest
+from deep_arch.errors import BadArgument, NotSpecified, is_kind
 from deep_arch.language.domains import Domain
 from deep_arch.language.modules import Wrapped
 from deep_arch.language.specs import Inputs, Spec
-from deep_arch.language.weights import Axis, Weight
+from deep_arch.language.weights import Weight
 from deep_arch.measures.shapes import input_specs
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
@@ -36,14 +37,6 @@ from deep_arch.supernets.channels import passed_on
 from deep_arch.supernets.shared_weights import SharedWeight, kind_of, shared_weights
 from deep_arch.supernets.slices import Segments, factors
 from deep_arch.supernets.walking import Plans
-
-
-class _Held(NamedTuple):
-    """How one shared weight is stored: the paths of its tensors, the layout of each, and what it is."""
-
-    paths: tuple[str, ...]
-    layout: Layout
-    weight: Weight
 
 
 class SuperNetwork(nn.Module):
@@ -70,7 +63,7 @@ class SuperNetwork(nn.Module):
         with seeded(seed_number(seed, "torch_backend")) as number:
             shared = shared_weights(space, self.specs, self._native, TorchModule.of)
             self.decisions, self.widest = shared.decisions, shared.widest
-            self._held: dict[str, dict[Any, _Held]] = {}
+            self._held: dict[str, dict[Any, Held]] = {}
             self.meta = {KEY: Record(self._register(shared, number), self.specs, space.program.root.output_names)}
         del self._made
 
@@ -100,12 +93,12 @@ class SuperNetwork(nn.Module):
             else:
                 held = stored_weight(each.operation, each.name, weight.shape, target)
                 drawn = torch.from_numpy(draw(weight, (seed % 2**64, zlib.crc32(name.encode()))).copy())
-                parts = [drawn] if len(held.paths) == 1 else [*drawn.unbind()]
-                tensors = [held.layout.to_native(part, held.layout.native).contiguous() for part in parts]
+                drawn_parts: Sequence[Tensor] = [drawn] if len(held.paths) == 1 else drawn.unbind()
+                tensors = [held.layout.to_native(part, held.layout.native).contiguous() for part in drawn_parts]
                 tensors = [tensor.to(getattr(torch, each.dtype)) for tensor in tensors]
             paths = tuple([self._add(p, t, weight.trained) for p, t in zip(held.paths, tensors, strict=True)])
             stored[name] = Stored(paths, held.layout)
-            self._held.setdefault(each.address, {})[each.name, each.key] = _Held(paths, held.layout, weight)
+            self._held.setdefault(each.address, {})[each.name, each.key] = Held(paths, held.layout, weight)
         return {name: each for name, each in stored.items() if tensors_at(self, each)[0].is_floating_point()}
 
     def _add(self, path: str, tensor: Tensor, trained: bool) -> str:
@@ -148,7 +141,7 @@ class SuperNetwork(nn.Module):
         operation.shape(*specs)
         n_outputs = operation.count_outputs(len(specs))
         module = lowered(operation, address, specs, n_outputs)
-        parts = [part for part in self._parts(address, operation, specs, channels, module)]
+        parts = self._parts(address, operation, specs, channels, module)
         passed = passed_on(operation, specs, channels, self.widest.get(address, ()))
         return Kernel(module, operation, parts, passed)
 
@@ -176,7 +169,7 @@ class SuperNetwork(nn.Module):
 
     def names_at(self, address: str) -> list[str]:
         """Return the names of the tensors of the module at an address."""
-        return [path for held in self._held.get(address, {}).values() for path in held.paths]
+        return names_of(self._held.get(address, {}).values())
 
     # --- what it is for ------------------------------------------------------------------------------------------
 
@@ -209,8 +202,8 @@ class SuperNetwork(nn.Module):
         found = self._architecture(architecture, "build")
         model = build(found, self.specs, seed=0).to(next(iter([*self.parameters(), *self.buffers()]), torch.zeros(())))
         with torch.no_grad():
-            for shared, own in self._pairs(found, model):
-                own.copy_(shared)
+            for part, own in self._pairs(found, model):
+                own.copy_(part.read())
         return model.train(self.training)
 
     def load(self, weights: Any, architecture: Any = None) -> None:
@@ -227,41 +220,21 @@ class SuperNetwork(nn.Module):
         """
         given: Mapping[str, Any] = get_weights(weights) if isinstance(weights, nn.Module) else weights
         if not is_kind(given, Mapping):
-            raise BadArgument(
-                f"supernet.load: expected a built model, or a mapping from names to arrays.\n"
-                f"  Got {weights!r} ({type(weights).__name__}).\n  Give torch_backend.get_weights(model)."
-            )
+            raise no_weights(given)
         with torch.no_grad():
             if architecture is not None:
                 found = self._architecture(architecture, "load")
                 model = build(found, self.specs, seed=0)
                 set_weights(model, given)
-                for shared, own in self._pairs(found, model, views=True):
-                    shared(own)
+                for part, own in self._pairs(found, model):
+                    part.write(own)
                 return
+            stored = self.meta[KEY].stored
+            held = {each.paths: each for kinds in self._held.values() for each in kinds.values()}
+            by_name = {name: held[each.paths] for name, each in stored.items()}
             for name, array in given.items():
-                self._load(name, torch.as_tensor(array))
-
-    def _load(self, name: str, array: Tensor) -> None:
-        stored = self.meta[KEY].stored.get(name)
-        if stored is None:
-            raise BadArgument(
-                f"{name}: no module of {self.space.name} holds such a weight.\n  Got it among those to load.\n"
-                "  Load the weights of an architecture of this space." + nearest(name, self.meta[KEY].stored)
-            )
-        (held,) = [h for each in self._held.values() for h in each.values() if h.paths == stored.paths]
-        weight = _of_shape(held.weight, tuple(array.shape), name)
-        neutral = factors(weight, held.weight, [])
-        layouts = Stored(stored.paths, stored.layout)
-        several = len(stored.paths) > 1
-        index = torch.arange(held.layout.native and _size(held.layout.native)).view(held.layout.native)
-        for part, tensor in zip(array.unbind() if several else [array], tensors_at(self, layouts), strict=True):
-            full = held.layout.to_neutral(index)
-            for axis, used in enumerate(neutral[several:]):
-                from deep_arch.supernets.slices import positions
-
-                full = full.index_select(axis, torch.tensor([*positions(used)]))
-            tensor.view(-1)[full.reshape(-1).to(tensor.device)] = part.reshape(-1).to(tensor)
+                each = held_named(name, by_name, self.space.name)
+                write_first(name, each, tensors_at(self, stored[name]), torch.as_tensor(array))
 
     def calibrate(self, architecture: Any, batches: Iterable[Any]) -> PathView:
         """Return a view of one architecture whose batch normalisations have statistics of its own, over some batches.
@@ -319,26 +292,24 @@ class SuperNetwork(nn.Module):
     def _architecture(self, given: Any, asker: str) -> Architecture:
         view = self.at(given)
         if isinstance(view, PathView):
-            return view.architecture
+            architecture: Architecture = view.architecture
+            return architecture
         raise NotSpecified(
             f"supernet.{asker}: expected one architecture.\n  Got a relaxed state.\n"
             "  Give an architecture, such as trial.architecture."
         )
 
-    def _pairs(self, architecture: Architecture, model: nn.Module, views: bool = False) -> Any:
-        """Yield what an architecture uses of each shared tensor, or what writes it, and the model's own tensor."""
+    def _pairs(self, architecture: Architecture, model: nn.Module) -> Iterator[tuple[Part, Tensor]]:
+        """Yield the parts of shared tensors that an architecture uses, each with the model's own tensor."""
         plan = build_plan(architecture, self.specs, "torch_backend", TorchModule.of)
-        names = ModuleNames(_MODEL_RESERVED)
-        channels: dict[int, Segments | None] = {}
+        names, channels = ModuleNames(RESERVED), dict[int, Segments | None]()
         for step in plan.steps:
             target = names.path(step.module_address)
-            given = [channels.get(i) for i in step.inputs]
-            kernel = self.kernel(step.module_address, step.module, step.specs, given)
+            kernel = self.kernel(step.module_address, step.module, step.specs, [channels.get(i) for i in step.inputs])
             channels |= dict.fromkeys(step.outputs, kernel.channels)
             for path, part in kernel.named_parts():
                 owner, _, name = f"{target}{path.removeprefix(OWN)}".rpartition(".")
-                own = getattr(model.get_submodule(owner), name)
-                yield (part.write if views else part.read()), own
+                yield part, getattr(model.get_submodule(owner), name)
 
     # --- copies --------------------------------------------------------------------------------------------------
 
@@ -419,48 +390,4 @@ def _again(space: Any, specs: Any, training: bool, state: Mapping[str, Tensor], 
     return new.train(training)
 
 
-def _size(shape: Sequence[int]) -> int:
-    n = 1
-    for size in shape:
-        n *= size
-    return n
-
-
-def _of_shape(most: Weight, shape: tuple[int, ...], name: str) -> Weight:
-    """Return a weight of the kind of another, with a shape that is given."""
-    fits = len(shape) == len(most.shape) and all(n <= m for n, m in zip(shape, most.shape, strict=True))
-    if not fits or (most.axes is None and shape != most.shape):
-        raise ShapeMismatch(
-            f"{name}: expected a weight that fits into the shared one, of shape {most.shape}.\n  Got one of shape "
-            f"{shape}.\n  Load the weights of an architecture of this space, with the same inputs."
-        )
-    if most.axes is None:
-        return most
-    axes: list[Axis] = []
-    for axis, n in zip(most.axes, shape, strict=True):
-        if isinstance(axis, str):
-            axes.append(axis)
-            continue
-        fixed = _size([size for role, size in axis if role == "fixed"])
-        elastic = [(role, size) for role, size in axis if role != "fixed"]
-        left = n // fixed
-        if len(elastic) > 1 and n != _size([size for _, size in axis]):
-            *others, last = [size for _, size in elastic]
-            if left % last and left % _size(others):
-                raise ShapeMismatch(
-                    f"{name}: which part of the shared weight this is cannot be told from its shape.\n  Got {shape}.\n"
-                    "  Say of which architecture it is: supernet.load(weights, architecture)."
-                )
-            left_of = {elastic[-1]: last} if left % last == 0 else {elastic[-1]: left // _size(others)}
-            axes.append(
-                tuple([(r, left_of.get((r, s), left // left_of[elastic[-1]] if r != "fixed" else s)) for r, s in axis])
-            )
-        elif len(elastic) > 1:
-            axes.append(axis)
-        else:
-            axes.append(tuple([(role, size if role == "fixed" else left) for role, size in axis]))
-    return Weight(shape, most.initial, most.trained, tuple(axes))
-
-
 _RESERVED = frozenset(dir(nn.Module())) | frozenset(dir(SuperNetwork)) | {"specs", "plans", "widest", "meta", "self"}
-from deep_arch.backends.torch_backend.building import RESERVED as _MODEL_RESERVED  # noqa: E402

@@ -52,7 +52,8 @@ class View(nn.Module):
         return self
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        self.supernet._apply(fn, recurse)
+        supernet: Any = self.supernet
+        supernet._apply(fn, recurse)
         return self
 
     def reached(self) -> Sequence[str]:
@@ -76,7 +77,7 @@ class View(nn.Module):
             if name in held:
                 yield f"{prefix}.{name}" if prefix else name, held[name]
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Return the shared tensors that are reached."""
         reached = set(self.reached())
         return {name: tensor for name, tensor in self.supernet.state_dict().items() if name in reached}
@@ -90,7 +91,8 @@ class View(nn.Module):
         if len(given) != len(names) or len(inputs) + len(named) != len(names):
             raise BadArgument(
                 f"{self.supernet.space.name}: expected a tensor for each of the inputs {', '.join(names)}.\n"
-                f"  Got {len(inputs)} in order, and {', '.join(named) or 'none'} by name.\n  Call the view like a model."
+                f"  Got {len(inputs)} in order, and {', '.join(named) or 'none'} by name.\n"
+                "  Call the view like a model."
             )
         return given
 
@@ -270,8 +272,9 @@ def view_of(supernet: SuperNetwork, state: Any) -> View:
     """Return a view of a super-network; see `SuperNetwork.at`."""
     if isinstance(state, Trial):
         if getattr(state, "relaxed", False):
-            _check_space(supernet, state.space)
-            return RelaxedView(supernet, Relaxation(supernet, state.values, state.weigh))
+            trial: Any = state
+            _check_space(supernet, trial.architecture.space)
+            return RelaxedView(supernet, Relaxation(supernet, trial.values, trial.weigh))
         state = state.architecture
     if isinstance(state, Architecture):
         _check_space(supernet, state.space)

@@ -74,7 +74,8 @@ def passed_on(
         n = math.prod(specs[0].spatial)
         return tuple([(start * n, stop * n) for start, stop in first])
     if isinstance(operation, _DEPTHWISE):
-        m: int = operation.depth_multiplier
+        kind: Any = operation
+        m: int = kind.depth_multiplier
         return tuple([(start * m, stop * m) for start, stop in first])
     return first if isinstance(operation, _EACH_CHANNEL) else None
 

@@ -169,7 +169,8 @@ class _Largest:
         if len({len(row) for row in rows}) != 1:
             raise ShapeMismatch(
                 f"{address}: expected as many values from each alternative.\n"
-                f"  Got {', '.join([str(len(row)) for row in rows])}.\n  Let each function return as many as the others."
+                f"  Got {', '.join([str(len(row)) for row in rows])}.\n"
+                "  Let each function return as many as the others."
             )
         joined = tuple([_kept(frozenset().union(*parts)) for parts in zip(*rows, strict=True)])
         return joined[0] if len(joined) == 1 else joined

@@ -2,13 +2,12 @@
 
 What flows along the edges is up to an `Algebra`: sets of specs to find the largest weights, tensors to run, costs. A
 substitution whose decision is a mixture is unfolded once for each active value, with that value taken for granted
-inside, and the algebra mixes what they give. Results are remembered by address, inputs and what was read around them, so
-counts share their first copies.
+inside, and the algebra mixes what they give. Results are remembered by address, inputs and what was read around them,
+so counts share their first copies.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -106,7 +105,7 @@ class Algebra(Protocol):
 
 
 Decide = Callable[[Independent, str, Site], Any]
-"""Gives a value for a hyperparameter at an address, or a Mixture; the hyperparameter has the domain that it has there."""
+"""Gives a value for a hyperparameter at an address, or a Mixture; its domain is the one that it has there."""
 
 
 class Plans:
@@ -286,7 +285,8 @@ class Walker:
 
     def _unfolded(self, site: Site, call: Call, address: str, values: Any, given: dict[str, Any]) -> Recursive[Any]:
         self._check_end(site, call, address)
-        fragment = self._program.expand(call.module, values, len(call.inputs), address)
+        module: Any = call.module
+        fragment = self._program.expand(module, values, len(call.inputs), address)
         prefix = address + fragment.ending
         inputs: list[Any] = [None] * len(call.inputs)
         key: Any = None
@@ -357,8 +357,3 @@ def _too_many(where: str, n: int) -> NotSupported:
         f"{where}: too many joint values decide it to keep them all.\n  Got {n:,} and more.\n"
         "  Use smaller domains, fix some with space.fix, or sample paths: supernet.at(space.sample())."
     )
-
-
-def is_endless(hyperparameter: Independent) -> bool:
-    """Return whether a hyperparameter has infinitely many values."""
-    return hyperparameter.domain.size == math.inf

@@ -1,0 +1,214 @@
+"""Relaxed values: what flows in a relaxed run, and what is done to it.
+
+A value is a tensor with what is still pending, or several that cannot be added yet since their sizes differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from deep_arch.errors import ShapeMismatch
+from deep_arch.language.specs import Spec
+from deep_arch.ops.windows import tuple_of
+from deep_arch.supernets.slices import Segments, segments_of
+
+
+class Mask:
+    """A pending weight for each channel.
+
+    Attributes:
+        tensor: (channels,).
+        widths: the widths that it is a mixture of, each with its weight, where it is one.
+        alive: the channels that are left, where it only leaves some out.
+    """
+
+    __slots__ = ("alive", "tensor", "widths")
+
+    def __init__(
+        self, tensor: Tensor, widths: Sequence[tuple[Any, int]] = (), alive: Sequence[int] | None = None
+    ) -> None:
+        self.tensor, self.widths, self.alive = tensor, tuple(widths), alive
+
+
+class Val:
+    """A tensor, which of the widest channels it has, and a mask that is pending; None for none."""
+
+    __slots__ = ("channels", "mask", "tensor")
+
+    def __init__(self, tensor: Tensor, channels: Segments | None = None, mask: Mask | None = None) -> None:
+        self.tensor, self.channels, self.mask = tensor, channels, mask
+
+
+class Case(NamedTuple):
+    """One of several values that cannot be added yet.
+
+    Attributes:
+        where: positions by what they were told apart at; cases of one origin go together.
+        weight: of the case.
+        value: there.
+    """
+
+    where: Mapping[int, int]
+    weight: Any
+    value: Val
+
+
+class Cases:
+    """Values of different sizes, each with a weight, which are added once they have one size.
+
+    Attributes:
+        address: where they came apart.
+    """
+
+    __slots__ = ("address", "cases")
+
+    def __init__(self, address: str, cases: Sequence[Case]) -> None:
+        self.address, self.cases = address, tuple(cases)
+
+
+def unmerged(address: str, sizes: Sequence[str], where: str) -> ShapeMismatch:
+    return ShapeMismatch(
+        f"{address}: alternatives that are mixed must come to one size.\n  Got {', '.join(sizes)}{where}.\n"
+        "  Give the alternatives equal strides, project one of them (da.residual(fn, project=...)), or pool over all "
+        "positions before they meet others; or sample paths: supernet.at(space.sample())."
+    )
+
+
+def joint_cases(values: Sequence[Any]) -> Iterator[tuple[dict[int, int], Any, list[Val]]]:
+    """Yield the cases that several values have together."""
+    rows: list[tuple[dict[int, int], Any, list[Val]]] = [({}, None, [])]
+    for value in values:
+        cases = value.cases if isinstance(value, Cases) else (Case({}, None, value),)
+        new: list[tuple[dict[int, int], Any, list[Val]]] = []
+        for where, weight, before in rows:
+            for case in cases:
+                if all(where.get(origin, i) == i for origin, i in case.where.items()):
+                    known = case.where.keys() <= where.keys()
+                    combined = weight if known else product(weight, case.weight)
+                    new.append(({**where, **case.where}, combined, [*before, case.value]))
+        rows = new
+    yield from rows
+
+
+def spec_of(tensor: Tensor) -> Spec:
+    """Return the spec of a tensor."""
+    return Spec(tuple(tensor.shape[1:]), str(tensor.dtype).removeprefix("torch."))
+
+
+def applied(value: Val) -> Tensor:
+    """Return a value's tensor with its mask applied."""
+    if value.mask is None:
+        return value.tensor
+    return value.tensor * value.mask.tensor.view(-1, *[1] * (value.tensor.dim() - 2)).to(value.tensor.dtype)
+
+
+def narrowed(value: Val, mask: Mask, width: int) -> Val:
+    """Return the first channels of a value that has this mask; any other as it is."""
+    if value.mask is not mask:
+        return value
+    size = mask.tensor.shape[0]
+    return Val(value.tensor if width == size else value.tensor.narrow(1, 0, width))
+
+
+def repeated(mask: Mask, n: int) -> Mask:
+    """Return a mask for channels of which each became n in a row."""
+    alive = None if mask.alive is None else [i * n + k for i in mask.alive for k in range(n)]
+    return Mask(mask.tensor.repeat_interleave(n), [(weight, width * n) for weight, width in mask.widths], alive)
+
+
+def ones(value: Val) -> Tensor:
+    return value.tensor.new_ones(value.tensor.shape[1])
+
+
+def lives(value: Val) -> Tensor:
+    n = value.tensor.shape[1]
+    return (
+        torch.ones(n, dtype=torch.bool, device=value.tensor.device)
+        if value.mask is None
+        else value.mask.tensor.detach() > 0
+    )
+
+
+def alive_in(values: Sequence[Val]) -> Mask | None:
+    """Return a mask of the channels that any of several values has; None if that is all."""
+    lives = torch.stack([lives(value) for value in values]).any(0)
+    return leaving(lives, values[0].tensor.dtype)
+
+
+def leaving(alive: Tensor, dtype: torch.dtype) -> Mask | None:
+    """Return a mask that leaves only some channels; None for all."""
+    return None if bool(alive.all()) else Mask(alive.to(dtype), alive=alive.nonzero().flatten().tolist())
+
+
+def alone(value: Val, mask: Mask) -> Val:
+    """Return only those channels of a value that a mask leaves."""
+    if value.mask is not mask or mask.alive is None:
+        return value
+    places = torch.tensor(mask.alive, device=value.tensor.device)
+    own = positions_of(value)
+    return Val(value.tensor.index_select(1, places), segments_of([own[i] for i in mask.alive]))
+
+
+def positions_of(value: Val) -> list[int]:
+    return [i for a, b in value.channels or ((0, value.tensor.shape[1]),) for i in range(a, b)]
+
+
+def times(tensor: Tensor, weight: Any) -> Tensor:
+    return tensor if weight is None else tensor * weight
+
+
+def product(a: Any, b: Any) -> Any:
+    return b if a is None else a if b is None else a * b
+
+
+def total(terms: Sequence[Tensor]) -> Tensor:
+    added: Tensor = terms[0]
+    for term in terms[1:]:
+        added = added + term
+    return added
+
+
+def totals_of(rows: Sequence[tuple[Any, tuple[Any, ...]]], i: int) -> dict[Any, Any]:
+    """Return the weight of each value of one argument."""
+    totals: dict[Any, Any] = {}
+    for weight, values in rows:
+        totals[values[i]] = weight if values[i] not in totals else totals[values[i]] + weight
+    return totals
+
+
+def independent(rows: Sequence[tuple[Any, tuple[Any, ...]]], varying: Sequence[int]) -> bool:
+    """Return whether the values of several arguments come in every combination, or only one varies."""
+    if len(varying) < 2:
+        return True
+    return len(rows) == math.prod([len({values[i] for _, values in rows}) for i in varying])
+
+
+def window_of(totals: Mapping[Any, Any], most: Any, ndim: int) -> Tensor:
+    """Return what multiplies the largest kernel."""
+    boxes: list[Tensor] = []
+    full = tuple_of(most, ndim)
+    for size in totals:
+        box = torch.zeros(full)
+        starts = [(m - 1) // 2 - (k - 1) // 2 for m, k in zip(full, tuple_of(size, ndim), strict=True)]
+        box[tuple([slice(s, s + k) for s, k in zip(starts, tuple_of(size, ndim), strict=True)])] = 1.0
+        boxes.append(box)
+    weights = torch.stack([*totals.values()])
+    return torch.tensordot(weights, torch.stack(boxes).to(weights), 1)
+
+
+def sizes_of(value: Any) -> Any:
+    return (math.prod(value), tuple(value)) if isinstance(value, tuple | list) else (value, ())
+
+
+def hashable(values: tuple[Any, ...]) -> Any:
+    key = tuple([(value, value.__class__) for value in values])
+    try:
+        hash(key)
+    except TypeError:
+        return repr(key)
+    return key
