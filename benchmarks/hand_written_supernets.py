@@ -6,6 +6,7 @@ operation times its weight (GDAS).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -78,7 +79,7 @@ class NB201ByHand(nn.Module):
         )
         widths = [channels, 2 * channels, 4 * channels]
         self.stages = nn.ModuleList([nn.ModuleList([Cell(width, affine) for _ in range(cells)]) for width in widths])
-        self.reductions = nn.ModuleList([Reduction(a, b, affine) for a, b in zip(widths, widths[1:], strict=False)])
+        self.reductions = nn.ModuleList([Reduction(a, b, affine) for a, b in itertools.pairwise(widths)])
         self.norm = nn.BatchNorm2d(widths[-1], affine=affine)
         self.head = nn.Linear(widths[-1], n_classes)
 
@@ -104,7 +105,7 @@ def mixed(weights: Tensor) -> EdgeRule:
         total = weights[k, 0] * edge[0](x)
         for i in range(1, 5):
             total = total + weights[k, i] * edge[i](x)
-        return total  # type: ignore[no-any-return]
+        return total
 
     return rule
 
@@ -121,9 +122,7 @@ class Plain(nn.Module):
         super().__init__()
         made = list[nn.Module]()
         for layer in range(layers):
-            made.append(
-                nn.Conv2d(width if layer else channels, width, kernel, padding=kernel // 2, bias=False)
-            )
+            made.append(nn.Conv2d(width if layer else channels, width, kernel, padding=kernel // 2, bias=False))
             made += [nn.BatchNorm2d(width), nn.ReLU()]
         self.layers = nn.Sequential(*made)
 

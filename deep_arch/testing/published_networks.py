@@ -22,7 +22,7 @@ NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg
 """What stands on an edge, by the names of the published table."""
 
 
-# --- NAS-Bench-201, the topology space of NATS-Bench -----------------------------------------------------------------
+# --- NAS-Bench-201, the topology space of NATS-Bench ------------------------------------------------------------------
 
 
 def _norm(affine: bool) -> da.Module:
@@ -30,9 +30,7 @@ def _norm(affine: bool) -> da.Module:
 
 
 def _relu_conv_norm(filters: int, kernel: int, strides: int, affine: bool) -> da.Module:
-    return da.sequential(
-        ops.ReLU, lambda: ops.Conv2D(filters, kernel, strides, use_bias=False), lambda: _norm(affine)
-    )
+    return da.sequential(ops.ReLU, lambda: ops.Conv2D(filters, kernel, strides, use_bias=False), lambda: _norm(affine))
 
 
 def nb201_operations(channels: int, affine: bool = True) -> Mapping[str, Make]:
@@ -91,7 +89,7 @@ def nb201(channels: int = 16, cells: int = 5, n_classes: int = 10, affine: bool 
     return da.space(net)
 
 
-# --- the size space of NATS-Bench ------------------------------------------------------------------------------------
+# --- the size space of NATS-Bench -------------------------------------------------------------------------------------
 
 
 def nats_sizes(
@@ -132,7 +130,7 @@ def nats_sizes(
     return da.space(net)
 
 
-# --- MobileNetV2 with elastic blocks, as in Once-for-all ----------------------------------------------------------------
+# --- MobileNetV2 with elastic blocks, as in Once-for-all --------------------------------------------------------------
 
 
 def _inverted_bottleneck(x: Value, filters: Any, strides: int) -> Value:
@@ -172,7 +170,7 @@ def elastic_mobilenet(
     return da.space(net)
 
 
-# --- DARTS ---------------------------------------------------------------------------------------------------------------
+# --- DARTS ------------------------------------------------------------------------------------------------------------
 
 
 def darts_operations(filters: int, strides: int = 1) -> Mapping[str, Make]:
@@ -253,7 +251,7 @@ def darts_cells(channels: int = 16, layers: int = 8, steps: int = 4, n_classes: 
     return da.space(net)
 
 
-# --- a transformer ---------------------------------------------------------------------------------------------------------
+# --- a transformer ----------------------------------------------------------------------------------------------------
 
 
 def elastic_transformer(
