@@ -20,11 +20,10 @@ EdgeRule = Callable[["Edge", Tensor, int], Tensor]
 
 
 def conv(channels: int, filters: int, kernel: int, stride: int, affine: bool) -> nn.Module:
-    return nn.Sequential(
-        nn.ReLU(),
-        nn.Conv2d(channels, filters, kernel, stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(filters, affine=affine),
-    )
+    """Pad as Keras and TensorFlow do, which at a stride of 2 adds a row and a column at the ends alone."""
+    padding = [nn.ZeroPad2d((0, 1, 0, 1))] if stride == 2 else []
+    convolution = nn.Conv2d(channels, filters, kernel, stride, padding=0 if padding else kernel // 2, bias=False)
+    return nn.Sequential(nn.ReLU(), *padding, convolution, nn.BatchNorm2d(filters, affine=affine))
 
 
 class Zero(nn.Module):
@@ -95,7 +94,7 @@ class NB201ByHand(nn.Module):
 def path(values: Mapping[str, str]) -> EdgeRule:
     """Run one operation on each edge."""
     picked = [NB201_OPERATIONS.index(values[edge]) for edge in NB201_EDGES]
-    return lambda edge, x, k: edge[picked[k]](x)  # type: ignore[no-any-return]
+    return lambda edge, x, k: edge[picked[k]](x)
 
 
 def mixed(weights: Tensor) -> EdgeRule:
@@ -105,14 +104,14 @@ def mixed(weights: Tensor) -> EdgeRule:
         total = weights[k, 0] * edge[0](x)
         for i in range(1, 5):
             total = total + weights[k, i] * edge[i](x)
-        return total
+        return total  # type: ignore[no-any-return]
 
     return rule
 
 
 def one_hot(weights: Tensor, picked: Sequence[int]) -> EdgeRule:
     """Run the operation picked on each edge, times its weight."""
-    return lambda edge, x, k: weights[k, picked[k]] * edge[picked[k]](x)  # type: ignore[no-any-return]
+    return lambda edge, x, k: weights[k, picked[k]] * edge[picked[k]](x)
 
 
 class Plain(nn.Module):
