@@ -45,6 +45,7 @@ from deep_arch.spaces.mixtures import Mixture as Mixture
 from deep_arch.spaces.purity import check as check
 from deep_arch.spaces.space import SearchSpace as SearchSpace
 from deep_arch.spaces.space import space as space
+from deep_arch.studies import rewards as rewards
 from deep_arch.studies.search import Search as Search
 from deep_arch.studies.search import SearchWarning as SearchWarning
 from deep_arch.studies.search import Trial as Trial

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from deep_arch.names import unknown_name as _unknown_name
 from deep_arch.searchers.asynchronous_halving import AsynchronousHalving as AsynchronousHalving
 from deep_arch.searchers.bohb import BOHB as BOHB
+from deep_arch.searchers.darts import DARTS as DARTS
 from deep_arch.searchers.early_stopping import EarlyStopping as EarlyStopping
 from deep_arch.searchers.early_stopping import halving_rule as halving_rule
 from deep_arch.searchers.early_stopping import median_rule as median_rule
+from deep_arch.searchers.fair_sampling import FairSampling as FairSampling
 from deep_arch.searchers.feasible import Feasible as Feasible
 from deep_arch.searchers.feasible import within as within
+from deep_arch.searchers.gdas import GDAS as GDAS
 from deep_arch.searchers.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm
 from deep_arch.searchers.grid_search import GridSearch as GridSearch
+from deep_arch.searchers.gumbel_masking import GumbelMasking as GumbelMasking
 from deep_arch.searchers.hyperband import Hyperband as Hyperband
+from deep_arch.searchers.interpolated_widths import InterpolatedWidths as InterpolatedWidths
 from deep_arch.searchers.local_search import LocalSearch as LocalSearch
 from deep_arch.searchers.monte_carlo_tree_search import MonteCarloTreeSearch as MonteCarloTreeSearch
 from deep_arch.searchers.no_repeats import NoRepeats as NoRepeats
@@ -30,9 +35,12 @@ from deep_arch.searchers.proximal_policy import ProximalPolicy as ProximalPolicy
 from deep_arch.searchers.random_search import RandomSearch as RandomSearch
 from deep_arch.searchers.regularized_evolution import RegularizedEvolution as RegularizedEvolution
 from deep_arch.searchers.reinforce import Reinforce as Reinforce
+from deep_arch.searchers.sandwich import Sandwich as Sandwich
+from deep_arch.searchers.setn import SETN as SETN
 from deep_arch.searchers.successive_halving import SuccessiveHalving as SuccessiveHalving
 from deep_arch.searchers.surrogate_search import SurrogateSearch as SurrogateSearch
 from deep_arch.searchers.warm_start import WarmStart as WarmStart
+from deep_arch.searchers.widest_first import WidestFirst as WidestFirst
 from deep_arch.studies.searcher import FinishedTrial as FinishedTrial
 from deep_arch.studies.searcher import Searcher as Searcher
 

@@ -12,14 +12,15 @@ from deep_arch import analysis, searchers, visualization
 NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Mixture Operation Search SearchSpace
 SearchWarning Searcher Spec Trial Value Values Weight boolean build channels check choice config dense_block
-dependent errors image integer optional or_ permutation permute real rebind repeat residual resolve rule search sequence
+dependent errors image integer optional or_ permutation permute real rebind repeat residual resolve rewards rule search sequence
 sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
 """
 
 SEARCHERS = """
-AsynchronousHalving BOHB EarlyStopping Feasible FinishedTrial GeneticAlgorithm GridSearch Hyperband LocalSearch
-MonteCarloTreeSearch NSGA2 NoRepeats OptunaSearcher Partitioned ProximalPolicy RandomSearch RegularizedEvolution
-Reinforce Searcher SuccessiveHalving SurrogateSearch WarmStart cross_branches cross_uniformly halving_rule median_rule
+AsynchronousHalving BOHB DARTS EarlyStopping FairSampling Feasible FinishedTrial GDAS GeneticAlgorithm GridSearch
+GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch NSGA2 NoRepeats OptunaSearcher Partitioned
+ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN Sandwich Searcher SuccessiveHalving SurrogateSearch
+WarmStart WidestFirst cross_branches cross_uniformly halving_rule median_rule
 mutate_each mutate_one suggest within
 """
 
@@ -32,13 +33,13 @@ MEMBERS = {
         assign config cost fingerprint from_json graph is_specified render settled shapes structure summary to_json
         to_networkx unassigned value_specs waiting
     """,
-    deep_arch.Trial: "architecture directory fail report score should_stop skip tell",
+    deep_arch.Trial: "architecture directory fail report score should_stop skip tell weigh",
     deep_arch.Search: """
-        advises_stop ask best ended folder front n_objectives reported results trials
+        advises_stop ask best ended folder front n_objectives relaxes reported results trials weighed
     """,
     deep_arch.Searcher: """
-        ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives propose should_stop start
-        state_dict tell
+        ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives propose relaxed
+        should_stop start state_dict tell weigh
     """,
     deep_arch.Graph: "config edges groups inputs n_values output_names outputs_are_named sources",
 }

@@ -58,7 +58,7 @@ def _of_shape(most: Weight, shape: tuple[int, ...], name: str) -> Weight:
         )
     if most.axes is None:
         return most
-    axes = [_of_size(axis, n, m, name) for axis, n, m in zip(most.axes, shape, most.shape, strict=True)]
+    axes: list[Axis] = [_of_size(axis, n, m, name) for axis, n, m in zip(most.axes, shape, most.shape, strict=True)]
     return Weight(shape, most.initial, most.trained, tuple(axes))
 
 

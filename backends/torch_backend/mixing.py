@@ -32,6 +32,7 @@ from deep_arch.backends.torch_backend.relaxed_values import (
     applied,
     hashable,
     independent,
+    interpolated,
     joint_cases,
     leaving,
     lives,
@@ -59,6 +60,7 @@ from deep_arch.supernets.slices import segments_of
 from deep_arch.supernets.walking import Row
 
 if TYPE_CHECKING:
+    from deep_arch.backends.torch_backend.relaxing import Relaxation
     from deep_arch.backends.torch_backend.supernetwork import SuperNetwork
 
 
@@ -68,8 +70,8 @@ _WIDTHS: Final = frozenset({"filters", "units"})
 class Tensors:
     """The algebra of a relaxed run: values are tensors, and alternatives are added."""
 
-    def __init__(self, supernet: SuperNetwork) -> None:
-        self._supernet = supernet
+    def __init__(self, supernet: SuperNetwork, relaxation: Relaxation) -> None:
+        self._supernet, self._relaxation = supernet, relaxation
         self._training = supernet.training
         self._kernels = supernet.kernels
         self._leaves: dict[Any, tuple[Any, Any]] = {}
@@ -195,21 +197,24 @@ class Tensors:
         if len({len(set(map(sizes_of, columns[i]))) for i in varying}) and not independent(rows, varying):
             return None
         values = tuple([max(c, key=sizes_of) if i in varying else c[0] for i, c in enumerate(columns)])
-        operation = module.resolved(values)
+        operation: Any = module.resolved(values)
         if any(value.mask is not None for value in inputs):
             taken, mask = self._masked(operation, inputs)
             if taken is None:
                 return None
         else:
             taken, mask = inputs, None
-        window = None
+        window = widths = None
         for i in varying:
             totals = totals_of(rows, i)
-            if names[i] in _WIDTHS:
+            if names[i] in _WIDTHS and self._relaxation.interpolated:
+                widths = totals
+            elif names[i] in _WIDTHS:
                 mask = self._widths(totals, values[i], inputs[0].tensor)
             else:
                 window = window_of(totals, values[i], operation.ndim)
-        return self._run(operation, address, values, taken, mask, window)
+        result = self._run(operation, address, values, taken, mask, window)
+        return result if widths is None else Val(interpolated(result.tensor, widths), result.channels, mask)
 
     def _centred(self, module: Any, names: Sequence[str], columns: Sequence[Any]) -> bool:
         """Return whether windows of all sizes have their middles at the same cells."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from deep_arch.errors import ShapeMismatch
 from deep_arch.language.specs import Spec
@@ -136,8 +137,8 @@ def lives(value: Val) -> Tensor:
 
 def alive_in(values: Sequence[Val]) -> Mask | None:
     """Return a mask of the channels that any of several values has; None if that is all."""
-    lives = torch.stack([lives(value) for value in values]).any(0)
-    return leaving(lives, values[0].tensor.dtype)
+    alive = torch.stack([lives(value) for value in values]).any(0)
+    return leaving(alive, values[0].tensor.dtype)
 
 
 def leaving(alive: Tensor, dtype: torch.dtype) -> Mask | None:
@@ -198,7 +199,21 @@ def window_of(totals: Mapping[Any, Any], most: Any, ndim: int) -> Tensor:
         box[tuple([slice(s, s + k) for s, k in zip(starts, tuple_of(size, ndim), strict=True)])] = 1.0
         boxes.append(box)
     weights = torch.stack([*totals.values()])
-    return torch.tensordot(weights, torch.stack(boxes).to(weights), 1)
+    window: Tensor = torch.tensordot(weights, torch.stack(boxes).to(weights), 1)
+    return window
+
+
+def interpolated(x: Tensor, widths: Mapping[int, Any]) -> Tensor:
+    """Return what each width leaves of (batch, channels, *spatial), brought to all channels and added by its weight.
+
+    References:
+        Dong and Yang, Network pruning via transformable architecture search (NeurIPS 2019), equation 5.
+    """
+    flat = x.flatten(2).transpose(1, 2) if x.dim() > 2 else x.unsqueeze(1)
+    n = x.shape[1]
+    terms = [functional.adaptive_avg_pool1d(flat[..., :width], n) * weight for width, weight in widths.items()]
+    added = total(terms)
+    return added.transpose(1, 2).reshape(x.shape) if x.dim() > 2 else added.squeeze(1)
 
 
 def sizes_of(value: Any) -> Any:

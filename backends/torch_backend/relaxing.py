@@ -44,6 +44,7 @@ class Relaxation:
         self._weights: dict[str, Tensor] = {}
         self._decided: dict[tuple[str, Domain], Any] = {}
         self._like = torch.empty(0)
+        self.interpolated = False
         for address, value in values.items():
             if isinstance(value, Mixture) and address not in supernet.decisions:
                 raise supernet.space.no_such_address(address, supernet.decisions)
@@ -55,7 +56,7 @@ class Relaxation:
             self._weights.clear()
             self._decided.clear()
         self._like = torch.empty(0, dtype=like.dtype, device=like.device)
-        algebra = Tensors(supernet)
+        algebra = Tensors(supernet, self)
         walker = Walker(self._space, algebra, self._decide, supernet.plans)
         found = walker.outputs([Val(tensor) for tensor in inputs])
         self.config = {name: _expectation(rows) for name, rows in walker.config.items()}
@@ -65,7 +66,7 @@ class Relaxation:
         restrictions, domain = self._space.restrictions, hyperparameter.domain
         if restrictions.fixes(address, domain):
             return restrictions.fixed[address]
-        offered = restrictions.offered(hyperparameter, site)  # type: ignore[arg-type]
+        offered = restrictions.offered(hyperparameter, site)
         key = address, offered
         if key not in self._decided:
             self._decided[key] = self._decision(hyperparameter, address, domain, offered)
@@ -100,6 +101,7 @@ class Relaxation:
                     "  Let a mixture have values of the decision's domain."
                 )
         self.mixtures[address] = mixture
+        self.interpolated = self.interpolated or mixture.interpolated
         weights = self._tensor(address, mixture)
         active = mixture.active
         if offered is not domain:

@@ -187,7 +187,8 @@ class SuperNetwork(nn.Module):
             BadArgument: what is none of these, or is of another space.
             NotSpecified, MissingValues, ValueOutsideDomain, UnknownAddress: see `SearchSpace.at`.
         """
-        return view_of(self, state)
+        shared: Any = self
+        return view_of(shared, state)
 
     def forward(self, *inputs: Tensor, at: Any, **named: Tensor) -> Any:
         """Run the architecture or relaxed state `at`, as its view does; for what wraps a module, such as DDP."""
@@ -252,7 +253,8 @@ class SuperNetwork(nn.Module):
         References:
             Yu and Huang, Universally Slimmable Networks (ICCV 2019), section 3.3, "post-statistics".
         """
-        view = PathView(self, self._architecture(architecture, "calibrate"))
+        shared: Any = self
+        view = PathView(shared, self._architecture(architecture, "calibrate"))
         view.calibrate(batches)
         return view
 

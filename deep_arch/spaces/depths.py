@@ -8,8 +8,7 @@ from deep_arch.language.domains import Choice, Domain
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.spaces.alternatives import Alternatives, call_roots
-from deep_arch.spaces.frames import Frame
-from deep_arch.spaces.place import Place
+from deep_arch.spaces.place import Place, Standing
 from deep_arch.spaces.trampoline import Recursive, run
 
 ENDLESS = 1000
@@ -47,7 +46,7 @@ def _call_can_end(fragment: Fragment, call: Call, fixed: dict[Independent, objec
     return False
 
 
-def offered(max_depth: int, hyperparameter: Independent, place: Place | Frame) -> Domain:
+def offered(max_depth: int, hyperparameter: Independent, place: Standing) -> Domain:
     """Return the domain without the values with which a call of the same function cannot end in time."""
     domain, hyperparameter, fragment = hyperparameter.domain, hyperparameter.made, place.fragment
     remaining = max_depth - place.depth

@@ -24,6 +24,8 @@ class Mixture:
         weights: one for each value: numbers, or scalars of a framework that carry gradients, such as the elements of a
             tensor of one axis.
         active: the positions that are computed, all of them if left out. The weights of the others count for nothing.
+        interpolated: whether relaxed widths are brought to the largest active one by averages over neighbouring
+            channels, as TAS does, and not by leaving channels out.
 
     Raises:
         BadArgument: another number of weights than values, a weight that is negative or no finite number, two equal
@@ -39,6 +41,7 @@ class Mixture:
     values: tuple[Any, ...]
     weights: Sequence[Any]
     active: tuple[int, ...] = ()
+    interpolated: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", tuple(self.values))

@@ -6,16 +6,40 @@ and its name there; a module or hyperparameter that an enclosing function made i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from deep_arch.language.values import Slot
 
 if TYPE_CHECKING:
     from deep_arch.language.fragment import Call, Fragment
     from deep_arch.language.hyperparameters import Hyperparameter
-    from deep_arch.spaces.frames import Frame
 
-_Standing = TypeVar("_Standing", "Place", "Frame")
+
+class Standing(Protocol):
+    """Where a fragment stands: a place, or one with more, such as a frame with values."""
+
+    @property
+    def fragment(self) -> Fragment:
+        """The fragment."""
+        ...
+
+    @property
+    def prefix(self) -> str | None:
+        """What the addresses inside begin with."""
+        ...
+
+    @property
+    def parent(self) -> Any:
+        """Where the enclosing function stands, which is of the same kind; None for the outermost."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many applications of rules are nested around it."""
+        ...
+
+
+_Standing = TypeVar("_Standing", bound=Standing)
 
 
 class Place(NamedTuple):
@@ -62,11 +86,11 @@ def up(place: _Standing, levels: int) -> _Standing:
     return place
 
 
-def slot_address(home: Place | Frame, slot: int) -> str:
+def slot_address(home: Standing, slot: int) -> str:
     """Return the address of a hyperparameter of the fragment that stands at `home`, by its slot."""
     return f"{home.prefix}{home.fragment.suffixes[slot]}"
 
 
-def module_address(home: Place | Frame, call: Call) -> str:
+def module_address(home: Standing, call: Call) -> str:
     """Return the address of a called module, which the fragment that stands at `home` made."""
     return f"{home.prefix}{call.name}"

@@ -12,7 +12,7 @@ from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.values import UNSET
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.frames import Choose, Frame
-from deep_arch.spaces.place import Place
+from deep_arch.spaces.place import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Restrictions:
         """Return what `discretize` leaves of a domain."""
         return _grid(domain, self.levels) if self.levels and isinstance(domain, Real) else domain
 
-    def offered(self, hyperparameter: Independent, place: Place | Frame) -> Domain:
+    def offered(self, hyperparameter: Independent, place: Standing) -> Domain:
         """Return the domain as `discretize` leaves it, without the values that cannot end within the depth."""
         if self.max_depth is None or isinstance(hyperparameter.domain, Real):
             return self.narrowed(hyperparameter.domain)

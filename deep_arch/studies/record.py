@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deep_arch.errors import TrialError
 from deep_arch.studies.directions import Direction, sign, upward
 from deep_arch.studies.pareto import fronts
-from deep_arch.studies.searcher import FinishedTrial, Values
+from deep_arch.studies.searcher import FinishedTrial, Slopes, Values
 from deep_arch.studies.trial import Owner, Trial
 
 if TYPE_CHECKING:
@@ -125,11 +125,16 @@ class Record:
     def as_told(self, trial: Trial, values: Values) -> FinishedTrial:
         """Return what came of a trial, as a searcher is told of it and of its duplicates with other values."""
         assert trial.state != "running", "only results are told"
-        return FinishedTrial(trial.number, values, self._gains(trial), self.curve(trial), trial.state, trial.budget)
+        gains, curve = self._gains(trial), self.curve(trial)
+        return FinishedTrial(trial.number, values, gains, curve, trial.state, trial.budget, self._slopes(trial))
 
     def curve(self, trial: Trial) -> dict[int, float]:
         """Return step to the score reported there, to be maximised."""
         return {step: score * sign(self.directions[0]) for step, score in trial.intermediate.items()}
+
+    def _slopes(self, trial: Trial) -> Slopes:
+        turn = sign(self.directions[0])
+        return {address: tuple([turn * slope for slope in slopes]) for address, slopes in trial.slopes.items()}
 
     def _gains(self, trial: Trial) -> tuple[float, ...]:
         return upward(trial.scores, self.directions)

@@ -27,6 +27,9 @@ from deep_arch.studies.trial import Trial as Trial
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from deep_arch.spaces.choice_points import ChoicePoint
+    from deep_arch.spaces.mixtures import Mixture
+
 MAX_DUPLICATES: Final = 1000
 """Duplicates in a row after which a search ends. Where one architecture of 100 is left, drawing each as often, that
 ends a search too early once in 0.99**-1000 = 23,000 times."""
@@ -68,7 +71,7 @@ class Search(Iterator[Trial]):
         self.directions = listed_directions(directions)
         self.ending: str | None = None
         self._n_trials = plain(trials)
-        self._gives_duplicates = duplicates == "give"
+        self._gives_duplicates = duplicates == "give" or searcher.relaxed  # which shows where it has got to each time
         if record is not None and not is_kind(record, Record):
             raise wrong_kind("search", "record to be a Record", record, "Leave it out, or write a subclass of Record.")
         self._record = Record(self.directions) if record is None else record
@@ -173,6 +176,17 @@ class Search(Iterator[Trial]):
     def n_objectives(self) -> int:
         """How many scores a trial is told."""
         return len(self.directions)
+
+    @property
+    def relaxes(self) -> bool:
+        """Whether the searcher relaxes decisions."""
+        return self.searcher.relaxed
+
+    def weighed(self, trial: Trial, point: ChoicePoint) -> Mixture | None:
+        """Return how the searcher relaxes a decision; called by the trial."""
+        with self._lock:
+            self._check_searcher()
+            return self.searcher.weigh(point)
 
     def reported(self, trial: Trial, step: int, score: float) -> None:
         """Take a score on the way; called by the trial."""

@@ -12,6 +12,7 @@ from deep_arch.errors import BadArgument, TooDeep, TrialError, is_kind
 from deep_arch.language.constructing import Constructed
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import MOST_ATTEMPTS
 from deep_arch.studies.known import completed
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, Any]
 """Address to value: all that distinguishes one architecture from another in its space."""
+
+Slopes = Mapping[str, tuple[float, ...]]
+"""Address to the slope of a score for each weight of a relaxed decision."""
 
 SEVERAL_SCORES = (
     "  Search several objectives with NSGA2, SurrogateSearch or OptunaSearcher(objectives=...), or tell one number "
@@ -44,6 +48,7 @@ class FinishedTrial:
         intermediate: step to the score reported there, to be maximised too.
         state: "complete", "failed" or "skipped".
         budget: what the searcher allowed the trial, or None.
+        slopes: of a relaxed trial, the slope of the gain for each weight of each mixture that was met, by address.
     """
 
     number: int
@@ -52,6 +57,7 @@ class FinishedTrial:
     intermediate: Mapping[int, float] = field(default_factory=dict[int, float])
     state: FinalState = "complete"
     budget: float | None = None
+    slopes: Slopes = field(default_factory=dict[str, tuple[float, ...]])
 
     @property
     def gain(self) -> float:
@@ -121,6 +127,10 @@ class Searcher(metaclass=Constructed):
     n_objectives: int | None = None
     """From how many scores of a trial it learns; None for any number."""
 
+    relaxed: bool = False
+    """Whether its trials are relaxed: a super-network runs them with the mixtures of `weigh`, and they are told with
+    slopes."""
+
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Begin a search of `space`; whoever overrides this calls `super().start(space, rng)` first.
 
@@ -140,6 +150,14 @@ class Searcher(metaclass=Constructed):
             f"{type(self).__name__}: a searcher overrides `choose`, or `ask`.\n  Got a call of `choose`.\n"
             "  Write `def choose(self, point): return point.domain.draw(self.rng)`, or propose all values in `ask`."
         )
+
+    def weigh(self, point: ChoicePoint) -> Mixture | None:
+        """Return the relaxed decision of a trial that is out, as a super-network meets it; None to decide it as asked.
+
+        It is asked once for each decision of a trial, those of every alternative that is computed included, and told
+        the slopes for the weights by `tell`. Only searchers that are `relaxed` are asked.
+        """
+        return None
 
     def ask(self) -> Values | None:
         """Return the values of one architecture; what is not overridden is `space.decide(self.choose).values`.
@@ -230,7 +248,8 @@ class Searcher(metaclass=Constructed):
     def encode_trial(self, trial: FinishedTrial) -> dict[str, Any]:
         """Return what came of a proposal as JSON can hold it, for `state_dict`."""
         written = {name: getattr(trial, name) for name in ("number", "gains", "state", "budget")}
-        return {**written, "values": self.encode(trial.values), "intermediate": list(trial.intermediate.items())}
+        written |= {"values": self.encode(trial.values), "intermediate": list(trial.intermediate.items())}
+        return {**written, "slopes": dict(trial.slopes)}
 
     def decode_trial(self, written: Mapping[str, Any]) -> FinishedTrial:
         """Return the trial that `encode_trial` wrote."""
@@ -241,4 +260,5 @@ class Searcher(metaclass=Constructed):
             dict(written["intermediate"]),
             written["state"],
             written["budget"],
+            {address: tuple(slopes) for address, slopes in written["slopes"].items()},
         )

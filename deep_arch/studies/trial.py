@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsIndex
 
@@ -15,6 +15,9 @@ from deep_arch.spaces.architecture import Architecture
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from deep_arch.spaces.choice_points import ChoicePoint
+    from deep_arch.spaces.mixtures import Mixture
 
 TrialState = Literal["running", "complete", "failed", "skipped"]
 
@@ -47,6 +50,15 @@ class Owner(Protocol):
         """Return the folder that the trial of this number began."""
         ...
 
+    @property
+    def relaxes(self) -> bool:
+        """Whether trials are relaxed."""
+        ...
+
+    def weighed(self, trial: Trial, point: ChoicePoint) -> Mixture | None:
+        """Return how a decision is relaxed that the trial meets."""
+        ...
+
 
 class Trial:
     """One architecture given out by a searcher, and what came of it.
@@ -69,6 +81,10 @@ class Trial:
         scores: one number for each objective, as they were told; empty unless complete.
         intermediate: step to the score reported there.
         error: the traceback or text of a failure.
+        relaxed: whether the searcher relaxes decisions: then `supernet.at(trial)` runs the mixtures that it weighs, and
+            the trial is told with slopes.
+        mixtures: address to mixture, for the relaxed decisions that were met.
+        slopes: what it was told with, by address.
     """
 
     def __init__(
@@ -88,6 +104,9 @@ class Trial:
         self.scores: tuple[float, ...] = ()
         self.intermediate: dict[int, float] = {}
         self.error: str | None = None
+        self.relaxed = owner.relaxes
+        self.mixtures: dict[str, Mixture] = {}
+        self.slopes: Mapping[str, tuple[float, ...]] = {}
         self._space = architecture.space
         self._architecture: Architecture | None = architecture
         self._owner = owner
@@ -130,16 +149,37 @@ class Trial:
         """
         return self._owner.folder(self._folder)
 
-    def tell(self, score: Any) -> None:
+    def weigh(self, point: ChoicePoint) -> Mixture | None:
+        """Return the searcher's relaxed decision at a point that is met; asked by `supernet.at(trial)`.
+
+        Raises:
+            TrialError: the trial has ended.
+        """
+        self._check_running("weigh")
+        if point.address not in self.mixtures:
+            mixture = self._owner.weighed(self, point)
+            if mixture is None:
+                return None
+            self.mixtures[point.address] = mixture
+        return self.mixtures[point.address]
+
+    def tell(self, score: Any, slopes: Mapping[str, Sequence[float]] | None = None) -> None:
         """End the trial with its score, or with a tuple of scores for several objectives.
+
+        Args:
+            score: a number, or one for each objective.
+            slopes: of a relaxed trial, the slope of the score for each weight of its mixtures, by address, as
+                `model.slopes(score)` gives them.
 
         Numbers of NumPy and of tensor libraries count as numbers. A score that is no finite number makes the trial a
         failed one, with a warning, so that one diverged training does not end a search.
 
         Raises:
-            TrialError: the trial has ended before, or the search has another number of objectives.
+            TrialError: the trial has ended before, the search has another number of objectives, or a relaxed trial is
+                told without slopes, or with others than those of its mixtures.
         """
         self._check_running("tell")
+        self.slopes = self._checked(slopes)
         scores = _listed(score)
         if len(scores) != (n := self._owner.n_objectives):
             raise TrialError(
@@ -155,6 +195,24 @@ class Trial:
         else:
             self.scores = tuple(numbers)
             self._finish("complete")
+
+    def _checked(self, slopes: Mapping[str, Sequence[float]] | None) -> Mapping[str, tuple[float, ...]]:
+        if slopes is None and not self.relaxed:
+            return {}
+        if slopes is None:
+            raise TrialError(
+                f"trial {self.number}: expected slopes, from which its searcher learns.\n  Got a score alone.\n"
+                "  Write model = supernet.at(trial); ...; trial.tell(score, slopes=model.slopes(score))."
+            )
+        for address, found in slopes.items():
+            mixture = self.mixtures.get(address)
+            if mixture is None or len(found) != len(mixture.values):
+                expected = "no slope, as nothing relaxed it" if mixture is None else f"{len(mixture.values)} slopes"
+                raise TrialError(
+                    f"trial {self.number}: {address}: expected {expected}.\n  Got {len(found)}.\n"
+                    "  Tell the slopes of this trial's own view: model = supernet.at(trial); model.slopes(score)."
+                )
+        return {address: tuple(map(float, found)) for address, found in slopes.items()}
 
     def report(self, score: Any, step: SupportsIndex) -> None:
         """Record a score on the way, for the record and for searchers that stop trials early.

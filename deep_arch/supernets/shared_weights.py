@@ -16,7 +16,7 @@ from deep_arch.language.modules import Operation, Wrapped, weights_of
 from deep_arch.language.selection import Select
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.language.values import Late
-from deep_arch.language.weights import Axis, Weight
+from deep_arch.language.weights import Axis, Role, Weight
 from deep_arch.measures.settling import computed
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.mixtures import Mixture
@@ -138,8 +138,8 @@ class _Every:
                 "  Got a space of `where`.\n  Make the super-network of the whole space, or fix what is left open."
             )
         self._decisions.setdefault(address, domain)
-        values = looked_at(restrictions.offered(hyperparameter, site))  # type: ignore[arg-type]
-        return Mixture(values, (None,) * len(values)) if len(values) > 1 else values[0]
+        values = looked_at(restrictions.offered(hyperparameter, site))
+        return values[0] if len(values) == 1 else Mixture(values, (None,) * len(values))
 
 
 def looked_at(domain: Domain) -> tuple[Any, ...]:
@@ -165,25 +165,26 @@ class _Largest:
         return value  # type: ignore[no-any-return]
 
     def mix(self, found: Sequence[tuple[Any, Any]], address: str) -> Any:
-        rows = [result if isinstance(result, tuple) else (result,) for _, result in found]
+        rows: list[tuple[Specs, ...]] = [result if isinstance(result, tuple) else (result,) for _, result in found]
         if len({len(row) for row in rows}) != 1:
             raise ShapeMismatch(
                 f"{address}: expected as many values from each alternative.\n"
                 f"  Got {', '.join([str(len(row)) for row in rows])}.\n"
                 "  Let each function return as many as the others."
             )
-        joined = tuple([_kept(frozenset().union(*parts)) for parts in zip(*rows, strict=True)])
+        joined = tuple([_kept(frozenset[Spec]().union(*parts)) for parts in zip(*rows, strict=True)])
         return joined[0] if len(joined) == 1 else joined
 
     def orders(self, call: Call, rows: Sequence[Row]) -> Sequence[Row] | None:
         """Return the orders that begin with each part, where there are many: each follows each."""
-        orders = {i: value for i, row in enumerate(rows) for value in row.given.values() if isinstance(value, tuple)}
+        orders: dict[int, Any] = {
+            i: value for i, row in enumerate(rows) for value in row.given.values() if isinstance(value, tuple)
+        }
         if len(rows) <= _MOST_ORDERS or len(orders) != len(rows):
             return None
-        first = orders[0]
-        turned = {first[i:] + first[:i] for i in range(len(first))} | {
-            first[::-1][i:] + first[::-1][:i] for i in range(len(first))
-        }
+        first: tuple[Any, ...] = orders[0]
+        both = first, first[::-1]
+        turned: set[Any] = {order[i:] + order[:i] for order in both for i in range(len(first))}
         return [row for i, row in enumerate(rows) if orders[i] in turned]
 
     def selected(self, call: Call, address: str, values: tuple[Any, ...], measured: Sequence[Specs]) -> Sequence[Any]:
@@ -362,7 +363,9 @@ def larger(a: Weight, b: Weight) -> Weight:
             shape.append(max(m, n))
             axes.append(own)
         else:
-            factors = tuple([(role, max(p, q)) for (role, p), (_, q) in zip(own, other, strict=True)])
+            factors: tuple[tuple[Role, int], ...] = tuple(
+                [(role, max(p, q)) for (role, p), (_, q) in zip(own, other, strict=True)]
+            )
             shape.append(math.prod([size for _, size in factors]))
             axes.append(factors)
     return Weight(tuple(shape), a.initial, a.trained, tuple(axes))

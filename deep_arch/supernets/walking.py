@@ -56,7 +56,11 @@ class Site:
         call: Call | None,
         given: dict[str, Any],
     ) -> None:
-        self.fragment, self.prefix, self.parent, self.caller, self.call = fragment, prefix, parent, caller, call
+        self.fragment: Fragment = fragment
+        self.prefix: str = prefix
+        self.parent: Site | None = parent
+        self.caller: Site | None = caller
+        self.call: Call | None = call
         self.env: list[Any] = [*inputs, *fragment.blank]
         self.given = given
         self.level: int = 0 if caller is None else caller.level + 1
@@ -91,7 +95,9 @@ class Algebra(Protocol):
         """Return what an operation gives at joint values of its arguments, each with a weight or None."""
         ...
 
-    def selected(self, call: Call, address: str, values: tuple[Any, ...], measured: Sequence[Any]) -> Sequence[Any]:
+    def selected(
+        self, call: Call, address: str, values: tuple[Any, ...], measured: Sequence[Any]
+    ) -> Sequence[tuple[Any, int]]:
         """Return the weights and positions of the inputs that shapes may select."""
         ...
 
@@ -164,7 +170,7 @@ class Walker:
             rows = self._rows(site, decisive, site.prefix + name)
             self.config[site.prefix + name] = [(row.weight, evaluate(entry, row.binding)) for row in rows]
         for reference in site.fragment.outputs:
-            value = self._ready(site, reference)
+            value: Any = self._ready(site, reference)
             if value is None:
                 value = yield self._value(site, reference)
             found += value if isinstance(value, tuple) else (value,)
@@ -179,7 +185,7 @@ class Walker:
 
     def _value(self, site: Site, reference: Reference) -> Recursive[Any]:
         levels, index, port = reference
-        owner: Site = up(site, levels) if levels else site  # type: ignore[type-var]
+        owner = up(site, levels) if levels else site
         value = owner.env[index]
         if value is None:
             if index < owner.fragment.n_inputs:
@@ -189,15 +195,14 @@ class Walker:
             else:
                 value = yield self._call(owner, owner.fragment.call_at[index])
             owner.env[index] = value
-        if port is not None and isinstance(value, tuple):
-            value = value[port]
+        value = _port(value, port)
         if levels and self._reads:
             self._reads[-1].append(("env", owner.prefix, owner.fragment, (index, port), self._algebra.key(value)))
         return value
 
     def _call(self, site: Site, call: Call) -> Recursive[Any]:
         module = call.module
-        home: Any = up(site, call.home) if call.home else site  # type: ignore[type-var]
+        home = up(site, call.home) if call.home else site
         address = module_address(home, call)
         arguments = self._plans.of(site.fragment, call)
         rows = self._rows(site, arguments[0], address)
@@ -206,7 +211,7 @@ class Walker:
         inputs: list[Any] = []
         select = isinstance(module, Select)
         for reference in call.inputs[call.n_inputs :] if select else call.inputs:
-            value = self._ready(site, reference)
+            value: Any = self._ready(site, reference)
             if value is None:
                 value = yield self._value(site, reference)
             inputs.append(value)
@@ -226,7 +231,7 @@ class Walker:
     def _rows(self, site: Site, decisive: Sequence[tuple[Independent, Slot]], where: str) -> list[Row]:
         rows = [Row(None, {}, {})]
         for hyperparameter, slot in decisive:
-            owner: Any = up(site, slot.levels) if slot.levels else site  # type: ignore[type-var]
+            owner = up(site, slot.levels) if slot.levels else site
             address = slot_address(owner, slot.place)
             known = site.given.get(address, _FREE)
             if self._reads:
@@ -302,7 +307,7 @@ class Walker:
                         self._reads[-1].extend(reads)
                     return result
         self._reads.append([])
-        parent: Any = up(site, call.lexical) if call.lexical else site  # type: ignore[type-var]
+        parent = up(site, call.lexical) if call.lexical else site
         inner = Site(fragment, prefix, inputs, parent, site, call, given)
         try:
             outputs = yield self._outputs(inner)
@@ -326,8 +331,7 @@ class Walker:
         while at is not None and (at.prefix != prefix or at.fragment is not fragment):
             at = at.parent
         value = None if at is None else at.env[index]
-        if port is not None and isinstance(value, tuple):
-            value = value[port]
+        value = _port(value, port)
         return value is not None and self._algebra.key(value) == key
 
     def _check_end(self, site: Site, call: Call, address: str) -> None:
@@ -343,6 +347,12 @@ class Walker:
                 f"  Got {max(depth, site.level)} functions, each inside the one before.\n"
                 "  Decorate the recursive function with @da.rule, and use space.limit(max_depth=...)."
             )
+
+
+def _port(value: Any, port: int | None) -> Any:
+    """Return one of several values of a call, or the one that there is."""
+    several: bool = port is not None and value.__class__ is tuple
+    return value[port] if several else value
 
 
 def _values(arguments: tuple[Any, list[Any], bool], row: Row) -> tuple[Any, ...]:

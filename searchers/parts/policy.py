@@ -59,12 +59,12 @@ class Parameter:
         self.value, self.low, self.high = value, low, high
         self.mean, self.square, self.n_steps = 0.0, 0.0, 0
 
-    def ascend(self, slope: float, rate: float) -> None:
-        """Take one step up the slope."""
+    def ascend(self, slope: float, rate: float, momentum: float = 0.9) -> None:
+        """Take one step up the slope; `momentum` is how much of the mean slope each step leaves."""
         self.n_steps = n = self.n_steps + 1
-        self.mean = mean = 0.9 * self.mean + 0.1 * slope
+        self.mean = mean = momentum * self.mean + (1 - momentum) * slope
         self.square = square = 0.999 * self.square + 0.001 * slope * slope
-        step = rate * (mean / (1 - 0.9**n)) / (math.sqrt(square / (1 - 0.999**n)) + 1e-8)
+        step = rate * (mean / (1 - momentum**n)) / (math.sqrt(square / (1 - 0.999**n)) + 1e-8)
         self.value = min(max(self.value + step, self.low), self.high)
 
     def state(self) -> list[float]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from deep_arch.errors import is_kind, wrong_kind
+from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
@@ -26,7 +28,7 @@ class Wrapper(Searcher):
         if not is_kind(searcher, Searcher):
             raise wrong_kind(type(self).__name__, "a searcher to wrap", searcher, "Pass an instance: RandomSearch().")
         self.searcher = searcher
-        self.n_objectives = searcher.n_objectives
+        self.n_objectives, self.relaxed = searcher.n_objectives, searcher.relaxed
 
     def start(self, space: SearchSpace, rng: random.Random) -> None:
         """Begin a search of the searcher inside."""
@@ -36,6 +38,10 @@ class Wrapper(Searcher):
     @abstractmethod
     def ask(self) -> Values | None:
         """Propose what the searcher inside proposes, or something else."""
+
+    def weigh(self, point: ChoicePoint) -> Mixture | None:
+        """Return how the searcher inside relaxes a decision."""
+        return self.searcher.weigh(point)
 
     def propose(self, values: Values) -> Values:
         """Let the searcher inside propose an architecture that has these values."""

@@ -115,6 +115,7 @@ def test_the_first_of_several_is_found_by_its_key() -> None:
 
     class Nobody:
         n_objectives = 1
+        relaxes = False
 
     owner: Any = Nobody()
     architecture = net.at({UNITS: 2})

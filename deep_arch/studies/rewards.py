@@ -1,0 +1,65 @@
+"""Rewards: one number of a quality and a cost, for searchers that learn from one score.
+
+The quality is better the higher, such as an accuracy; the cost is in any unit, that of its target.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deep_arch.errors import BadArgument
+
+
+def absolute(quality: Any, cost: Any, target: float, weight: float = -0.1) -> Any:
+    """Return `quality + weight * |cost / target - 1|`, whose best is at the target.
+
+    Too small costs as much as too large, so that the search uses what it may, and ends near the target.
+
+    Raises:
+        BadArgument: the target is not above 0, or the weight above 0.
+
+    Example:
+        >>> absolute(0.9, cost=150, target=100)
+        0.85
+
+    References:
+        Bender et al., Can weight sharing outperform random architecture search? An investigation with TuNAS (CVPR
+        2020), equation 4.
+    """
+    _check(target, weight)
+    return quality + weight * abs(cost / target - 1)
+
+
+def soft_exponential(quality: Any, cost: Any, target: float, weight: float = -0.07) -> Any:
+    """Return `quality * (cost / target) ** weight`.
+
+    Raises:
+        BadArgument: the target is not above 0, or the weight above 0.
+
+    References:
+        Tan et al., MnasNet (CVPR 2019), equations 2 and 3, with alpha = beta = weight.
+    """
+    _check(target, weight)
+    return quality * (cost / target) ** weight
+
+
+def hard_exponential(quality: Any, cost: Any, target: float, weight: float = -1.0) -> Any:
+    """Return the quality where the cost is within its target, and else `quality * (cost / target) ** weight`.
+
+    Raises:
+        BadArgument: the target is not above 0, or the weight above 0.
+
+    References:
+        Tan et al., MnasNet (CVPR 2019), equations 2 and 3, with alpha = 0 and beta = weight.
+    """
+    _check(target, weight)
+    return quality * (cost / target) ** weight if cost > target else quality
+
+
+def _check(target: float, weight: float) -> None:
+    if not target > 0 or weight > 0:
+        name, got, expected = ("weight", weight, "at most 0") if target > 0 else ("target", target, "above 0")
+        raise BadArgument(
+            f"rewards: {name} is to be {expected}.\n  Got {got!r}.\n"
+            "  Give the cost that is wanted, in the cost's unit, and a weight such as -0.1: more cost is worse."
+        )
