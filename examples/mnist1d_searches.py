@@ -42,7 +42,7 @@ LEARNING_RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 DECAYS = (0.0, 1e-4, 1e-3, 1e-2)
 
 
-# --- data and training -------------------------------------------------------------------------------------------------
+# --- data and training ------------------------------------------------------------------------------------------------
 
 
 class Signals(NamedTuple):
@@ -64,7 +64,9 @@ def batches(signals: Signals, seed: int) -> Iterator[Signals]:
     """Yield batches without end, in another order in each epoch."""
     generator = torch.Generator().manual_seed(seed)
     while True:
-        for rows in torch.randperm(len(signals.y), generator=generator).split(BATCH):
+        order = torch.randperm(len(signals.y), generator=generator)
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
             yield Signals(signals.x[rows], signals.y[rows])
 
 
@@ -127,7 +129,7 @@ def spread(values: Sequence[float], digits: int = 1, scale: float = 100.0) -> st
     return f"{scale * statistics.fmean(values):.{digits}f} ± {scale * deviation:.{digits}f}"
 
 
-# --- under a cost -------------------------------------------------------------------------------------------------------
+# --- under a cost -----------------------------------------------------------------------------------------------------
 
 
 def layers(x: Any) -> Any:
@@ -156,7 +158,7 @@ def tunas(seeds: Sequence[int], n_steps: int) -> None:
     for seed in seeds:
         start = time.process_time()
         shared = Shared(stacked, n_steps, seed)
-        policy = searchers.WidestFirst(searchers.Reinforce(), trials=n_steps // 4)
+        policy = searchers.WidestFirst(searchers.Reinforce(), trials=n_steps)
         for trial in shared.trials(policy):
             model = shared.net.at(trial)
             descend(shared.optimizer, loss(model, next(shared.batches)))
@@ -173,7 +175,7 @@ def tunas(seeds: Sequence[int], n_steps: int) -> None:
         )
 
 
-# --- with hyperparameters ------------------------------------------------------------------------------------------------
+# --- with hyperparameters ---------------------------------------------------------------------------------------------
 
 
 @da.space
@@ -220,7 +222,7 @@ def joint(shared: Shared) -> da.Architecture:
     return shared.best(policy)
 
 
-# --- widths -------------------------------------------------------------------------------------------------------------
+# --- widths -----------------------------------------------------------------------------------------------------------
 
 
 def saved_bytes(run: Callable[[], Tensor]) -> int:

@@ -7,7 +7,7 @@ trains and runs like any model; with a relaxed searcher it is a mixture of them.
 in what is done with the model:
 
 - single paths: random paths are trained; then evolution searches them with the trained weights, within a bound on cost,
-- the sandwich rule: the largest, the smallest and random paths are trained in turn, the others on what the largest says,
+- the sandwich rule: the largest, the smallest and random paths are trained, all others on what the largest says,
 - ENAS: the paths that are trained are drawn from a policy, which learns from their accuracy,
 - TuNAS: the same, where the reward counts cost too, and the widest paths come first,
 - DARTS: all alternatives are mixed, and the mixture learns by its slopes,
@@ -24,7 +24,7 @@ References:
 from __future__ import annotations
 
 import argparse
-import itertools
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -41,7 +41,7 @@ IMAGE = da.image(channels=1, height=8, width=8)
 TARGET_MACS = 60_000
 
 
-# --- the space -------------------------------------------------------------------------------------------------------
+# --- the space --------------------------------------------------------------------------------------------------------
 
 
 def conv(filters: Any, kernel: Any) -> da.Module:
@@ -62,9 +62,7 @@ def block() -> da.Module:
 
 @da.space
 def net(image: Any) -> Any:
-    x = block()(image)
-    x = ops.MaxPooling2D()(block()(x))
-    x = block()(x)
+    x = da.sequential(block, block, ops.MaxPooling2D, block)(image)
     return ops.Dense(10)(ops.GlobalAveragePooling2D()(x))
 
 
@@ -81,8 +79,7 @@ def load() -> tuple[Images, Images, Images]:
     images, labels = map(torch.tensor, load_digits(return_X_y=True))
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     x, y = images.float().reshape(-1, 1, 8, 8)[order] / 16, labels[order]
-    training, validation, test = [Images(*part) for part in zip(x.split([1000, 400, 397]), y.split([1000, 400, 397]))]
-    return training, validation, test
+    return Images(x[:1000], y[:1000]), Images(x[1000:1400], y[1000:1400]), Images(x[1400:], y[1400:])
 
 
 TRAINING, VALIDATION, TEST = load()
@@ -92,7 +89,9 @@ def batches(images: Images, seed: int, size: int = 50) -> Iterator[Images]:
     """Yield batches without end, in another order in each epoch."""
     generator = torch.Generator().manual_seed(seed)
     while True:
-        for rows in torch.randperm(len(images.y), generator=generator).split(size):
+        order = torch.randperm(len(images.y), generator=generator)
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
             yield Images(images.x[rows], images.y[rows])
 
 
@@ -126,13 +125,18 @@ class Shared:
         self.optimizer.step()
 
 
-# --- six loops ---------------------------------------------------------------------------------------------------------
+# --- six loops --------------------------------------------------------------------------------------------------------
 
 
 def single_paths(shared: Shared) -> da.Architecture:
     for trial in shared.trials(searchers.RandomSearch()):
         shared.step(loss(shared.net.at(trial), next(shared.batches)))
         trial.skip()
+    return evolved(shared)
+
+
+def evolved(shared: Shared) -> da.Architecture:
+    """Return what evolution finds within a bound on cost, by shared weights that no longer change."""
     affordable = searchers.within(IMAGE, macs=TARGET_MACS)
     evolution = searchers.Feasible(searchers.RegularizedEvolution(population=20, sample=5), affordable)
     search = da.search(net, evolution, trials=100, seed=shared.seed)
@@ -142,10 +146,18 @@ def single_paths(shared: Shared) -> da.Architecture:
 
 
 def sandwich(shared: Shared) -> da.Architecture:
-    teacher: Tensor | None = None
-    for trial in shared.trials(searchers.Sandwich()):
-        raise NotImplementedError
-    raise NotImplementedError
+    batch, teacher = next(shared.batches), torch.empty(0)
+    for trial in shared.trials(searchers.Sandwich(n_random=2)):  # the largest, the smallest, and two in between
+        largest = trial.number % 4 == 0
+        batch = next(shared.batches) if largest else batch
+        logits = shared.net.at(trial)(batch.x)
+        functional.cross_entropy(logits, batch.y if largest else teacher).backward()  # type: ignore[no-untyped-call]
+        teacher = logits.detach().softmax(1) if largest else teacher
+        if trial.number % 4 == 3:
+            shared.optimizer.step()
+            shared.optimizer.zero_grad(set_to_none=True)
+        trial.skip()
+    return evolved(shared)
 
 
 def enas(shared: Shared) -> da.Architecture:
@@ -158,7 +170,7 @@ def enas(shared: Shared) -> da.Architecture:
 
 
 def tunas(shared: Shared) -> da.Architecture:
-    policy = searchers.WidestFirst(searchers.Reinforce(), trials=shared.n_steps // 4)
+    policy = searchers.WidestFirst(searchers.Reinforce(), trials=shared.n_steps)
     for trial in shared.trials(policy):
         model = shared.net.at(trial)
         shared.step(loss(model, next(shared.batches)))
@@ -169,20 +181,20 @@ def tunas(shared: Shared) -> da.Architecture:
 
 
 def darts(shared: Shared) -> da.Architecture:
-    return relaxed(shared, searchers.DARTS())
+    return relaxed(shared, searchers.DARTS(learning_rate=0.02))
 
 
 def gdas(shared: Shared) -> da.Architecture:
-    return relaxed(shared, searchers.GDAS())
+    return relaxed(shared, searchers.GDAS(steps=shared.n_steps, learning_rate=0.02))
 
 
-def relaxed(shared: Shared, searcher: da.Searcher) -> da.Architecture:
-    for trial in itertools.islice(shared.trials(searcher), shared.n_steps):
+def relaxed(shared: Shared, searcher: searchers.DARTS | searchers.GDAS) -> da.Architecture:
+    for trial in shared.trials(searcher):
         model = shared.net.at(trial)
         shared.step(loss(model, next(shared.batches)))
         score = -loss(model, next(shared.others))
         trial.tell(score.item(), slopes=model.slopes(score))
-    return trial.architecture
+    return net.at(searcher.best(1)[0])
 
 
 def best_of(policy: da.Searcher, shared: Shared, n: int = 20) -> da.Architecture:
@@ -202,3 +214,26 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    print(f"{'loop':14}{'CPU s':>7}{'MACs':>10}{'inherited':>11}{'alone':>8}")
+    for name, loop in LOOPS.items():
+        start = time.process_time()
+        shared = Shared(options.steps, options.seed)
+        found = loop(shared)
+        cpu_s = time.process_time() - start
+        inherited = accuracy(shared.net.at(found), TEST)
+        print(f"{name:14}{cpu_s:7.1f}{found.cost(IMAGE).macs:10,}{inherited:11.1%}{alone(found, options):8.1%}")
+
+
+def alone(architecture: da.Architecture, options: argparse.Namespace) -> float:
+    """Train an architecture from new weights for as many steps, and return its accuracy on test images."""
+    model = torch_backend.build(architecture, IMAGE, seed=options.seed)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+    for _, batch in zip(range(options.steps), batches(TRAINING, options.seed), strict=False):
+        optimizer.zero_grad()
+        loss(model, batch).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return accuracy(model, TEST)
+
+
+if __name__ == "__main__":
+    main()
