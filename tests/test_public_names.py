@@ -12,7 +12,7 @@ from deep_arch import analysis, searchers, visualization
 NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Mixture Operation Search SearchSpace
 SearchWarning Searcher Spec Trial Value Values Weight boolean build channels check choice config dense_block
-dependent errors image integer optional or_ permutation permute real rebind repeat residual resolve rewards rule search sequence
+dependent errors image integer optional or_ permutation permute real rebind repeat residual resolve rule search sequence
 sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
 """
 

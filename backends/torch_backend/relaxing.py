@@ -10,11 +10,13 @@ from torch import Tensor
 
 from deep_arch.backends.torch_backend.mixing import Tensors
 from deep_arch.backends.torch_backend.relaxed_values import Val, applied
+from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.errors import MissingValues, TrialError, ValueOutsideDomain
 from deep_arch.language.domains import REJECTED, Domain
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.mixtures import Mixture
+from deep_arch.supernets.expected_costs import ExpectedCost, Latency, expected_cost
 from deep_arch.supernets.walking import Site, Walker
 
 if TYPE_CHECKING:
@@ -52,15 +54,24 @@ class Relaxation:
     def run(self, supernet: SuperNetwork, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs for these inputs."""
         like = next((p for p in supernet.parameters() if p.is_floating_point()), inputs[0])
-        if (like.dtype, like.device) != (self._like.dtype, self._like.device):
-            self._weights.clear()
-            self._decided.clear()
-        self._like = torch.empty(0, dtype=like.dtype, device=like.device)
+        self._match(like)
         algebra = Tensors(supernet, self)
         walker = Walker(self._space, algebra, self._decide, supernet.plans)
         found = walker.outputs([Val(tensor) for tensor in inputs])
         self.config = {name: _expectation(rows) for name, rows in walker.config.items()}
         return [applied(algebra.merged(value, "the outputs")) for value in found]
+
+    def cost(self, supernet: SuperNetwork, latency: Latency | None) -> ExpectedCost:
+        """Return what the architectures of this state cost on average."""
+        self._match(next((p for p in supernet.parameters() if p.is_floating_point()), torch.zeros(())))
+        return expected_cost(self._space, supernet.specs, self._values, latency, TorchModule.of, self._decide)
+
+    def _match(self, like: Tensor) -> None:
+        """Let weights be of the type and on the device of a tensor."""
+        if (like.dtype, like.device) != (self._like.dtype, self._like.device):
+            self._weights.clear()
+            self._decided.clear()
+        self._like = torch.empty(0, dtype=like.dtype, device=like.device)
 
     def _decide(self, hyperparameter: Independent, address: str, site: Site) -> Any:
         restrictions, domain = self._space.restrictions, hyperparameter.domain

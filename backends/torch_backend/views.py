@@ -15,11 +15,13 @@ from deep_arch.backends.torch_backend.relaxing import Relaxation
 from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.errors import BadArgument, NotSpecified, is_kind
 from deep_arch.language.specs import Spec
+from deep_arch.measures.costs import Cost
 from deep_arch.measures.settling import settled
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph
 from deep_arch.spaces.mixtures import Mixture
 from deep_arch.studies.trial import Trial
+from deep_arch.supernets.expected_costs import ExpectedCost
 from deep_arch.supernets.slices import Segments
 
 if TYPE_CHECKING:
@@ -135,6 +137,11 @@ class PathView(View):
         names = graph.output_names if graph.outputs_are_named else None
         return as_returned([values[i] for i in graph.outputs], names)
 
+    def cost(self) -> Cost:
+        """Return what the architecture costs; see `Architecture.cost`."""
+        architecture: Architecture = self.architecture
+        return architecture.cost(self.supernet.specs)
+
     def _run(self, inputs: Sequence[Tensor]) -> list[Any]:
         supernet, graph = self.supernet, self.graph
         kernels, training = supernet.kernels, supernet.training
@@ -249,6 +256,16 @@ class RelaxedView(View):
         root = self.supernet.space.program.root
         outputs = self.relaxation.run(self.supernet, self._given(inputs, named))
         return as_returned(outputs, root.output_names if root.outputs_are_named else None)
+
+    def cost(self, latency: Any = None) -> ExpectedCost:
+        """Return what the architectures of this state cost on average, exactly, as scalars that carry gradients.
+
+        A score with a term of it has slopes as any other: `score - 0.1 * abs(model.cost().macs / target - 1)`.
+
+        Args:
+            latency: what a call takes, of a module's address, the module and the specs of its inputs.
+        """
+        return cast("Relaxation", self.relaxation).cost(self.supernet, latency)
 
     def slopes(self, score: Any, unrolled: tuple[Tensor, Any] | None = None) -> dict[str, tuple[float, ...]]:
         """Return the slope of a score for each weight of each mixture that was met, by address.

@@ -151,6 +151,7 @@ class Walker:
         self._memory: dict[Any, list[tuple[list[Any], Any]]] = {}
         self._reads: list[list[Any]] = []  # what the evaluations in progress read from around them
         self._held: list[Any] = []  # else the identities of inputs would be given out again
+        self._ways: dict[tuple[int, int], int] = {}
         self.config: dict[str, list[tuple[Any, Any]]] = {}
 
     def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
@@ -300,7 +301,8 @@ class Walker:
                 inputs[i] = self._ready(site, reference)
                 if inputs[i] is None:
                     inputs[i] = yield self._value(site, reference)
-            key = (prefix, fragment, tuple([self._algebra.key(value) for value in inputs]))
+            place = self._way(site, call) if getattr(self._algebra, "counts_calls", False) else None
+            key = (prefix, fragment, tuple([self._algebra.key(value) for value in inputs]), place)
             for reads, result in self._memory.get(key, ()):
                 if all(self._still(read, site, given) for read in reads):
                     if self._reads:
@@ -321,6 +323,18 @@ class Walker:
             self._memory.setdefault(key, []).append((reads, result))
             self._held.append(inputs)
         return result
+
+    def _way(self, site: Site, call: Call) -> int:
+        """Return a number for the calls that lead here, which are others where a module is called twice."""
+        around: list[Call] = [call]
+        at: Site | None = site
+        while at is not None and at.call is not None:
+            around.append(at.call)
+            at = at.caller
+        way = 0
+        for each in reversed(around):
+            way = self._ways.setdefault((way, each.index), len(self._ways) + 1)
+        return way
 
     def _still(self, read: Any, site: Site, given: dict[str, Any]) -> bool:
         """Return whether what was read is what would be read from here."""

@@ -53,13 +53,18 @@ def test_every_law_has_a_test_of_its_name() -> None:
 OF_ONE_SCORE = [
     "AsynchronousHalving",
     "BOHB",
+    "DARTS",
+    "GDAS",
     "GeneticAlgorithm",
+    "GumbelMasking",
     "Hyperband",
+    "InterpolatedWidths",
     "LocalSearch",
     "MonteCarloTreeSearch",
     "ProximalPolicy",
     "RegularizedEvolution",
     "Reinforce",
+    "SETN",
     "SuccessiveHalving",
 ]
 

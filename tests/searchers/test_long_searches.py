@@ -19,6 +19,7 @@ from deep_arch.searchers import (
     Partitioned,
     RandomSearch,
     WarmStart,
+    WidestFirst,
     median_rule,
 )
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
@@ -34,6 +35,7 @@ WRAPPED: dict[str, Callable[[], Searcher]] = {
         [(lambda point: point.address == "n", LocalSearch()), (lambda point: point.address != "n", RandomSearch())]
     ),
     "WarmStart": lambda: WarmStart(RandomSearch(), ()),
+    "WidestFirst": lambda: WidestFirst(RandomSearch(), trials=100),
 }
 """Searchers that are made of others."""
 

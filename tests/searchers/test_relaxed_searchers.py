@@ -13,7 +13,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, NotSupported, TrialError
 from deep_arch.searchers import DARTS, GDAS, SETN, GumbelMasking, InterpolatedWidths, RandomSearch
-from deep_arch.searchers.parts.relaxation import Relaxed
+from deep_arch.searchers.parts.relaxation import Annealed, Relaxed
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import FinishedTrial, Searcher
 from deep_arch.testing.searcher_contract import SearcherContract
@@ -45,10 +45,9 @@ class TestInterpolatedWidths(SearcherContract):
 
 
 def made(kind: type[Relaxed], rate: float = 0.1) -> Relaxed:
-    if kind in (DARTS, SETN):
-        return kind(learning_rate=rate)
-    found: Any = kind
-    return found(steps=200, temperatures=(2.0, 0.2), learning_rate=rate)
+    if issubclass(kind, Annealed):
+        return kind(steps=200, temperatures=(2.0, 0.2), learning_rate=rate)
+    return kind(learning_rate=rate)
 
 
 ALL = [DARTS, GDAS, SETN, GumbelMasking, InterpolatedWidths]
@@ -65,7 +64,7 @@ POINTS = {
     "or[dense]/dense.units": (2, 4, 8),
     "units": (1, 2, 3, 4),
 }
-WORTH = {"tanh": 1.0, "relu": 0.2, "dense": 0.0, 2: 0.3, 4: 0.9, 8: 0.1, 1: 0.0, 3: 1.0}
+WORTH: dict[Any, float] = {"tanh": 1.0, "relu": 0.2, "dense": 0.0, 2: 0.3, 4: 0.9, 8: 0.1, 1: 0.0, 3: 1.0}
 
 
 def points() -> list[ChoicePoint]:
@@ -83,9 +82,7 @@ def learnt(searcher: Relaxed, n: int, seed: int = 0) -> list[Any]:
             assert mixture is not None
             weights.append((mixture.weights, mixture.active))
             of = POINTS[point.address]
-            slopes[point.address] = tuple(
-                [WORTH[v] if i in mixture.active else 0.0 for i, v in enumerate(of)]  # type: ignore[index]
-            )
+            slopes[point.address] = tuple([WORTH[v] if i in mixture.active else 0.0 for i, v in enumerate(of)])
         trial.tell(0.5, slopes=slopes)
     return weights
 
@@ -95,7 +92,7 @@ def test_weights_sum_to_one_over_what_is_active(kind: type[Relaxed]) -> None:
     for weights, active in learnt(made(kind), 30):
         assert sum([weights[i] for i in active]) == pytest.approx(1)
         assert all(0 <= weight <= 1 for weight in weights)
-        expected = {GDAS: 1, InterpolatedWidths: 2}.get(kind, len(weights))
+        expected = 1 if kind is GDAS else 2 if kind is InterpolatedWidths else len(weights)
         assert len(active) == expected
 
 
@@ -201,5 +198,5 @@ def test_real_numbers_have_no_logits() -> None:
 def test_arguments_are_checked() -> None:
     with pytest.raises(BadArgument, match="GDAS: steps is a number of at least 1"):
         GDAS(steps=0)
-    with pytest.raises(BadArgument, match="DARTS: momentum is a number from 0 to 0.999"):
+    with pytest.raises(BadArgument, match=r"DARTS: momentum is a number from 0 to 0\.999"):
         DARTS(momentum=1.0)

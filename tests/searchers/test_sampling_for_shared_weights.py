@@ -84,7 +84,7 @@ def test_rewards() -> None:
     assert rewards.hard_exponential(0.9, 50, target=100) == 0.9
     assert rewards.hard_exponential(0.9, 200, target=100) == pytest.approx(0.45)
     for wrong in ({"target": 0}, {"target": 10, "weight": 0.1}):
-        with pytest.raises(BadArgument, match="rewards: (target|weight) is to be"):
+        with pytest.raises(BadArgument, match=r"rewards: (target|weight) is to be"):
             rewards.absolute(0.9, 1, **wrong)
 
 

@@ -30,6 +30,7 @@ from deep_arch.searchers import (
     RandomSearch,
     SuccessiveHalving,
     WarmStart,
+    WidestFirst,
     median_rule,
 )
 from deep_arch.studies.search import Search
@@ -71,7 +72,7 @@ def run(
     """Run a search that scores the first width, or how many hyperparameters there are."""
     search = da.search(space, searcher, trials=trials, seed=0, first=first, **kwargs)
     for trial in search:
-        trial.tell(trial.values.get("repeat[0]/u", len(trial.values)))
+        trial.tell(trial.values.get("repeat[0]/u", len(trial.values)), slopes={} if trial.relaxed else None)
     return search
 
 
@@ -94,6 +95,7 @@ WRAPPED: dict[str, Callable[[], Searcher]] = {
     "Partitioned": lambda: Partitioned(
         [(lambda point: point.name == "n", MonteCarloTreeSearch()), (lambda point: point.name != "n", LocalSearch())]
     ),
+    "WidestFirst": lambda: WidestFirst(RandomSearch(), trials=12),
     "WarmStart": lambda: WarmStart(Hyperband(), [FinishedTrial(0, {"n": 1, "repeat[0]/u": 3}, (1.0,))]),
 }
 
