@@ -18,6 +18,7 @@ References:
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -239,7 +240,57 @@ def saved_bytes(run: Callable[[], Tensor]) -> int:
     return sum(kept.values())
 
 
-EXPERIMENTS: Mapping[str, Callable[[Sequence[int], int], None]] = {"tunas": tunas, "autohas": autohas}
+sizes = nats_sizes(widths=range(8, 65, 8), ndim=1)
+
+WIDTHS: Mapping[str, Callable[[int], Any]] = {
+    "masks": lambda n: searchers.GumbelMasking(steps=n, learning_rate=24 / n),
+    "interpolation": lambda n: searchers.InterpolatedWidths(steps=n, learning_rate=24 / n),
+    "sampling": lambda n: searchers.WidestFirst(searchers.Reinforce(), trials=n),
+}
+"""Logits can go as far as in the publication, whose 78,000 steps have a rate of 3e-4."""
+
+
+def widths(seeds: Sequence[int], n_steps: int) -> None:
+    """Print what three ways of finding five widths under a cost give, and what they take."""
+    sampled = [sizes.sample(seed) for seed in range(200)]
+    target = sorted(map(macs, sampled))[50]
+    peers = [architecture for architecture in sampled if abs(macs(architecture) / target - 1) < 0.05][:3]
+    print(f"\nwidths: target {target:,} multiplications, {n_steps} steps each")
+    print(f"{'by':15}{'CPU s':>7}{'saved MB':>10}{'cost / target':>16}{'alone':>14}")
+    print(f"{'chance':15}{'':17}{spread([macs(p) / target for p in peers], 3, 1.0):>16}", end="")
+    print(f"{spread([alone(peer, 0) for peer in peers]):>14}", flush=True)
+    for name, make in WIDTHS.items():
+        ratios, tests, kept, start = list[float](), list[float](), list[int](), time.process_time()
+        for seed in seeds:
+            shared, searcher = Shared(sizes, n_steps, seed), make(n_steps)
+            search_widths(shared, searcher, target, kept)
+            found = sizes.at(searcher.best(1)[0]) if searcher.relaxed else shared.best(searcher)
+            ratios.append(macs(found) / target)
+            tests.append(alone(found, seed))
+        cpu_s = (time.process_time() - start) / len(seeds)
+        print(
+            f"{name:15}{cpu_s:7.0f}{statistics.fmean(kept) / 1e6:10.1f}{spread(ratios, 3, 1.0):>16}{spread(tests):>14}",
+            flush=True,
+        )
+
+
+def search_widths(shared: Shared, searcher: da.Searcher, target: float, kept: list[int]) -> None:
+    """Alternate steps of the weights and of a searcher; note the memory of the first step after the warm-up."""
+    for trial in shared.trials(searcher):
+        model, batch = shared.net.at(trial), next(shared.batches)
+        if trial.number == shared.n_steps // 2:
+            kept.append(saved_bytes(functools.partial(model, batch.x)))
+        descend(shared.optimizer, loss(model, batch))
+        other = next(shared.others)
+        if searcher.relaxed:
+            score = da.rewards.absolute(-loss(model, other), model.cost().macs, target, weight=-0.3)
+            trial.tell(score.item(), slopes=model.slopes(score))
+        else:
+            cost = macs(trial.architecture)
+            trial.tell(da.rewards.absolute(accuracy(model, other), cost, target, weight=-0.3))
+
+
+EXPERIMENTS: Mapping[str, Callable[[Sequence[int], int], None]] = {"tunas": tunas, "autohas": autohas, "widths": widths}
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ by the shared weights, and prints Kendall's tau to what the table says of these 
 finds with the shared weights for a score. `methods` runs the six searches of NATS-Bench with shared weights, and prints
 what the table says of the cells that they give.
 
-What differs from the publication, so that the methods compare with each other here but not with their published figures:
+What differs from the publication, so that methods compare with each other here, but not with their published figures:
 the super-network has 8 channels and one cell a stage, not 16 and five; it sees 10,000 images of 16 x 16, not 25,000 of
 32 x 32; it is trained for minutes on one CPU core, not for hours on a GPU, from a learning rate of 0.1, not 0.025; GDAS
 steps its weights and its logits on one draw, not on two; ENAS has independent logits, not an LSTM. The table's

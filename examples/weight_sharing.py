@@ -114,9 +114,9 @@ class Shared:
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
         self.batches, self.others = batches(TRAINING, seed), batches(VALIDATION, seed)
 
-    def trials(self, searcher: da.Searcher) -> Iterator[da.Trial]:
-        """Give as many trials as there are steps; the same architecture may come again."""
-        return da.search(net, searcher, trials=self.n_steps, seed=self.seed, duplicates="give")
+    def trials(self, searcher: da.Searcher, of_a_step: int = 1) -> Iterator[da.Trial]:
+        """Give so many trials for each step; the same architecture may come again."""
+        return da.search(net, searcher, trials=of_a_step * self.n_steps, seed=self.seed, duplicates="give")
 
     def step(self, error: Tensor) -> None:
         """Take a step down an error; what it did not reach stays as it is."""
@@ -147,7 +147,7 @@ def evolved(shared: Shared) -> da.Architecture:
 
 def sandwich(shared: Shared) -> da.Architecture:
     batch, teacher = next(shared.batches), torch.empty(0)
-    for trial in shared.trials(searchers.Sandwich(n_random=2)):  # the largest, the smallest, and two in between
+    for trial in shared.trials(searchers.Sandwich(n_random=2), of_a_step=4):  # the largest, the smallest, two between
         largest = trial.number % 4 == 0
         batch = next(shared.batches) if largest else batch
         logits = shared.net.at(trial)(batch.x)
