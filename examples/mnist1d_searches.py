@@ -37,7 +37,6 @@ from deep_arch.testing.published_networks import nats_sizes
 SIGNAL = da.tensor(1, 40)
 BATCH = 64
 LEARNING_RATE, DECAY, MOMENTUM = 0.1, 1e-4, 0.9
-N_ALONE = 1500  # steps of a training alone
 
 LEARNING_RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 DECAYS = (0.0, 1e-4, 1e-3, 1e-2)
@@ -92,13 +91,15 @@ def descend(optimizer: torch.optim.Optimizer, error: Tensor) -> None:
     optimizer.step()
 
 
-def alone(architecture: da.Architecture, seed: int, rate: float = LEARNING_RATE, decay: float = DECAY) -> float:
+def alone(
+    architecture: da.Architecture, seed: int, n_steps: int, rate: float = LEARNING_RATE, decay: float = DECAY
+) -> float:
     """Train an architecture from new weights, the rate falling to 0; return its accuracy on the test signals."""
     model = torch_backend.build(architecture, SIGNAL, seed=seed)
     optimizer = sgd(model.parameters(), rate, decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, N_ALONE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
     training, _, test = load_signals()
-    for _, batch in zip(range(N_ALONE), batches(training, seed), strict=False):
+    for _, batch in zip(range(n_steps), batches(training, seed), strict=False):
         descend(optimizer, loss(model, batch))
         schedule.step()
     return accuracy(model.eval(), test)
@@ -150,7 +151,7 @@ def macs(architecture: da.Architecture) -> int:
     return architecture.cost(SIGNAL).macs
 
 
-def tunas(seeds: Sequence[int], n_steps: int) -> None:
+def tunas(seeds: Sequence[int], n_steps: int, n_alone: int) -> None:
     """Print how near to its target the cost of what TuNAS proposes comes, and how good what it gives is."""
     sampled = sorted([macs(stacked.sample(seed)) for seed in range(400)])
     target = sampled[100]
@@ -171,7 +172,7 @@ def tunas(seeds: Sequence[int], n_steps: int) -> None:
         peers = [a for a in map(stacked.sample, range(1000, 3000)) if abs(macs(a) / macs(found) - 1) < 0.05][:3]
         print(
             f"{seed:4}{cpu_s:7.0f}{spread(ratios, 3, 1.0):>16}{accuracy(shared.net.at(found), shared.validation):11.1%}"
-            f"{alone(found, seed):8.1%}{spread([alone(peer, seed) for peer in peers]):>22}",
+            f"{alone(found, seed, n_alone):8.1%}{spread([alone(peer, seed, n_alone) for peer in peers]):>22}",
             flush=True,
         )
 
@@ -193,7 +194,7 @@ MIDDLE: Mapping[str, Any] = {f"{name}_{i}": value for i in range(3) for name, va
 FREE: Mapping[str, Mapping[str, Any]] = {"joint": {}, "architecture alone": USUAL, "hyperparameters alone": MIDDLE}
 
 
-def autohas(seeds: Sequence[int], n_steps: int) -> None:
+def autohas(seeds: Sequence[int], n_steps: int, n_alone: int) -> None:
     """Print how good a joint search is beside one of each half, at the same number of steps."""
     print(f"\nAutoHAS: {n_steps} steps each\n{'searched':24}{'CPU s':>7}{'alone':>14}  found")
     for name, fixed in FREE.items():
@@ -202,7 +203,7 @@ def autohas(seeds: Sequence[int], n_steps: int) -> None:
             values = dict(joint(Shared(space, n_steps, seed)).values)
             architecture = configured.at(values)
             rate, decay = values["learning_rate"], values["decay"]
-            tests.append(alone(architecture, seed, rate, decay))
+            tests.append(alone(architecture, seed, n_alone, rate, decay))
             found.append(f"{rate:g}/{decay:g}")
         cpu_s = (time.process_time() - start) / len(seeds)
         print(f"{name:24}{cpu_s:7.0f}{spread(tests):>14}  {', '.join(found)}", flush=True)
@@ -250,7 +251,7 @@ WIDTHS: Mapping[str, Callable[[int], Any]] = {
 """Logits can go as far as in the publication, whose 78,000 steps have a rate of 3e-4."""
 
 
-def widths(seeds: Sequence[int], n_steps: int) -> None:
+def widths(seeds: Sequence[int], n_steps: int, n_alone: int) -> None:
     """Print what three ways of finding five widths under a cost give, and what they take."""
     sampled = [sizes.sample(seed) for seed in range(200)]
     target = sorted(map(macs, sampled))[50]
@@ -258,7 +259,7 @@ def widths(seeds: Sequence[int], n_steps: int) -> None:
     print(f"\nwidths: target {target:,} multiplications, {n_steps} steps each")
     print(f"{'by':15}{'CPU s':>7}{'saved MB':>10}{'cost / target':>16}{'alone':>14}")
     print(f"{'chance':15}{'':17}{spread([macs(p) / target for p in peers], 3, 1.0):>16}", end="")
-    print(f"{spread([alone(peer, 0) for peer in peers]):>14}", flush=True)
+    print(f"{spread([alone(peer, 0, n_alone) for peer in peers]):>14}", flush=True)
     for name, make in WIDTHS.items():
         ratios, tests, kept, start = list[float](), list[float](), list[int](), time.process_time()
         for seed in seeds:
@@ -266,7 +267,7 @@ def widths(seeds: Sequence[int], n_steps: int) -> None:
             search_widths(shared, searcher, target, kept)
             found = sizes.at(searcher.best(1)[0]) if searcher.relaxed else shared.best(searcher)
             ratios.append(macs(found) / target)
-            tests.append(alone(found, seed))
+            tests.append(alone(found, seed, n_alone))
         cpu_s = (time.process_time() - start) / len(seeds)
         print(
             f"{name:15}{cpu_s:7.0f}{statistics.fmean(kept) / 1e6:10.1f}{spread(ratios, 3, 1.0):>16}{spread(tests):>14}",
@@ -290,7 +291,11 @@ def search_widths(shared: Shared, searcher: da.Searcher, target: float, kept: li
             trial.tell(da.rewards.absolute(accuracy(model, other), cost, target, weight=-0.3))
 
 
-EXPERIMENTS: Mapping[str, Callable[[Sequence[int], int], None]] = {"tunas": tunas, "autohas": autohas, "widths": widths}
+EXPERIMENTS: Mapping[str, Callable[[Sequence[int], int, int], None]] = {
+    "tunas": tunas,
+    "autohas": autohas,
+    "widths": widths,
+}
 
 
 def main() -> None:
@@ -298,10 +303,11 @@ def main() -> None:
     parser.add_argument("experiments", nargs="*", default=list(EXPERIMENTS), choices=list(EXPERIMENTS))
     parser.add_argument("--steps", type=int, default=4000, help="of each search")
     parser.add_argument("--seeds", type=int, default=5, help="how many searches of each kind")
+    parser.add_argument("--steps-alone", type=int, default=1500, help="of the training of what is found")
     options = parser.parse_args()
     torch.set_num_threads(1)
     for name in options.experiments:
-        EXPERIMENTS[name](range(options.seeds), options.steps)
+        EXPERIMENTS[name](range(options.seeds), options.steps, options.steps_alone)
 
 
 if __name__ == "__main__":
