@@ -300,13 +300,13 @@ EXPERIMENTS: Mapping[str, Callable[[Sequence[int], int, int], None]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Search with shared weights on MNIST-1D.")
-    parser.add_argument("experiments", nargs="*", choices=list(EXPERIMENTS))
+    parser.add_argument("experiments", nargs="*", default="all", choices=["all", *EXPERIMENTS])
     parser.add_argument("--steps", type=int, default=4000, help="of each search")
     parser.add_argument("--seeds", type=int, default=5, help="how many searches of each kind")
     parser.add_argument("--steps-alone", type=int, default=1500, help="of the training of what is found")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    for name in options.experiments or EXPERIMENTS:
+    for name in EXPERIMENTS if "all" in options.experiments else options.experiments:
         EXPERIMENTS[name](range(options.seeds), options.steps, options.steps_alone)
 
 
