@@ -19,13 +19,14 @@ class Sandwich(Searcher):
     the others from the largest (in-place distillation)::
 
         for trial in da.search(net, Sandwich(), trials=40_000, seed=0, duplicates="give"):
-            logits = supernet.at(trial)(x)
-            if trial.number % 4 == 0:
+            is_largest = trial.number % 4 == 0
+            if is_largest:  # a round begins: take the step of the one before
                 optimizer.step(); optimizer.zero_grad()
+                x, y = next(batches)
+            logits = supernet.at(trial)(x)
+            if is_largest:
                 teacher = logits.detach().softmax(1)
-                cross_entropy(logits, y).backward()
-            else:
-                cross_entropy(logits, teacher).backward()
+            cross_entropy(logits, y if is_largest else teacher).backward()
             trial.skip()
 
     Args:

@@ -21,6 +21,12 @@ PORT: Final = ("#00664B", "#00664B")
 CONFIG: Final = ("#F5F5F0", "#7A7A6A")
 CHANGED: Final = ("#FFF1EB", "#B34700")
 EMPTY: Final = ("#FFFFFF", "#9AA5B1")
+MIXED: Final = ("#DDF3EA", "#00664B")
+FLOW: Final = "#2A8C6E"
+FAINT: Final = "#8793A0"
+BAR: Final = ("#2A8C6E", "#C3E0D5")
+IDLE_BAR: Final = ("#B4BEC9", "#E4E9EE")
+"""What a share fills of a bar, and the rest of it, where the value is computed and where not."""
 
 ROWS: Final = {
     "open": ("#FFF3A3", "#8A6D00"),
@@ -28,10 +34,11 @@ ROWS: Final = {
     "dependent": ("#EBD7E6", "#8A3A70"),
     "constant": ("#ECEFF1", MUTED),
     "changed": ("#FFD9CC", "#B34700"),
+    "relaxed": ("#DDF3EA", "#00664B"),
 }
 """Fill and border of each kind of row."""
 
-SIGNS: Final = {"open": "○", "assigned": "●", "dependent": "ƒ", "constant": "", "changed": "≠"}
+SIGNS: Final = {"open": "○", "assigned": "●", "dependent": "ƒ", "constant": "", "changed": "≠", "relaxed": "Σ"}
 
 CLUSTERS: Final = ("#F3F7FB", "#E6EEF6", "#D9E5F1", "#CDDCEB")
 CLUSTER_LINE: Final = "#8CA3BA"

@@ -94,7 +94,7 @@ def plot_scores(
 
 
 def _draw(curve: ScoreCurve) -> Any:
-    figure = _matplotlib_figure().Figure(figsize=(6.4, 4.0), layout="constrained")
+    figure = matplotlib_figure().Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
     fill, line = palette.ROWS["assigned"]
     axes.scatter(curve.positions, curve.scores, s=18, color=fill, edgecolors=line, linewidths=0.8, label="trial")
@@ -110,7 +110,12 @@ def _draw(curve: ScoreCurve) -> Any:
     return figure
 
 
-def _matplotlib_figure() -> Any:
+def matplotlib_figure() -> Any:
+    """Return the module that makes figures without pyplot.
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+    """
     try:
         return importlib.import_module("matplotlib.figure")
     except ImportError as error:

@@ -6,7 +6,7 @@ about; an event is a set of conjunctions, of which one at least holds.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -73,6 +73,20 @@ class Odds:
         self._weights = weights
         self._known: dict[frozenset[Conjunction], Any] = {frozenset(): 0.0, frozenset([ALWAYS]): 1.0}
 
+    def simplified(self, conjunctions: Iterable[Conjunction]) -> frozenset[Conjunction]:
+        """Return an event without decisions that are immaterial, since it holds whatever they come out as."""
+        event = absorbed(conjunctions)
+        while len(event) > 1:
+            groups: defaultdict[tuple[Variable, Conjunction], int] = defaultdict(int)
+            for each in event:
+                for outcome in each:
+                    groups[outcome[0], each - {outcome}] += 1
+            whole = [rest for (variable, rest), n in groups.items() if n == len(self._weights[variable])]
+            if not whole:
+                break
+            event = absorbed([*event, *whole])
+        return event
+
     def of(self, event: frozenset[Conjunction]) -> Any:
         """Return the probability that one of the conjunctions holds.
 
@@ -109,7 +123,7 @@ class Odds:
         total: Any = 0.0
         for i, weight in enumerate(self._weights[variable]):
             left = [each - {(variable, i)} for each in event if (variable, i) in each or not _is_about(each, variable)]
-            total = total + weight * self.of(absorbed(left))
+            total = total + weight * self.of(self.simplified(left))
         return total
 
 

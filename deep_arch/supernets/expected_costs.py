@@ -24,7 +24,7 @@ from deep_arch.measures.settling import computed
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.supernets.events import ALWAYS, Conjunction, Odds, Outcome, absorbed, both
+from deep_arch.supernets.events import ALWAYS, Conjunction, Odds, Outcome, both
 from deep_arch.supernets.walking import Plans, Row, Site, Walker
 
 _MOST_CASES: Final = 50_000
@@ -255,7 +255,7 @@ class _Expected:
         for value in outputs:
             value.node.needed.add(ALWAYS)
         for node in reversed(self._nodes):
-            needed = absorbed(node.needed)
+            needed = odds.simplified(node.needed)
             node.needed = set(needed)
             for holds, source in node.sources:
                 source.needed.update([j for each in needed if (j := both(each, holds)) is not None])
@@ -265,7 +265,7 @@ class _Expected:
         held: defaultdict[tuple[str, int, int], set[Conjunction]] = defaultdict(set)
         for node in self._nodes:
             for holds, module, specs, given in node.terms:
-                event = absorbed([j for each in node.needed if (j := both(each, holds)) is not None])
+                event = odds.simplified([j for each in node.needed if (j := both(each, holds)) is not None])
                 if not event:
                     continue
                 probability = odds.of(event)
@@ -278,7 +278,7 @@ class _Expected:
         others: Any = 0.0
         for (_, n_trained, n_others), events in held.items():
             if n_trained or n_others:
-                probability = odds.of(absorbed(events))
+                probability = odds.of(odds.simplified(events))
                 trained, others = trained + probability * n_trained, others + probability * n_others
         return ExpectedCost(trained, macs, n_bytes, others, taken)
 

@@ -41,6 +41,15 @@ _BOXES: Final[dict[str, dict[str, str]]] = {
     "hyperparameter": {"shape": "ellipse", "style": "filled", "margin": "0.02,0.02"},
     "config": {"shape": "note", "style": "filled"},
     "empty": {"style": "filled,rounded,dashed", "margin": "0.02,0"},
+    "forked": {"shape": "point", "style": "filled", "width": "0.09"},
+    "mixed": {
+        "shape": "circle",
+        "style": "filled",
+        "margin": "0",
+        "width": "0.24",
+        "height": "0.24",
+        "fixedsize": "true",
+    },
 }
 _SIDEWAYS: Final = {"input": {"shape": "cds"}, "output": {"shape": "rarrow"}}
 """Ports that point to the right, where the graph runs from left to right."""
@@ -52,7 +61,13 @@ _COLOURS: Final = {
     "substitution": palette.SUBSTITUTION,
     "config": palette.CONFIG,
     "empty": palette.EMPTY,
+    "forked": (palette.FLOW, palette.FLOW),
+    "mixed": palette.MIXED,
 }
+_THINNEST: Final = 0.8
+_WIDEST: Final = 4.5
+"""Points of a line of weight 0 and 1."""
+
 BACKSLASH: Final = "\N{REVERSE SOLIDUS OPERATOR}"
 
 # Only the data's own lines pull boxes together; the others follow where these lead.
@@ -80,8 +95,14 @@ def make_digraph(drawing: Drawing, legend: bool, direction: str) -> Any:
     clusters = {cluster.key: f"cluster_{i}" for i, cluster in enumerate(drawing.clusters)}
     shapes = _BOXES if direction == "TB" else {kind: _BOXES[kind] | _SIDEWAYS.get(kind, {}) for kind in _BOXES}
     _Writer(drawing, graphviz.escape, shapes, ids, clusters).write(digraph, "")
+    forks = {box.key for box in drawing.boxes if box.kind == "forked"}
     for edge in drawing.edges:
-        digraph.edge(ids[edge.tail], ids[edge.head], **_edge_attributes(edge, clusters, graphviz.escape))
+        attributes = _edge_attributes(edge, clusters, graphviz.escape)
+        if edge.tail in forks:
+            attributes["weight"] = "16"  # so that alternatives begin beside one another
+        if edge.head in forks:
+            attributes["arrowhead"] = "none"
+        digraph.edge(ids[edge.tail], ids[edge.head], **attributes)
     return digraph
 
 
@@ -109,7 +130,7 @@ class _Writer:
 
     def write(self, graph: Any, key: str) -> None:
         for box in self._boxes[key]:
-            graph.node(self._ids[box.key], label=f"<{box_label(box)}>", **self._box_attributes(box))
+            graph.node(self._ids[box.key], label=f"<{_inked(box)}>", **self._box_attributes(box))
         for edge in self._level[key]:
             with graph.subgraph() as line:  # a mark beside what it follows takes no room of the graph's own
                 line.attr(rank="same")
@@ -129,6 +150,8 @@ class _Writer:
             attributes |= {"color": palette.tie_colour(box.tie), "penwidth": "2"}
         if box.kind == "hyperparameter" and box.rows[0].kind == "open":
             attributes["style"] = "filled,dashed"
+        if box.weight == 0:
+            attributes |= {"color": palette.FAINT, "style": f"{attributes['style'].removesuffix(',dashed')},dashed"}
         return attributes | {"tooltip": self._tooltip(box.tip, box.headings)}
 
     def _tooltip(self, tip: str, headings: Iterable[Heading]) -> str:
@@ -147,10 +170,26 @@ class _Writer:
         }
 
 
+def _inked(box: Box) -> str:
+    """Return the label of a box, in grey where nothing of it reaches the outputs."""
+    label = box_label(box)
+    return label.replace(palette.INK, palette.FAINT) if box.weight == 0 else label
+
+
+def _flow(weight: float) -> dict[str, str]:
+    """Return how a line looks that carries a part of what reaches the outputs."""
+    if weight == 0:
+        return {"style": "dashed", "color": palette.FAINT, "penwidth": "0.7", "fontcolor": palette.FAINT}
+    width = _THINNEST + (_WIDEST - _THINNEST) * min(weight, 1.0)
+    return {"color": palette.FLOW, "penwidth": f"{width:.2f}", "fontcolor": palette.MIXED[1]}
+
+
 def _edge_attributes(edge: Edge, clusters: dict[str, str], escape: Callable[[str], str]) -> dict[str, str]:
     attributes = {**_EDGES[edge.kind], "class": edge.kind}
     if edge.tie is not None:
         attributes["color"] = palette.tie_colour(edge.tie)
+    if edge.weight is not None:
+        attributes |= _flow(edge.weight)
     if edge.tail_mark:
         attributes["taillabel"] = edge.tail_mark
     if edge.head_mark:

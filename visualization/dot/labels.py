@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from deep_arch.visualization import palette
-from deep_arch.visualization.plan.drawing import Box, Heading, Row
+from deep_arch.visualization.plan.drawing import Box, Heading, Row, Share
+from deep_arch.visualization.plan.wording import weight_text
 
 _WIDTH: Final = 40
 """Letters on one line of a box, beyond which a graph of many boxes becomes too wide to read."""
 _GAP: Final = "   "
+_BAR: Final = (36, 6)
+"""Width and height of a full bar, in points."""
 
 
 def escape(text: str) -> str:
@@ -42,8 +45,34 @@ def cell(content: str, attributes: str = "") -> str:
 def chip(row: Row) -> str:
     """Return the cell of one hyperparameter or constant."""
     fill, line = palette.ROWS[row.kind]
+    if row.shares and not row.text:
+        return f"<TD>{_shared(row)}</TD>"
     dashed = ",DASHED" if row.kind == "open" else ""
-    return cell(font(_signed(row), 9), f' BGCOLOR="{fill}" COLOR="{line}" BORDER="1" STYLE="ROUNDED{dashed}"')
+    attributes = f' BGCOLOR="{fill}" COLOR="{line}" BORDER="1" STYLE="ROUNDED{dashed}"'
+    return cell(_shared(row) if row.shares else font(_signed(row), 9), attributes)
+
+
+def _shared(row: Row) -> str:
+    """Return a relaxed hyperparameter: a line for each value, with a bar as long as its weight."""
+    lines = [f'<TD ALIGN="LEFT" COLSPAN="3">{font(_signed(row), 9)}</TD>'] if row.text else []
+    lines += [_share(share) for share in row.shares]
+    return table(lines, spacing=0, padding=1)
+
+
+def _share(share: Share) -> str:
+    ink = palette.INK if share.active and share.weight > 0 else palette.FAINT
+    name = f'<TD ALIGN="RIGHT">{font(share.text, 8, ink)}</TD>' if share.text else ""
+    return f'{name}<TD>{_bar(share)}</TD><TD ALIGN="RIGHT">{font(weight_text(share.weight), 8, ink)}</TD>'
+
+
+def _bar(share: Share) -> str:
+    full, height = _BAR
+    width = round(full * min(share.weight, 1.0))
+    colours = palette.BAR if share.active else palette.IDLE_BAR
+    parts = [(part, colour) for part, colour in zip((width, full - width), colours, strict=True) if part]
+    cells = [f'<TD FIXEDSIZE="TRUE" WIDTH="{part}" HEIGHT="{height}" BGCOLOR="{c}"></TD>' for part, c in parts]
+    size = f'FIXEDSIZE="TRUE" WIDTH="{full}" HEIGHT="{height}"'  # however wide the box is
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" {size}><TR>{"".join(cells)}</TR></TABLE>'
 
 
 def _signed(row: Row) -> str:
@@ -62,6 +91,8 @@ def box_label(box: Box) -> str:
         return _hyperparameter_label(box)
     if box.kind == "empty":
         return _mark_label(box)
+    if box.kind in ("forked", "mixed"):
+        return font(box.title, 11, palette.MIXED[1], bold=True)
     return _module_label(box)
 
 
@@ -74,7 +105,7 @@ def _port_label(box: Box) -> str:
 
 def _hyperparameter_label(box: Box) -> str:
     row = box.rows[0]
-    lines = [f"<TD>{font(_signed(row), 10)}</TD>"]
+    lines = [f"<TD>{_shared(row) if row.shares else font(_signed(row), 10)}</TD>"]
     if box.detail:
         lines.append(f"<TD>{font(box.detail, 8, palette.MUTED)}</TD>")
     return table(lines, spacing=0, padding=1)
@@ -102,9 +133,11 @@ def _module_label(box: Box) -> str:
 def _strip(heading: Heading) -> str:
     """Return the line on top of the only module of an expanded substitution, in the colours of a cluster."""
     texts = [font(heading.name, 9, bold=True)]
-    texts += [font(_signed(row), 9, palette.ROWS[row.kind][1]) for row in heading.rows]
+    texts += [font(_signed(row), 9, palette.ROWS[row.kind][1]) for row in heading.rows if not row.shares]
     colours = f' BGCOLOR="{palette.CLUSTERS[1]}" COLOR="{palette.CLUSTER_LINE}" BORDER="1" STYLE="ROUNDED"'
-    return cell(_GAP.join(texts), colours)
+    shared = [f"<TD>{_shared(row)}</TD>" for row in heading.rows if row.shares]
+    content = table(["".join([cell(_GAP.join(texts)), *shared])], spacing=0, padding=0) if shared else _GAP.join(texts)
+    return cell(content, colours)
 
 
 def heading_label(headings: Iterable[Heading]) -> str:
@@ -120,6 +153,6 @@ def heading_label(headings: Iterable[Heading]) -> str:
 def _mark_label(box: Box) -> str:
     lines: list[str] = []
     for heading in box.headings:
-        name, nothing = font(heading.name, 9, palette.MUTED), font("→ nothing", 8, palette.MUTED)
+        name, nothing = font(heading.name, 9, palette.MUTED), font(box.detail or "→ nothing", 8, palette.MUTED)
         lines.append(cell(table(["".join([cell(name), *map(chip, heading.rows), cell(nothing)])], spacing=1)))
     return table(lines, spacing=0, padding=0)

@@ -7,7 +7,7 @@ from typing import Final
 
 from deep_arch.visualization import palette
 from deep_arch.visualization.dot.labels import cell, chip, font, table
-from deep_arch.visualization.plan.drawing import Drawing, Row
+from deep_arch.visualization.plan.drawing import Drawing, Row, Share
 
 _IN_A_LINE: Final = 3
 
@@ -38,20 +38,29 @@ def _entries(drawing: Drawing) -> Iterator[str]:
     if any(heading.rows for heading in headings) or not all(cluster.listed for cluster in drawing.clusters):
         yield _entry(_box("substitution", palette.CLUSTERS[1], palette.CLUSTER_LINE, "ROUNDED"), "expanded")
     if "empty" in kinds:
-        yield _entry(_box("→ nothing", *palette.EMPTY, "ROUNDED,DASHED", palette.MUTED), "expanded, no module left")
+        said = next((box.detail for box in drawing.boxes if box.kind == "empty" and box.detail), "→ nothing")
+        yield _entry(_box(said, *palette.EMPTY, "ROUNDED,DASHED", palette.MUTED), "expanded, no module left")
+    if "mixed" in kinds:
+        yield _entry(_box("+", *palette.MIXED, "ROUNDED", palette.MIXED[1]), "sum of alternatives by weight")
     if "open" in row_kinds:
         yield _entry(table([chip(Row("open", "h ∈ {a, b}"))]), "open, and its domain")
     if "assigned" in row_kinds:
         yield _entry(table([chip(Row("assigned", "h = a"))]), "assigned")
     if "dependent" in row_kinds:
         yield _entry(table([chip(Row("dependent", "h = 2 · n"))]), "dependent, and its formula")
+    if "relaxed" in row_kinds:
+        yield _entry(table([chip(Row("relaxed", "", shares=(Share("a", 0.7),)))]), "relaxed: a value's weight")
     if "changed" in row_kinds:
         yield _entry(table([chip(Row("changed", "h: a → b"))]), "changed argument")
     if any(box.change for box in drawing.boxes):
         yield _entry(_box("Module", *palette.CHANGED), "added, or in place of another")
-    if any(edge.label for edge in drawing.edges):
+    if any(edge.label and edge.weight is None for edge in drawing.edges):
         yield _entry(font("name", 8, palette.MUTED), "argument that it gives")
     yield from _line_entries({edge.kind for edge in drawing.edges})
+    if any(edge.weight for edge in drawing.edges):
+        yield _entry(font("0.70", 8, palette.MIXED[1]), "weight of an alternative")
+    if any(edge.weight == 0 for edge in drawing.edges):
+        yield _entry(font("- - ->", 10, palette.FAINT, bold=True), "weight 0, or not active")
     if any(edge.head_mark or edge.tail_mark for edge in drawing.edges):
         yield _entry(font("0, 1", 8, palette.MUTED), "order of inputs, outputs")
 

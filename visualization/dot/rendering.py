@@ -18,6 +18,7 @@ from deep_arch.visualization.dot.digraph import make_digraph
 from deep_arch.visualization.dot.graphviz_program import run_dot
 from deep_arch.visualization.plan.changes import find_changes
 from deep_arch.visualization.plan.planning import plan_drawing
+from deep_arch.visualization.plan.supernets import plan_supernet
 
 FORMATS: Final = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot"}
 """The endings of files that `render` writes."""
@@ -63,6 +64,47 @@ def render(architecture: Architecture | SearchSpace, path: str | PathLike[str] |
         True
     """
     return _written(_digraph(architecture, options), path)
+
+
+def render_supernet(
+    space: SearchSpace, mixtures: Mapping[str, Any], path: str | PathLike[str] | None = None, **options: Any
+) -> str:
+    """Draw a super-network, with every alternative of its relaxed decisions, and return the DOT text.
+
+    The alternatives of a relaxed decision are branches between the same inputs and outputs, each as wide as its
+    weight; what has no weight or is not active is thin, grey and dashed. A line inside several alternatives is as wide
+    as the product of their weights. Choices among an operation's arguments are bars in its box.
+
+    Args:
+        space: whose architectures share the super-network.
+        mixtures: address to a `da.Mixture`, or to a value for what is decided, such as `trial.mixtures`; a decision
+            that is not among them is drawn as it is while open. Those that others leave unreached are not drawn.
+        path: see `render`.
+        options: those of `render`.
+
+    Raises:
+        BadArgument: no space, no mapping, or an option or ending that does not exist.
+        UnknownAddress: the space has no such decision.
+        ValueOutsideDomain: a value, or one of a mixture, that a decision cannot take.
+        NotCountable: there is too much to draw.
+        MissingDependency: see `render`.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> net = da.space(lambda x: da.or_({"conv": ops.Dense(8), "skip": ops.Identity})(x))
+        >>> text = render_supernet(net, {"or.which": da.Mixture(("conv", "skip"), (0.7, 0.3))})
+        >>> "0.70" in text and "0.30" in text
+        True
+    """
+    checked = _options(options)
+    if not isinstance(space, SearchSpace):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise BadArgument(
+            f"render_supernet: expected a space.\n  Got {space!r} ({type(space).__name__}).\n"
+            "  A super-network is of a space: pass architecture.space, and what is decided among the mixtures."
+        )
+    drawing = plan_supernet(space, mixtures, checked.inputs)
+    return _written(make_digraph(drawing, checked.legend, checked.direction), path)
 
 
 def render_changes(one: Any, other: Any, path: str | PathLike[str] | None = None, **options: Any) -> str:

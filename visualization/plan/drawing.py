@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-BoxKind = Literal["input", "output", "module", "substitution", "hyperparameter", "config", "empty"]
-"""`empty` marks an expanded substitution that left no module, such as an optional that is not used."""
+BoxKind = Literal["input", "output", "module", "substitution", "hyperparameter", "config", "empty", "forked", "mixed"]
+"""`empty` marks an expanded substitution that left no module, such as an optional that is not used; a relaxed
+decision is `forked` into its alternatives, and what they give is `mixed`."""
 
-RowKind = Literal["open", "assigned", "dependent", "constant", "changed"]
-"""`changed` is an argument that was another in the program which a drawing compares with."""
+RowKind = Literal["open", "assigned", "dependent", "constant", "changed", "relaxed"]
+"""`changed` is an argument that was another in the program which a drawing compares with, `relaxed` one that takes
+several values at once."""
 
 EdgeKind = Literal["data", "depends", "tied", "absent", "beside", "below"]
 """`depends` leads from a hyperparameter to what uses it, `tied` joins two calls of one module, and `absent` leads
@@ -22,21 +24,40 @@ not seen: they keep the items of a list in rows."""
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """One value of a relaxed decision.
+
+    Attributes:
+        text: the value; empty where something else says it.
+        weight: its weight.
+        active: whether it is computed, so that the weight counts.
+    """
+
+    text: str
+    weight: float
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One hyperparameter, or one constant, as a line of text.
 
     Attributes:
         address: the hyperparameter's address; empty for a constant.
+        shares: the values of a relaxed one.
     """
 
     kind: RowKind
     text: str
     address: str = ""
+    shares: tuple[Share, ...] = ()
 
 
 def described(row: Row) -> str:
     """Return a row with its address, for a reader who points at it."""
-    return f"{row.address}: {row.text}" if row.address else row.text
+    shares = ", ".join([f"{share.text} {share.weight:.3g}".strip() for share in row.shares])
+    text = f"{row.text}: {shares}" if row.text and shares else row.text or shares
+    return f"{row.address}: {text}" if row.address else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +84,7 @@ class Box:
         tie: equal for the calls of one module, counted from 0; None for a module that is called once.
         cluster: the key of the innermost cluster around it, or empty.
         listed: whether it makes a list of what it takes.
+        weight: how much of what it gives reaches the outputs, where relaxed decisions lie on the way; else None.
         change: what tells it from what stood there in the program which a drawing compares with.
     """
 
@@ -80,6 +102,7 @@ class Box:
     tie: int | None = None
     change: str = ""
     listed: bool = False
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +114,7 @@ class Edge:
         cluster: the cluster that the line ends at, with `head` as one of the boxes inside; or empty.
         label: the argument that it gives to a recorded call.
         tail_cluster: the cluster that the line begins at, with `tail` as one of the boxes inside; or empty.
+        weight: how much of what flows here reaches the outputs, where relaxed decisions lie on the way; else None.
     """
 
     tail: str
@@ -102,6 +126,7 @@ class Edge:
     tie: int | None = None
     label: str = ""
     tail_cluster: str = ""
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from deep_arch.language.modules import Module
@@ -51,7 +51,7 @@ def plan_drawing(architecture: Architecture, inputs: Inputs | None = None, chang
         found = settle(graph, input_specs(graph.inputs, architecture.space.name, inputs))
         graph = graph if found.error else found.graph
     shapes = known_shapes(graph, architecture.space.name, inputs)
-    return frame_lists(_Planner(architecture, graph, shapes, changes).drawing())
+    return frame_lists(Planner(architecture, graph, shapes, changes).drawing())
 
 
 def _call_key(call: GraphCall) -> str:
@@ -70,7 +70,9 @@ def _group_target(key: str) -> str:
     return f"group {key}"
 
 
-class _Planner:
+class Planner:
+    """Makes a drawing of a graph; `supernets` extends it."""
+
     def __init__(
         self, architecture: Architecture, graph: Graph, shapes: Shapes, changes: Changes | None = None
     ) -> None:
@@ -78,20 +80,30 @@ class _Planner:
         self._architecture, self._graph, self._shapes = architecture, graph, shapes
         self._names = names_by_address(graph)
         self._domains = {point.address: point.domain for point in architecture.unassigned}
-        self._groups = {group_key(group): group for group in self._graph.groups}
+        self._groups = self._find_groups()
         self._configs = self._config_by_place()
         self._ties = self._find_ties()
         self._apart = find_apart([*self._users()])
 
     def drawing(self) -> Drawing:
         boxes = [*self._ports("input"), *self._hyperparameters(), *self._modules(), *self._config_boxes()]
-        headings = {key: self._heading(group) for key, group in self._groups.items()}
-        arrangement = arrange(headings, boxes)
+        arrangement = arrange(self._headings(), boxes)
         follows = join_marks(arrangement, self._graph)
         edges = [*self._dependences(arrangement), *self._data(), *self._absent(follows), *self._tied()]
         name, outputs = self._architecture.space.name, self._ports("output")
         drawn = (*arrangement.boxes.values(), *outputs)
         return Drawing(name, self._state(), drawn, tuple(edges), tuple(arrangement.clusters))
+
+    def _find_groups(self) -> dict[str, Group]:
+        return {group_key(group): group for group in self._graph.groups}
+
+    def _places(self) -> Container[str]:
+        """Return the keys of the frames that may be drawn."""
+        return self._groups
+
+    def _headings(self) -> dict[str, Heading]:
+        """Return what stands above each expanded substitution, outer ones first."""
+        return {key: self._heading(group) for key, group in self._groups.items()}
 
     def _state(self) -> str:
         if self._changes is not None:
@@ -157,7 +169,7 @@ class _Planner:
             names = self._names.get(address, {})
             row = self._row(last_part(address), apart.argument, names, whole=True)
             detail = "" if apart.has_lines else f"used in {len(apart.targets)} places"
-            place = enclosing(address, self._groups)
+            place = enclosing(address, self._places())
             yield Box(
                 _hyperparameter_key(address), "hyperparameter", "", _tip(address, row), place, detail, rows=(row,)
             )

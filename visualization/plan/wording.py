@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 from collections.abc import Container, Iterable, Sequence
@@ -137,6 +138,29 @@ def argument_text(
         return name + given
     text = depending_text(argument, domain) if isinstance(domain, Depending) else named_domain_text(domain, names)
     return f"{name} ∈ {text}"
+
+
+def chosen_text(arguments: Sequence[str], values: Sequence[Any], names: Names) -> str:
+    """Return what tells one alternative of a substitution: the value, or the candidate's name, that decides it."""
+    texts = [option_text(value, names) for value in values]
+    if len(texts) == 1:
+        return texts[0]
+    return ", ".join([f"{name} = {text}" for name, text in zip(arguments, texts, strict=True)])
+
+
+def option_text(value: Any, names: Names) -> str:
+    """Return a value of a domain as a reader knows it, such as `adam: Adam`; texts without their quotes."""
+    if names:
+        with contextlib.suppress(TypeError):  # of what has no hash
+            named = domain_names(Choice([value]), names)
+            if named is not None:
+                return shorten(named[0])
+    return shorten(value) if isinstance(value, str) else value_text(value)
+
+
+def weight_text(weight: float) -> str:
+    """Return a weight with two digits after the point."""
+    return "<0.01" if 0 < weight < 0.005 else f"{weight:.2f}"
 
 
 def operation_name(module: Module) -> str:
