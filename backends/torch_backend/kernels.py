@@ -55,7 +55,7 @@ class Part(NamedTuple):
 
     def write(self, tensor: Tensor) -> None:
         """Set the slice."""
-        _put_back(self.held[self.key], self.taken, None, tensor)
+        _put_back(self.held[self.key], self.taken, tensor)
 
 
 def lowered(operation: Any, address: str, specs: Sequence[Spec], n_outputs: int) -> fx.GraphModule:
@@ -112,23 +112,23 @@ class Kernel:
         module = self._module
         if module.training is not training:
             module.train(training)
-        put: list[Tensor] = []
-        for owner, name, held, key, taken, _ in self._parts:
+        for owner, name, held, key, taken, moves in self._parts:
             full = held[key]
             tensor = full if taken is None else take(full, taken)
             if window is not None and name == "weight":
                 tensor = tensor * window
-            put.append(tensor)
+            if moves and training:
+                tensor = tensor.clone()  # else what another path moves would change what slopes are computed from
             owner.__dict__[name] = tensor
         for layer in self._flat:
             layer._flat_weights = [getattr(layer, name) for name in layer._flat_weights_names]
         try:
             return self._run(*tensors)
         finally:
-            for tensor, (owner, name, held, key, taken, moves) in zip(put, self._parts, strict=True):
+            for owner, name, held, key, taken, moves in self._parts:
                 after = owner.__dict__.pop(name)
                 if moves and training:
-                    _put_back(held[key], taken, tensor, after)
+                    _put_back(held[key], taken, after)
 
     def to(self, device: torch.device) -> Kernel:
         """Move what is not shared to a device."""
@@ -157,16 +157,14 @@ def _runner(module: fx.GraphModule) -> Any:
     return module
 
 
-def _put_back(full: Tensor, taken: Taken, before: Tensor | None, after: Any) -> None:
+def _put_back(full: Tensor, taken: Taken, after: Any) -> None:
     """Write what an operation changed into the shared tensor, where it did not change a view of that."""
-    if after is before and (taken is None or all(isinstance(each, slice) for each in taken)):
-        return
     with torch.no_grad():
-        if taken is None:
-            full.copy_(after)
+        if taken is None or all(isinstance(each, slice) for each in taken):
+            (full if taken is None else full[tuple(taken)]).copy_(after)
             return
         index = torch.arange(full.numel(), device=full.device).view(full.shape)
-        full.view(-1)[take(index, taken).reshape(-1)] = after.detach().reshape(-1)
+        full.view(-1)[take(index, taken).reshape(-1)] = after.detach().reshape(-1).to(full)
 
 
 def take(full: Tensor, taken: Sequence[Any]) -> Tensor:

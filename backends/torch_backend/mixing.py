@@ -26,27 +26,29 @@ from deep_arch.backends.torch_backend.relaxed_values import (
     Case,
     Cases,
     Mask,
+    Part,
     Val,
+    Width,
     alive_in,
     alone,
     applied,
     hashable,
-    independent,
     interpolated,
     joint_cases,
+    largest,
     leaving,
     lives,
-    narrowed,
     ones,
+    parts_of,
     positions_of,
     product,
     repeated,
-    sizes_of,
     spec_of,
+    split,
     times,
     total,
-    totals_of,
     unmerged,
+    widened,
     window_of,
 )
 from deep_arch.errors import NotSupported, ShapeMismatch
@@ -63,6 +65,8 @@ if TYPE_CHECKING:
     from deep_arch.backends.torch_backend.relaxing import Relaxation
     from deep_arch.backends.torch_backend.supernetwork import SuperNetwork
 
+
+_MOST_CASES: Final = 512
 
 _WIDTHS: Final = frozenset({"filters", "units"})
 
@@ -99,7 +103,7 @@ class Tensors:
         if len(rows) == 1 and rows[0][0] is None:
             return self._one(call, address, rows[0][1], inputs, measured)
         return self._together(call, address, rows, inputs) or self.mix(
-            [(weight, self._one(call, address, values, inputs, measured)) for weight, values in rows], address
+            [(weight, self._one(call, address, values, inputs, measured)) for weight, values, _ in rows], address
         )
 
     def _one(self, call: Call, address: str, values: Any, inputs: Sequence[Val], measured: Sequence[Val]) -> Any:
@@ -118,11 +122,13 @@ class Tensors:
 
     def _made(self, call: Call, address: str, values: Any, inputs: Sequence[Val]) -> Any:
         operation: Any = call.module.resolved(values) if call.module.open_arguments else call.module
+        if isinstance(operation, MERGES) and len({value.tensor.shape[1] for value in inputs} - {1}) > 1:
+            inputs = widened(inputs)
         if not any(value.mask is not None for value in inputs):
             return self._run(operation, address, values, inputs)
         taken, mask = self._masked(operation, inputs)
         if taken is None:
-            return self._each_width(call, address, [(None, values)], inputs, ())
+            return self._each_width(call, address, [(None, values, {})], inputs, ())
         return self._run(operation, address, values, taken, mask)
 
     def _run(
@@ -168,11 +174,8 @@ class Tensors:
             if all(value.mask is first.mask for value in inputs):
                 return inputs, first.mask
             plain = [Val(applied(value), value.channels) for value in inputs]
-            if isinstance(operation, ops.Add | ops.Subtract | ops.Average):
-                return plain, alive_in(
-                    [value for value in inputs if value.tensor.shape == first.tensor.shape] or inputs
-                )
-            return (plain, alive_in(inputs)) if isinstance(operation, ops.Multiply) else (None, None)
+            whole = [value for value in inputs if value.tensor.shape[1] == max(v.tensor.shape[1] for v in inputs)]
+            return plain, alive_in(whole)
         if isinstance(operation, MIXES) and getattr(operation, "groups", 1) == 1:
             return [Val(applied(value), value.channels) for value in inputs], None
         return None, None
@@ -183,10 +186,10 @@ class Tensors:
         """Return what an operation gives with widths and windows relaxed, in one run; None where it cannot."""
         module: Any = call.module
         depthwise = isinstance(module, ops.DepthwiseConv1D | ops.DepthwiseConv2D)
-        if not (isinstance(module, MIXES) or depthwise) or any(isinstance(v, Late) for _, vs in rows for v in vs):
+        if not (isinstance(module, MIXES) or depthwise) or any(isinstance(v, Late) for _, vs, _ in rows for v in vs):
             return None
         names = [name for name, _ in module.open_arguments]
-        columns = [*zip(*[values for _, values in rows], strict=True)]
+        columns = [*zip(*[values for _, values, _ in rows], strict=True)]
         varying = [i for i, column in enumerate(columns) if len(set(column)) > 1]
         what = {names[i] for i in varying}
         windows = what - _WIDTHS
@@ -194,9 +197,10 @@ class Tensors:
             return None
         if isinstance(module, ops.SeparableConv1D | ops.SeparableConv2D) and windows:
             return None
-        if len({len(set(map(sizes_of, columns[i]))) for i in varying}) and not independent(rows, varying):
+        deciders = parts_of(rows, varying, address)
+        if deciders is None:
             return None
-        values = tuple([max(c, key=sizes_of) if i in varying else c[0] for i, c in enumerate(columns)])
+        values = tuple([largest(c) if i in varying else c[0] for i, c in enumerate(columns)])
         operation: Any = module.resolved(values)
         if any(value.mask is not None for value in inputs):
             taken, mask = self._masked(operation, inputs)
@@ -206,13 +210,12 @@ class Tensors:
             taken, mask = inputs, None
         window = widths = None
         for i in varying:
-            totals = totals_of(rows, i)
             if names[i] in _WIDTHS and self._relaxation.interpolated:
-                widths = totals
+                widths = deciders[i].totals
             elif names[i] in _WIDTHS:
-                mask = self._widths(totals, values[i], inputs[0].tensor)
+                mask = self._widths(deciders[i], values[i], inputs[0].tensor)
             else:
-                window = window_of(totals, values[i], operation.ndim)
+                window = window_of(deciders[i].totals, values[i], operation.ndim)
         result = self._run(operation, address, values, taken, mask, window)
         return result if widths is None else Val(interpolated(result.tensor, widths), result.channels, mask)
 
@@ -224,16 +227,21 @@ class Tensors:
             return False
         stride = max(tuple_of(fixed.get("strides", 1), module.ndim))
         sizes = {k for size in (*columns[names.index("kernel_size")],) for k in tuple_of(size, module.ndim)}
+        if "dilation_rate" in names and "dilation_rate" not in fixed:
+            return False
+        if max(tuple_of(fixed.get("dilation_rate", 1), module.ndim)) > 1 and len({size % 2 for size in sizes}) > 1:
+            return False
         return stride == 1 or all(size % 2 and size >= stride for size in sizes)
 
-    def _widths(self, totals: Mapping[Any, Any], most: int, like: Tensor) -> Mask:
-        key = (most, *[(width, id(weight)) for width, weight in totals.items()])
+    def _widths(self, part: Part, most: int, like: Tensor) -> Mask:
+        key = (part.origin, most, *[(position, width) for position, (_, width) in part.values.items()])
         found = self._masks.get(key)
         if found is None:
-            weights = torch.stack([*totals.values()])
+            widths = [Width(weight, width, position) for position, (weight, width) in part.values.items()]
+            weights = torch.stack([each.weight for each in widths])
             steps = torch.arange(most, device=like.device)
-            below = torch.stack([(steps < width).to(weights.dtype) for width in totals])
-            found = self._masks[key] = Mask(weights @ below, [(w, width) for width, w in totals.items()])
+            below = torch.stack([(steps < each.width).to(weights.dtype) for each in widths])
+            found = self._masks[key] = Mask(weights @ below, widths, part.origin)
         return found
 
     # --- cases ---------------------------------------------------------------------------------------------------
@@ -247,41 +255,48 @@ class Tensors:
             measured = [alone(value, mask) for value in measured]
         if not masks:
             return self.leaf(call, address, rows, inputs, measured)
-        (mask, *others) = masks.values()
-        if others or not mask.widths or any(value.channels for value in inputs if value.mask is not None):
+        mask = next((mask for mask in masks.values() if mask.widths), None)
+        if mask is None:
             raise NotSupported(
                 f"{address}: {type(call.module).__name__} computes over channels, of which relaxed decisions leave "
-                f"some out.\n  Got {len(masks)} such decisions, or parts of relaxed width that are joined.\n"
-                "  Choose these widths by one decision, sample paths, or put an operation that mixes channels, such as "
-                "a convolution of 1 x 1, between."
+                "some out.\n  Got parts of relaxed width that are joined.\n  Sample paths, or put an operation that "
+                "mixes channels, such as a convolution of 1 x 1, between."
             )
-        found: list[tuple[Any, Any]] = []
-        for weight, width in mask.widths:
-            own = [narrowed(value, mask, width) for value in inputs]
-            seen = [narrowed(value, mask, width) for value in measured]
-            found.append((weight, self.leaf(call, address, rows, own, seen)))
-        return self.mix(found, address)
+        own = [split(value, mask.origin, address) for value in inputs]
+        seen = [split(value, mask.origin, address) for value in measured]
+        return self._each_case(call, address, rows, own, seen)
 
     def _each_case(self, call: Call, address: str, rows: Any, inputs: Sequence[Any], measured: Sequence[Any]) -> Any:
         """Return what an operation gives in each case of its inputs."""
+        apart = [value for value in (*inputs, *measured) if isinstance(value, Cases)]
+        origin, whole = apart[0].address, any(value.whole for value in apart)
         everything = [*inputs, *measured]
-        origin = next(value.address for value in everything if isinstance(value, Cases))
-        found: list[Case] = []
-        for where, weight, values in joint_cases(everything):
+        for decider in dict.fromkeys(each for value in apart for case in value.cases for each in case.where):
+            everything = [split(value, decider, origin) for value in everything]
+        found: list[tuple[dict[Any, int], Any, tuple[Any, ...]]] = []
+        joint = [*joint_cases(everything)]
+        if len(joint) > _MOST_CASES:
+            raise NotSupported(
+                f"{address}: too many sizes come together here to run each.\n  Got {len(joint):,}.\n"
+                "  Choose widths by fewer decisions, or sample paths: supernet.at(space.sample())."
+            )
+        for where, weight, values in joint:
             try:
                 result = self.leaf(call, address, rows, values[: len(inputs)], values[len(inputs) :])
             except ShapeMismatch as error:
                 raise unmerged(origin, [str(tuple(v.tensor.shape[1:])) for v in values], f" at {address}") from error
-            if not isinstance(result, Val):
-                raise unmerged(origin, ["several"], f" at {address}")
-            found.append(Case(where, weight, result))
-        return self._cases(found, origin)
+            found.append((where, weight, result if isinstance(result, tuple) else (result,)))
+        given = [
+            self._cases(_flat([(where, weight, results[k]) for where, weight, results in found]), origin, whole)
+            for k in range(len(found[0][2]))
+        ]
+        return given[0] if len(given) == 1 else tuple(given)
 
-    def _cases(self, cases: Sequence[Case], address: str) -> Any:
+    def _cases(self, cases: Sequence[Case], address: str, whole: bool = False) -> Any:
         """Return cases added if they have one size, and else as they are."""
-        if len({case.value.tensor.shape[2:] for case in cases}) == 1:
+        if len({case.value.tensor.shape[1 if whole else 2 :] for case in cases}) == 1:
             return self._added([(case.weight, case.value) for case in cases])
-        return Cases(address, cases)
+        return Cases(address, cases, whole)
 
     def selected(self, call: Call, address: str, values: Any, measured: Sequence[Any]) -> Sequence[tuple[Any, int]]:
         """Return which inputs shapes select."""
@@ -314,11 +329,9 @@ class Tensors:
         return added[0] if len(added) == 1 else added
 
     def _mixed(self, weights: Sequence[Any], parts: Sequence[Any], address: str, origin: int) -> Any:
-        cases: list[Case] = []
-        for i, (weight, part) in enumerate(zip(weights, parts, strict=True)):
-            for case in part.cases if isinstance(part, Cases) else [Case({}, None, part)]:
-                cases.append(Case({**case.where, origin: i}, product(weight, case.weight), case.value))
-        return self._cases(cases, address)
+        whole = any(isinstance(part, Cases) and part.whole for part in parts)
+        rows = [({origin: i}, weight, part) for i, (weight, part) in enumerate(zip(weights, parts, strict=True))]
+        return self._cases(_flat(rows), address, whole)
 
     def _added(self, rows: Sequence[tuple[Any, Val]]) -> Val:
         first = rows[0][1]
@@ -346,7 +359,18 @@ class Tensors:
         Raises:
             ShapeMismatch: it has cases of different sizes.
         """
+        if isinstance(value, Cases) and value.whole:
+            value = self._cases(value.cases, value.address)
         if isinstance(value, Cases):
             sizes = dict.fromkeys(str(tuple(case.value.tensor.shape[1:])) for case in value.cases)
             raise unmerged(value.address, [*sizes], f", and they still differ in {where}")
         return value  # type: ignore[no-any-return]
+
+
+def _flat(rows: Sequence[tuple[Mapping[Any, int], Any, Any]]) -> list[Case]:
+    """Return the cases of values that may have cases themselves."""
+    return [
+        Case({**case.where, **where}, product(weight, case.weight), case.value)
+        for where, weight, value in rows
+        for case in (value.cases if isinstance(value, Cases) else [Case({}, None, value)])
+    ]

@@ -5,7 +5,6 @@ A value is a tensor with what is still pending, or several that cannot be added 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +16,15 @@ from deep_arch.errors import ShapeMismatch
 from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import tuple_of
 from deep_arch.supernets.slices import Segments, segments_of
+from deep_arch.supernets.walking import JointValues
+
+
+class Width(NamedTuple):
+    """One of the widths that a mask is a mixture of: its weight, the width, and the position of what decides it."""
+
+    weight: Any
+    width: int
+    position: int
 
 
 class Mask:
@@ -24,16 +32,21 @@ class Mask:
 
     Attributes:
         tensor: (channels,).
-        widths: the widths that it is a mixture of, each with its weight, where it is one.
+        widths: the widths that it is a mixture of, where it is one.
+        origin: what decides these.
         alive: the channels that are left, where it only leaves some out.
     """
 
-    __slots__ = ("alive", "tensor", "widths")
+    __slots__ = ("alive", "origin", "tensor", "widths")
 
     def __init__(
-        self, tensor: Tensor, widths: Sequence[tuple[Any, int]] = (), alive: Sequence[int] | None = None
+        self,
+        tensor: Tensor,
+        widths: Sequence[Width] = (),
+        origin: Any = None,
+        alive: Sequence[int] | None = None,
     ) -> None:
-        self.tensor, self.widths, self.alive = tensor, tuple(widths), alive
+        self.tensor, self.widths, self.origin, self.alive = tensor, tuple(widths), origin, alive
 
 
 class Val:
@@ -49,12 +62,12 @@ class Case(NamedTuple):
     """One of several values that cannot be added yet.
 
     Attributes:
-        where: positions by what they were told apart at; cases of one origin go together.
+        where: positions by what decides them; cases of one origin go together.
         weight: of the case.
         value: there.
     """
 
-    where: Mapping[int, int]
+    where: Mapping[Any, int]
     weight: Any
     value: Val
 
@@ -64,12 +77,13 @@ class Cases:
 
     Attributes:
         address: where they came apart.
+        whole: whether the channels count as well, as where widths came apart.
     """
 
-    __slots__ = ("address", "cases")
+    __slots__ = ("address", "cases", "whole")
 
-    def __init__(self, address: str, cases: Sequence[Case]) -> None:
-        self.address, self.cases = address, tuple(cases)
+    def __init__(self, address: str, cases: Sequence[Case], whole: bool = False) -> None:
+        self.address, self.cases, self.whole = address, tuple(cases), whole
 
 
 def unmerged(address: str, sizes: Sequence[str], where: str) -> ShapeMismatch:
@@ -108,18 +122,46 @@ def applied(value: Val) -> Tensor:
     return value.tensor * value.mask.tensor.view(-1, *[1] * (value.tensor.dim() - 2)).to(value.tensor.dtype)
 
 
-def narrowed(value: Val, mask: Mask, width: int) -> Val:
-    """Return the first channels of a value that has this mask; any other as it is."""
-    if value.mask is not mask:
+def split(value: Any, origin: Any, address: str) -> Any:
+    """Return a value whose mask has this origin as one case for each width; any other as it is."""
+    if not isinstance(value, Val) or value.mask is None or value.mask.origin != origin:
         return value
-    size = mask.tensor.shape[0]
-    return Val(value.tensor if width == size else value.tensor.narrow(1, 0, width))
+    cases = [Case({origin: w.position}, w.weight, _first(value, w.width)) for w in value.mask.widths]
+    return Cases(address, cases, whole=True)
+
+
+def _first(value: Val, width: int) -> Val:
+    """Return the first channels of a value, without its mask."""
+    if width == value.tensor.shape[1]:
+        return Val(value.tensor, value.channels)
+    channels = None if value.channels is None else segments_of(positions_of(value)[:width])
+    return Val(value.tensor.narrow(1, 0, width), channels)
+
+
+def widened(values: Sequence[Val]) -> list[Val]:
+    """Return values with the channels that any of them has; those that one lacks are zero in it, and left out."""
+    taken = [positions_of(value) for value in values]
+    union = sorted(set().union(*taken))
+    found: list[Val] = []
+    for value, own in zip(values, taken, strict=True):
+        if len(own) == len(union):
+            found.append(value)
+            continue
+        at = [union.index(channel) for channel in own]
+        places = torch.tensor(at, device=value.tensor.device)
+        wide = value.tensor.new_zeros((value.tensor.shape[0], len(union), *value.tensor.shape[2:]))
+        wide = wide.index_copy(1, places, applied(value))
+        alive = torch.zeros(len(union), dtype=torch.bool, device=places.device)
+        alive[places] = lives(value)
+        found.append(Val(wide, segments_of(union), leaving(alive, wide.dtype)))
+    return found
 
 
 def repeated(mask: Mask, n: int) -> Mask:
     """Return a mask for channels of which each became n in a row."""
     alive = None if mask.alive is None else [i * n + k for i in mask.alive for k in range(n)]
-    return Mask(mask.tensor.repeat_interleave(n), [(weight, width * n) for weight, width in mask.widths], alive)
+    widths = [each._replace(width=each.width * n) for each in mask.widths]
+    return Mask(mask.tensor.repeat_interleave(n), widths, mask.origin, alive)
 
 
 def ones(value: Val) -> Tensor:
@@ -174,19 +216,42 @@ def total(terms: Sequence[Tensor]) -> Tensor:
     return added
 
 
-def totals_of(rows: Sequence[tuple[Any, tuple[Any, ...]]], i: int) -> dict[Any, Any]:
-    """Return the weight of each value of one argument."""
-    totals: dict[Any, Any] = {}
-    for weight, values in rows:
-        totals[values[i]] = weight if values[i] not in totals else totals[values[i]] + weight
-    return totals
+class Part(NamedTuple):
+    """What decides one argument of an operation: an address, and by position its weight and the argument's value."""
+
+    origin: Any
+    values: Mapping[int, tuple[Any, Any]]
+
+    @property
+    def totals(self) -> dict[Any, Any]:
+        """The weight of each value."""
+        totals: dict[Any, Any] = {}
+        for weight, value in self.values.values():
+            totals[value] = weight if value not in totals else totals[value] + weight
+        return totals
 
 
-def independent(rows: Sequence[tuple[Any, tuple[Any, ...]]], varying: Sequence[int]) -> bool:
-    """Return whether the values of several arguments come in every combination, or only one varies."""
-    if len(varying) < 2:
-        return True
-    return len(rows) == math.prod([len({values[i] for _, values in rows}) for i in varying])
+def parts_of(rows: Sequence[JointValues], varying: Sequence[int], address: str) -> dict[int, Part] | None:
+    """Return what decides each argument that varies; None where one decision, or several together, decide two."""
+    if len(varying) == 1 and len(rows[0][2]) > 1 and _decider(rows, varying[0]) is None:
+        (i,) = varying  # several decisions decide one argument: their joint values do
+        return {i: Part(address, {at: (weight, values[i]) for at, (weight, values, _) in enumerate(rows)})}
+    found: dict[int, Part] = {}
+    for i in varying:
+        origin = _decider(rows, i)
+        if origin is None or any(part.origin == origin for part in found.values()):
+            return None
+        found[i] = Part(origin, {parts[origin][0]: (parts[origin][1], values[i]) for _, values, parts in rows})
+    return found
+
+
+def _decider(rows: Sequence[JointValues], i: int) -> str | None:
+    """Return the address of the one decision that decides an argument."""
+    for address in rows[0][2]:
+        pairs = {(parts[address][0], values[i]) for _, values, parts in rows}
+        if len({position for position, _ in pairs}) == len(pairs):
+            return address
+    return None
 
 
 def window_of(totals: Mapping[Any, Any], most: Any, ndim: int) -> Tensor:
@@ -216,8 +281,12 @@ def interpolated(x: Tensor, widths: Mapping[int, Any]) -> Tensor:
     return added.transpose(1, 2).reshape(x.shape) if x.dim() > 2 else added.squeeze(1)
 
 
-def sizes_of(value: Any) -> Any:
-    return (math.prod(value), tuple(value)) if isinstance(value, tuple | list) else (value, ())
+def largest(values: Sequence[Any]) -> Any:
+    """Return the largest of some numbers, or for windows the smallest that holds each."""
+    if not any(isinstance(value, tuple | list) for value in values):
+        return max(values)
+    n = max([len(value) for value in values if isinstance(value, tuple | list)])
+    return tuple([max(sizes) for sizes in zip(*[tuple_of(value, n) for value in values], strict=True)])
 
 
 def hashable(values: tuple[Any, ...]) -> Any:

@@ -124,7 +124,7 @@ class Relaxation:
             )
         if len(active) < len(mixture.active):
             weights = weights / weights[list(active)].sum()
-        scalars: Any = weights
+        scalars = weights.unbind()  # the same ones at each place, by which what they weigh is known again
         return Mixture(mixture.values, scalars, active)
 
     def _tensor(self, address: str, mixture: Mixture) -> Tensor:

@@ -201,7 +201,7 @@ class SuperNetwork(nn.Module):
             BadArgument, NotSpecified: see `at`.
         """
         found = self._architecture(architecture, "build")
-        model = build(found, self.specs, seed=0).to(next(iter([*self.parameters(), *self.buffers()]), torch.zeros(())))
+        model = build(found, self.specs, seed=0).to(self._like())
         with torch.no_grad():
             for part, own in self._pairs(found, model):
                 own.copy_(part.read())
@@ -225,7 +225,7 @@ class SuperNetwork(nn.Module):
         with torch.no_grad():
             if architecture is not None:
                 found = self._architecture(architecture, "load")
-                model = build(found, self.specs, seed=0)
+                model = build(found, self.specs, seed=0).to(self._like())
                 set_weights(model, given)
                 for part, own in self._pairs(found, model):
                     part.write(own)
@@ -300,6 +300,11 @@ class SuperNetwork(nn.Module):
             f"supernet.{asker}: expected one architecture.\n  Got a relaxed state.\n"
             "  Give an architecture, such as trial.architecture."
         )
+
+    def _like(self) -> Tensor:
+        """Return a tensor of the type and on the device of the weights."""
+        floats = [t for t in (*self.parameters(), *self.buffers()) if t.is_floating_point()]
+        return floats[0] if floats else torch.zeros(())
 
     def _pairs(self, architecture: Architecture, model: nn.Module) -> Iterator[tuple[Part, Tensor]]:
         """Yield the parts of shared tensors that an architecture uses, each with the model's own tensor."""

@@ -206,7 +206,7 @@ class _Expected:
         node = self._node(sources, address)
         n_outputs = 0
         found: list[tuple[Conjunction, tuple[Spec, ...]]] = []
-        for outcome, values in rows:
+        for outcome, values, _ in rows:
             holds = ALWAYS if outcome is None else outcome.holds
             for joint, specs in _joint(holds, [value.cases for value in (*inputs, *measured)], address):
                 taken, rest = specs[: len(inputs)], specs[len(inputs) :]

@@ -21,7 +21,7 @@ from deep_arch.measures.settling import computed
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.supernets.walking import Plans, Row, Site, Walker
+from deep_arch.supernets.walking import JointValues, Plans, Row, Site, Walker
 
 Specs = frozenset[Spec]
 
@@ -195,13 +195,11 @@ class _Largest:
             found[module.position(address)] = None
         return [(None, position) for position in found]
 
-    def leaf(
-        self, call: Call, address: str, rows: Sequence[tuple[Any, tuple[Any, ...]]], inputs: Any, measured: Any
-    ) -> Any:
+    def leaf(self, call: Call, address: str, rows: Sequence[JointValues], inputs: Any, measured: Any) -> Any:
         found: list[tuple[Any, Any]] = []
         error: Exception | None = None
         before: list[Any] = []
-        for _, values in rows:
+        for _, values, _ in rows:
             try:
                 result = self._at(call, address, values, inputs, measured)
             except (ShapeMismatch, BadArgument) as raised:

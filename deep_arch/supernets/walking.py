@@ -75,11 +75,17 @@ class Row(NamedTuple):
         weight: the product of the relaxed decisions' weights; None where none is relaxed.
         binding: the values of the hyperparameters.
         given: those of the relaxed ones, by address.
+        parts: the position and the weight of each relaxed one, by address.
     """
 
     weight: Any
     binding: dict[Independent, Any]
     given: dict[str, Any]
+    parts: dict[str, tuple[int, Any]]
+
+
+JointValues = tuple[Any, tuple[Any, ...], dict[str, tuple[int, Any]]]
+"""The weight, or None; the values of a call's arguments; and the `Row.parts` that these come from."""
 
 
 class Algebra(Protocol):
@@ -89,10 +95,8 @@ class Algebra(Protocol):
         """Return what is equal for values that are the same."""
         ...
 
-    def leaf(
-        self, call: Call, address: str, rows: Sequence[tuple[Any, tuple[Any, ...]]], inputs: Any, measured: Any
-    ) -> Any:
-        """Return what an operation gives at joint values of its arguments, each with a weight or None."""
+    def leaf(self, call: Call, address: str, rows: Sequence[JointValues], inputs: Any, measured: Any) -> Any:
+        """Return what an operation gives at joint values of its arguments."""
         ...
 
     def selected(
@@ -218,7 +222,7 @@ class Walker:
             inputs.append(value)
         if select:
             return (yield self._selected(site, call, address, _values(arguments, rows[0]), inputs))
-        joint = [(row.weight, _values(arguments, row)) for row in rows]
+        joint = [(row.weight, _values(arguments, row), row.parts) for row in rows]
         return self._algebra.leaf(call, address, joint, inputs[: call.n_inputs], inputs[call.n_inputs :])
 
     def _selected(self, site: Site, call: Call, address: str, values: Any, measured: Any) -> Recursive[Any]:
@@ -230,7 +234,7 @@ class Walker:
     # --- decisions -----------------------------------------------------------------------------------------------
 
     def _rows(self, site: Site, decisive: Sequence[tuple[Independent, Slot]], where: str) -> list[Row]:
-        rows = [Row(None, {}, {})]
+        rows = [Row(None, {}, {}, {})]
         for hyperparameter, slot in decisive:
             owner = up(site, slot.levels) if slot.levels else site
             address = slot_address(owner, slot.place)
@@ -256,10 +260,10 @@ class Walker:
             return [row]
         rows: list[Row] = []
         for position in decision.active:
-            weight, value = decision.weights[position], decision.values[position]
-            if row.weight is not None:
-                weight = None if weight is None else row.weight * weight
-            rows.append(Row(weight, {**row.binding, hyperparameter: value}, {**row.given, address: value}))
+            own, value = decision.weights[position], decision.values[position]
+            weight = own if row.weight is None or own is None else row.weight * own
+            binding, given = {**row.binding, hyperparameter: value}, {**row.given, address: value}
+            rows.append(Row(weight, binding, given, {**row.parts, address: (position, own)}))
         return rows
 
     # --- alternatives --------------------------------------------------------------------------------------------

@@ -299,9 +299,7 @@ def sum_of(terms: Sequence[Tensor]) -> Tensor:
     return torch.stack([*terms]).sum(0)
 
 
-def softened(
-    supernet: Any, values: Mapping[str, Any], as_values: Sequence[str] = (), seed: int = 0
-) -> dict[str, Any]:
+def softened(supernet: Any, values: Mapping[str, Any], as_values: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
     """Return a relaxed state with random weights for every decision."""
     rng = random.Random(seed)
     found: dict[str, Any] = {}
@@ -315,7 +313,10 @@ def softened(
 
 
 def check_slopes(
-    score: Callable[[Mapping[str, Any]], tuple[Any, Tensor]], state: Mapping[str, Any], within: float, step: float = 1e-5
+    score: Callable[[Mapping[str, Any]], tuple[Any, Tensor]],
+    state: Mapping[str, Any],
+    within: float,
+    step: float = 1e-5,
 ) -> None:
     """Check that slopes are what differences of a score tell, for every weight.
 

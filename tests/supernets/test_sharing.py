@@ -66,7 +66,8 @@ def test_a_random_space_holds_what_its_architectures_do(network: RandomNetwork) 
         where = contract.places(supernet, architecture)
         reached.update(name for each in where.values() for name in each)
         held = {name: tensor for name, tensor in contract.shared_tensors(supernet.build(architecture)).items()}
-        stored = set(torch_backend.build(architecture, inputs, seed=0).state_dict())
+        built = torch_backend.build(architecture, inputs, seed=0).state_dict()
+        stored = {name for name, tensor in built.items() if tensor.is_floating_point()}
         assert set(held) & stored <= set(where), "a weight of a model is nowhere in the super-network"
     if "projected" not in repr(network.plan):  # where shapes decide, some are held that no architecture has
         assert reached == set(contract.shared_tensors(supernet))
@@ -209,7 +210,7 @@ def test_calibration_is_of_one_path() -> None:
 
 
 def test_calibrated_statistics_are_the_means_over_batches() -> None:
-    space = da.space(lambda x: ops.BatchNormalization(center=False, scale=False, epsilon=0.0)(x))
+    space = da.space(lambda x: ops.BatchNormalization(center=False, scale=False, epsilon=1e-12)(x))
     supernet = contract.network_of(space, da.vector(3)).eval()
     batches = [contract.examples(space, da.vector(3), n=8, seed=seed)["x"] for seed in range(3)]
     view = supernet.calibrate(space.start(), batches)
