@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -28,10 +28,12 @@ from deep_arch.backends.torch_backend.relaxed_values import (
     Mask,
     Part,
     Val,
+    Where,
     Width,
     alive_in,
     alone,
     applied,
+    flat,
     hashable,
     interpolated,
     joint_cases,
@@ -255,15 +257,15 @@ class Tensors:
             measured = [alone(value, mask) for value in measured]
         if not masks:
             return self.leaf(call, address, rows, inputs, measured)
-        mask = next((mask for mask in masks.values() if mask.widths), None)
-        if mask is None:
+        wide = next((mask for mask in masks.values() if mask.widths), None)
+        if wide is None:
             raise NotSupported(
                 f"{address}: {type(call.module).__name__} computes over channels, of which relaxed decisions leave "
                 "some out.\n  Got parts of relaxed width that are joined.\n  Sample paths, or put an operation that "
                 "mixes channels, such as a convolution of 1 x 1, between."
             )
-        own = [split(value, mask.origin, address) for value in inputs]
-        seen = [split(value, mask.origin, address) for value in measured]
+        own = [split(value, wide.origin, address) for value in inputs]
+        seen = [split(value, wide.origin, address) for value in measured]
         return self._each_case(call, address, rows, own, seen)
 
     def _each_case(self, call: Call, address: str, rows: Any, inputs: Sequence[Any], measured: Sequence[Any]) -> Any:
@@ -287,7 +289,7 @@ class Tensors:
                 raise unmerged(origin, [str(tuple(v.tensor.shape[1:])) for v in values], f" at {address}") from error
             found.append((where, weight, result if isinstance(result, tuple) else (result,)))
         given = [
-            self._cases(_flat([(where, weight, results[k]) for where, weight, results in found]), origin, whole)
+            self._cases(flat([(where, weight, results[k]) for where, weight, results in found]), origin, whole)
             for k in range(len(found[0][2]))
         ]
         return given[0] if len(given) == 1 else tuple(given)
@@ -300,15 +302,31 @@ class Tensors:
 
     def selected(self, call: Call, address: str, values: Any, measured: Sequence[Any]) -> Sequence[tuple[Any, int]]:
         """Return which inputs shapes select."""
+        seen = [*measured]
         for value in measured:
-            if isinstance(value, Cases) or value.mask is not None:
-                raise NotSupported(
-                    f"{address}: shapes decide here, and a relaxed decision decides these.\n"
-                    "  Got a size or width that is a mixture.\n  Sample paths, or decide by a hyperparameter."
-                )
-        module: Any = call.module.resolved(self._known(call, address, values, measured))
-        assert isinstance(module, Select), "only selections select"
-        return [(None, module.position(address))]
+            if isinstance(value, Val) and value.mask is not None and value.mask.widths:
+                origin = value.mask.origin
+                seen = [split(each, origin, address) for each in seen]
+        found: list[tuple[Any, int]] = []
+        for where, weight, each in joint_cases(seen):
+            module: Any = call.module.resolved(self._known(call, address, values, each))
+            assert isinstance(module, Select), "only selections select"
+            found.append((Where(where, weight) if where else None, module.position(address)))
+        return found
+
+    def _chosen(self, found: Sequence[tuple[Where, Any]], address: str) -> Any:
+        """Return what shapes select where a relaxed decision decides these: a case for each of its values."""
+        cases: list[Case] = []
+        for case, value in found:
+            here = value
+            for origin in case.positions:
+                here = split(here, origin, address)
+            for each in flat([({}, None, here)]):
+                if all(case.positions.get(origin, i) == i for origin, i in each.where.items()):
+                    known = all(origin in case.positions for origin in each.where)
+                    weight = case.weight if known else product(case.weight, each.weight)
+                    cases.append(Case({**each.where, **case.positions}, weight, each.value))
+        return self._cases(cases, address, whole=True)
 
     # --- adding --------------------------------------------------------------------------------------------------
 
@@ -316,6 +334,8 @@ class Tensors:
         """Return what alternatives give, added by their weights."""
         if len(found) == 1 and found[0][0] is None:
             return found[0][1]
+        if isinstance(found[0][0], Where):
+            return self._chosen(found, address)
         rows = [result if isinstance(result, tuple) else (result,) for _, result in found]
         if len({len(row) for row in rows}) != 1:
             raise ShapeMismatch(
@@ -331,7 +351,7 @@ class Tensors:
     def _mixed(self, weights: Sequence[Any], parts: Sequence[Any], address: str, origin: int) -> Any:
         whole = any(isinstance(part, Cases) and part.whole for part in parts)
         rows = [({origin: i}, weight, part) for i, (weight, part) in enumerate(zip(weights, parts, strict=True))]
-        return self._cases(_flat(rows), address, whole)
+        return self._cases(flat(rows), address, whole)
 
     def _added(self, rows: Sequence[tuple[Any, Val]]) -> Val:
         first = rows[0][1]
@@ -365,12 +385,3 @@ class Tensors:
             sizes = dict.fromkeys(str(tuple(case.value.tensor.shape[1:])) for case in value.cases)
             raise unmerged(value.address, [*sizes], f", and they still differ in {where}")
         return value  # type: ignore[no-any-return]
-
-
-def _flat(rows: Sequence[tuple[Mapping[Any, int], Any, Any]]) -> list[Case]:
-    """Return the cases of values that may have cases themselves."""
-    return [
-        Case({**case.where, **where}, product(weight, case.weight), case.value)
-        for where, weight, value in rows
-        for case in (value.cases if isinstance(value, Cases) else [Case({}, None, value)])
-    ]

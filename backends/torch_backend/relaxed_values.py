@@ -86,6 +86,22 @@ class Cases:
         self.address, self.cases, self.whole = address, tuple(cases), whole
 
 
+class Where(NamedTuple):
+    """A case in which shapes select something: positions by what decides them, and its weight."""
+
+    positions: Mapping[Any, int]
+    weight: Any
+
+
+def flat(rows: Sequence[tuple[Mapping[Any, int], Any, Any]]) -> list[Case]:
+    """Return the cases of values that may have cases themselves."""
+    return [
+        Case({**case.where, **where}, product(weight, case.weight), case.value)
+        for where, weight, value in rows
+        for case in (value.cases if isinstance(value, Cases) else [Case({}, None, value)])
+    ]
+
+
 def unmerged(address: str, sizes: Sequence[str], where: str) -> ShapeMismatch:
     return ShapeMismatch(
         f"{address}: alternatives that are mixed must come to one size.\n  Got {', '.join(sizes)}{where}.\n"

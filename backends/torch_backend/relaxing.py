@@ -14,6 +14,7 @@ from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.errors import MissingValues, TrialError, ValueOutsideDomain
 from deep_arch.language.domains import REJECTED, Domain
 from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.options import same
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.mixtures import Mixture
 from deep_arch.supernets.expected_costs import ExpectedCost, Latency, expected_cost
@@ -47,6 +48,12 @@ class Relaxation:
         self._decided: dict[tuple[str, Domain], Any] = {}
         self._like = torch.empty(0)
         self.interpolated = False
+        for address, fixed in supernet.space.restrictions.fixed.items():
+            if address in values and weigh is None and not same(values[address], fixed):
+                raise ValueOutsideDomain(
+                    f"{address}: is fixed at {fixed!r} in this sub-space.\n  Got {values[address]!r}.\n"
+                    "  Make the super-network of the whole space, or leave the value out."
+                )
         for address, value in values.items():
             if isinstance(value, Mixture) and address not in supernet.decisions:
                 raise supernet.space.no_such_address(address, supernet.decisions)

@@ -13,7 +13,7 @@ from deep_arch.backends.build_plan import as_returned, native_rule
 from deep_arch.backends.torch_backend.kernels import Kernel
 from deep_arch.backends.torch_backend.relaxing import Relaxation
 from deep_arch.backends.torch_backend.wrapped import TorchModule
-from deep_arch.errors import BadArgument, NotSpecified, is_kind
+from deep_arch.errors import BadArgument, NotSpecified, ShapeMismatch, TrialError, is_kind
 from deep_arch.language.specs import Spec
 from deep_arch.measures.costs import Cost
 from deep_arch.measures.settling import settled
@@ -43,9 +43,10 @@ class View(nn.Module):
         self.__dict__["training"] = supernet.training
 
     def __getattr__(self, name: str) -> Any:
-        if name == "supernet":
-            raise AttributeError(name)
-        return getattr(self.supernet, name)
+        supernet = self.__dict__.get("supernet")
+        if supernet is not None and name in supernet._modules:
+            return supernet._modules[name]  # by which functional_call finds what parameters are named after
+        return super().__getattr__(name)
 
     def train(self, mode: bool = True) -> Any:
         """Set the mode of the super-network."""
@@ -84,6 +85,29 @@ class View(nn.Module):
         reached = set(self.reached())
         return {name: tensor for name, tensor in self.supernet.state_dict().items() if name in reached}
 
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Load shared tensors that are reached.
+
+        Raises:
+            RuntimeError: as torch does, for names that are missing or unknown.
+        """
+        names = {*self.state_dict()}
+        if strict and names != {*state_dict}:
+            raise RuntimeError(f"view.load_state_dict: other names than those reached: {sorted(names ^ {*state_dict})}")
+        return self.supernet.load_state_dict(state_dict, strict=False, assign=assign)
+
+    def slopes(self, score: Any, unrolled: tuple[Tensor, Any] | None = None) -> dict[str, tuple[float, ...]]:
+        """Return the slopes of a relaxed state; an architecture has none.
+
+        Raises:
+            TrialError: always.
+        """
+        raise TrialError(
+            "slopes: expected the view of a relaxed state.\n"
+            "  Got that of one architecture, in which nothing is relaxed.\n"
+            "  Search with a relaxed searcher such as DARTS, or give supernet.at a da.Mixture."
+        )
+
     def _given(self, inputs: Sequence[Tensor], named: Mapping[str, Tensor]) -> list[Tensor]:
         names = [*self.supernet.specs]
         try:
@@ -96,6 +120,13 @@ class View(nn.Module):
                 f"  Got {len(inputs)} in order, and {', '.join(named) or 'none'} by name.\n"
                 "  Call the view like a model."
             )
+        for name, spec, tensor in zip(names, self.supernet.specs.values(), given, strict=True):
+            if tensor.shape[1:] != spec.shape:
+                raise ShapeMismatch(
+                    f"{self.supernet.space.name}: expected {name} to be (batch, {str(spec.shape)[1:-1].rstrip(',')}).\n"
+                    f"  Got {tuple(tensor.shape)}.\n"
+                    "  Give what the super-network was made for, or make one for these inputs."
+                )
         return given
 
 
@@ -130,7 +161,7 @@ class PathView(View):
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Any:
         """Run the architecture, as its built model with these weights does."""
-        given = self._given(inputs, named) if named or len(inputs) != len(self.supernet.specs) else inputs
+        given = self._given(inputs, named)
         with self._statistics():
             values = self._run(given)
         graph = self.graph
@@ -281,6 +312,12 @@ class RelaxedView(View):
         relaxation = cast("Relaxation", self.relaxation)
         if unrolled is None:
             return relaxation.slopes(score)
+        if not callable(score):
+            raise BadArgument(
+                "slopes: with unrolled=..., expected a function that computes the score, after the step.\n"
+                f"  Got {type(score).__name__}.\n"
+                "  Write model.slopes(lambda: -loss(model(x), y), unrolled=(training_loss, learning_rate))."
+            )
         with self.supernet.step(*unrolled):
             return relaxation.slopes(score())
 
@@ -295,6 +332,8 @@ def view_of(supernet: SuperNetwork, state: Any) -> View:
         state = state.architecture
     if isinstance(state, Architecture):
         _check_space(supernet, state.space)
+        if state.space.restrictions != supernet.space.restrictions and supernet.space.restrictions:
+            state = supernet.space.at(state.values)  # which refuses what this sub-space does not hold
         if not state.is_specified:
             waiting = ", ".join([h.address for h in state.unassigned][:5])
             raise NotSpecified(

@@ -39,8 +39,8 @@ class Mixture:
     """
 
     values: tuple[Any, ...]
-    weights: Sequence[Any]
-    active: tuple[int, ...] = ()
+    weights: Any
+    active: Sequence[int] = ()
     interpolated: bool = False
 
     def __post_init__(self) -> None:

@@ -104,7 +104,7 @@ def run(model: nn.Module, inputs: Mapping[str, Tensor], training: bool, seed: in
     outputs = model(**given)
     score = score_of(outputs)
     if score.requires_grad:
-        score.backward()  # type: ignore[no-untyped-call]
+        backward(score)
     found = [torch.zeros_like(x) if x.grad is None else x.grad for x in given.values() if x.is_floating_point()]
     return Ran([y.detach() for y in listed(outputs)], score.detach(), found)
 
@@ -250,12 +250,12 @@ def check_one_hot(
         supernet.zero_grad(set_to_none=True)
         runs.append(run(supernet.at(state), inputs, training))
         slopes.append([torch.zeros_like(p) if p.grad is None else p.grad for p in supernet.parameters()])
-    path, mixed = runs
-    if any(a.shape != b.shape for a, b in zip(mixed.outputs, path.outputs, strict=True)):
-        assert_close([*map(alive, mixed.outputs)], [*map(alive, path.outputs)], "outputs", within)
+    path, hot = runs
+    if any(a.shape != b.shape for a, b in zip(hot.outputs, path.outputs, strict=True)):
+        assert_close([*map(alive, hot.outputs)], [*map(alive, path.outputs)], "outputs", within)
         return
-    assert_close(mixed.outputs, path.outputs, "outputs", within)
-    assert_close(mixed.by_input, path.by_input, "gradients of inputs", within)
+    assert_close(hot.outputs, path.outputs, "outputs", within)
+    assert_close(hot.by_input, path.by_input, "gradients of inputs", within)
     assert_close(slopes[1], slopes[0], "gradients", within)
 
 
@@ -281,17 +281,27 @@ def check_expectation(
     logits = torch.rand(len(found), generator=generator, dtype=torch.float64).requires_grad_()
     weights = logits.softmax(0)  # a constant in the slopes of the weights themselves means nothing
     supernet.train(training)
-    mixture = da.Mixture(tuple(found), weights)
-    mixed = listed(supernet.at({**values, address: mixture})(**inputs))
+    mixture = mixed(found, weights)
+    relaxed = listed(supernet.at({**values, address: mixture})(**inputs))
     paths = [listed(supernet.at(path_of(supernet.space, {**values, address: v}))(**inputs)) for v in found]
-    expected = [sum_of([w * row[i] for w, row in zip(weights, paths, strict=True)]) for i in range(len(mixed))]
-    assert_close(mixed, expected, "outputs", within)
+    expected = [sum_of([w * row[i] for w, row in zip(weights, paths, strict=True)]) for i in range(len(relaxed))]
+    assert_close(relaxed, expected, "outputs", within)
     leaves = [logits, *[p for p in supernet.parameters() if p.requires_grad]]
     slopes = [
         torch.autograd.grad(score_of(y), leaves, retain_graph=True, allow_unused=True, materialize_grads=True)
-        for y in (mixed, expected)
+        for y in (relaxed, expected)
     ]
     assert_close(slopes[0], slopes[1], "gradients", within)
+
+
+def mixed(values: Sequence[Any], weights: Any, active: Sequence[int] = ()) -> da.Mixture:
+    """Return a mixture whose weights may be a tensor."""
+    return da.Mixture(tuple(values), weights, tuple(active))
+
+
+def backward(score: Tensor) -> None:
+    """Leave the gradients of a number in the parameters that it depends on."""
+    score.backward()  # type: ignore[no-untyped-call]
 
 
 def sum_of(terms: Sequence[Tensor]) -> Tensor:

@@ -130,9 +130,10 @@ def mobile(x: Value) -> Value:
             y = _normalized(_normalized(y, expanded), expanded, da.choice([3, 5]))
             return ops.BatchNormalization()(ops.Conv2D(width, 1, use_bias=False)(y))
 
-        y = block(x)
-        before = x
-        x = da.optional(lambda before=before: lambda y: ops.Add()(y, before))(y)
+        def added(y: Value, before: Value = x) -> Value:
+            return ops.Add()(y, before)
+
+        x = da.optional(lambda fn=added: fn)(block(x))
     return _answer(x)
 
 
@@ -237,13 +238,21 @@ fixed = full.fix({"width": 4, "optional.use": True})
 
 
 @da.space
+def squeezed(x: Value) -> Value:
+    """Build with gates of the channels, whose widths earlier widths decide (Squeeze-and-Excitation, section 3)."""
+    for i in range(2):
+        x = _normalized(x, da.choice([4, 8], name=f"width{i}"), 3)
+        y = ops.Dense(da.channels(x))(ops.ReLU()(ops.Dense(da.channels(x) // 2)(ops.GlobalAveragePooling2D()(x))))
+        x = ops.Multiply()(x, ops.Reshape((da.channels(x), 1, 1))(ops.Sigmoid()(y)))
+    return _answer(x)
+
+
+@da.space
 def decided_by_shapes(x: Value) -> Value:
-    """Build with widths that earlier widths decide, and projections where shapes differ."""
-    x = ops.Conv2D(da.choice([4, 8]), 3)(x)
-    y = ops.Dense(da.channels(x))(ops.ReLU()(ops.Dense(da.channels(x) // 2)(ops.GlobalAveragePooling2D()(x))))
-    x = ops.Multiply()(x, ops.Reshape((da.channels(x), 1, 1))(ops.Sigmoid()(y)))
-    filters = da.choice([4, 6, 8])
-    x = da.residual(lambda: ops.Conv2D(filters, 3), project=lambda: ops.Conv2D(filters, 1))(x)
+    """Build with projections where shapes differ."""
+    x = ops.Conv2D(da.choice([4, 8], name="width"), da.choice([1, 3]))(x)
+    filters = da.choice([4, 6, 8], name="filters")
+    x = da.residual(lambda: ops.Conv2D(filters, da.choice([1, 3])), project=lambda: ops.Conv2D(filters, 1))(x)
     return _answer(x)
 
 
@@ -339,7 +348,8 @@ NAMED: Final[Mapping[str, NamedSpace]] = {
     "grammar": NamedSpace(grammar, da.vector(3)),
     "split": NamedSpace(split, IMAGE),
     "fixed": NamedSpace(fixed, da.vector(3)),
-    "decided by shapes": NamedSpace(decided_by_shapes, IMAGE),
+    "squeezed": NamedSpace(squeezed, IMAGE),
+    "decided by shapes": NamedSpace(decided_by_shapes, IMAGE, ("width", "filters")),
     "configured": NamedSpace(configured, da.vector(3), is_random=True),
     "transformer": NamedSpace(transformer, da.tokens(5, 11)),
     "recurrent": NamedSpace(recurrent, da.tokens(5, 11)),

@@ -23,10 +23,10 @@ def alternatives(x: da.Value) -> da.Value:
 def test_active_is_enough() -> None:
     space = da.space(alternatives)
     supernet, batch = contract.network_of(space, da.vector(3)), contract.examples(space, da.vector(3))
-    view = supernet.at({"d.which": da.Mixture(("a", "b", "c"), (0.3, 0.3, 0.4), active=[1])})
+    view = supernet.at({"d.which": contract.mixed(("a", "b", "c"), (0.3, 0.3, 0.4), active=[1])})
     assert contract.runs_of(view, batch) == ["b"]
     assert view.slopes(contract.score_of(view(**batch)))["d.which"][::2] == (0.0, 0.0)
-    two = da.Mixture(("a", "b", "c"), (0.3, 0.3, 0.4), active=[2, 0])
+    two = contract.mixed(("a", "b", "c"), (0.3, 0.3, 0.4), active=[2, 0])
     assert sorted(contract.runs_of(supernet.at({"d.which": two}), batch)) == ["a", "c"]
     assert contract.runs_of(supernet.at({"d.which": "c"}), batch) == ["c"]
 
@@ -34,7 +34,7 @@ def test_active_is_enough() -> None:
 def test_one_active_value_counts_with_its_weight() -> None:
     space = da.space(alternatives)
     supernet, batch = contract.network_of(space, da.vector(3)), contract.examples(space, da.vector(3))
-    relaxed = supernet.at({"d.which": da.Mixture(("a", "b", "c"), (0.3, 0.25, 0.4), active=[1])})(**batch)
+    relaxed = supernet.at({"d.which": contract.mixed(("a", "b", "c"), (0.3, 0.25, 0.4), active=[1])})(**batch)
     contract.assert_close([relaxed], [0.25 * supernet.at({"d.which": "b"})(**batch)], "outputs")
 
 

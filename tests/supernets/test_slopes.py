@@ -51,8 +51,9 @@ def test_slopes_of_tensors_that_carry_gradients_go_on() -> None:
     supernet, batch = contract.network_of(space, da.vector(3)), contract.examples(space, da.vector(3))
     logits = torch.tensor([0.3, -0.2], dtype=torch.float64, requires_grad=True)
     weights = logits.softmax(0)
+    given: Any
     for given in (weights, [*weights]):
-        view = supernet.at({"d.which": da.Mixture((0, 1), given)})
+        view = supernet.at({"d.which": contract.mixed((0, 1), given)})
         score = contract.score_of(view(**batch))
         slopes = torch.tensor(view.slopes(score)["d.which"], dtype=torch.float64)
         (by_logit,) = torch.autograd.grad(score, logits, retain_graph=True)
@@ -66,7 +67,7 @@ def test_weights_are_trained_with_the_same_graph() -> None:
     view = supernet.at({"d.which": da.Mixture((0, 1), (0.5, 0.5))})
     score = contract.score_of(view(**batch))
     first = view.slopes(score)
-    score.backward(retain_graph=True)
+    torch.autograd.backward(score, retain_graph=True)
     assert all(p.grad is not None for p in supernet.parameters())
     assert view.slopes(score) == first
 
@@ -74,8 +75,8 @@ def test_weights_are_trained_with_the_same_graph() -> None:
 def test_a_weight_that_is_not_reached_has_no_gradient() -> None:
     space = da.space(lambda x: da.or_([ops.Tanh, lambda: ops.Dense(3), lambda: ops.Dense(3)], name="d")(x))
     supernet, batch = contract.network_of(space, da.vector(3)), contract.examples(space, da.vector(3))
-    view = supernet.at({"d.which": da.Mixture((0, 1, 2), (0.5, 0.5, 0.0), active=[0, 2])})
-    contract.score_of(view(**batch)).backward()
+    view = supernet.at({"d.which": contract.mixed((0, 1, 2), (0.5, 0.5, 0.0), active=[0, 2])})
+    contract.backward(contract.score_of(view(**batch)))
     assert [p.grad is None for p in supernet.parameters()] == [True, True, False, False]
 
 
@@ -138,6 +139,6 @@ def test_a_step_is_that_of_an_optimizer() -> None:
     with supernet.step(contract.score_of(view(**batch)), 0.1, weight_decay=0.2):
         stepped = view(**batch)
     optimizer = torch.optim.SGD(supernet.parameters(), lr=0.1, weight_decay=0.2)
-    contract.score_of(view(**batch)).backward()
+    contract.backward(contract.score_of(view(**batch)))
     optimizer.step()
     contract.assert_close([stepped], [view(**batch)], "outputs")
