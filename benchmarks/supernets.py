@@ -49,7 +49,9 @@ def in_turn(first: Step, second: Step, rounds: int = ROUNDS) -> tuple[float, flo
             step()
     pairs = list[tuple[float, float]]()
     for i in range(rounds):
-        pairs.append((cpu_s(first), cpu_s(second)) if i % 2 else (cpu_s(second), cpu_s(first))[::-1])
+        steps = (first, second) if i % 2 else (second, first)
+        a, b = cpu_s(steps[0]), cpu_s(steps[1])
+        pairs.append((a, b) if i % 2 else (b, a))
     firsts, seconds = zip(*pairs, strict=True)
     return statistics.median(firsts), statistics.median(seconds), statistics.median(a / b for a, b in pairs)
 

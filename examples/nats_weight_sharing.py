@@ -261,7 +261,8 @@ def column(name: str, cells: Iterable[Cell]) -> list[float]:
 
 def tau(a: Sequence[float], b: Sequence[float]) -> float:
     """Return Kendall's rank correlation, with ties as in tau-b."""
-    return float(kendalltau(a, b).statistic)
+    correlation: Any = kendalltau(a, b)
+    return float(correlation.statistic)
 
 
 def evolved(training: Training) -> Cell:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import deep_arch as da
 from deep_arch import ops
@@ -15,10 +15,10 @@ from deep_arch.language.values import Value
 
 Make = Callable[[], da.Module]
 
-NB201_EDGES = ("edge_1_0", "edge_2_0", "edge_2_1", "edge_3_0", "edge_3_1", "edge_3_2")
+NB201_EDGES: Final[tuple[str, ...]] = ("edge_1_0", "edge_2_0", "edge_2_1", "edge_3_0", "edge_3_1", "edge_3_2")
 """The decisions of a cell of NAS-Bench-201: `edge_2_1` leads to node 2, from node 1."""
 
-NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+NB201_OPERATIONS: Final = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """What stands on an edge, by the names of the published table."""
 
 
