@@ -26,6 +26,7 @@ bench: .venv/test .venv/bench  ## print speed as ratios to hand-written code and
 	$(BIN)/python benchmarks/programs.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proposals.py
 	$(BIN)/python benchmarks/torch_models.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/supernets.py
 	$(BIN)/python benchmarks/tensorflow_models.py
 	for backend in tensorflow torch jax; do KERAS_BACKEND=$$backend $(BIN)/python benchmarks/keras_models.py; done
 

@@ -18,6 +18,12 @@ import deep_arch as da
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+def has_data(*names: str) -> bool:
+    """Return whether the folders of data are there that an example reads."""
+    folder = os.environ.get("DEEP_ARCH_DATA") or EXAMPLES.parents[1] / "shared" / "data"
+    return all((Path(folder) / name).is_dir() for name in names)
+
+
 @pytest.fixture(scope="module")
 def digits() -> dict[str, Any]:
     return runpy.run_path(str(EXAMPLES / "digits.py"))
@@ -137,3 +143,27 @@ def test_pipelines_fit_what_each_searches() -> None:
         components = [step["n_components"] for step in steps if "svd_solver" in step]
         assert all(1 <= n <= widths[0] for n in components), "no more components than features"
     assert len(example["flat_space"]()) == 5 * 3 * 3 * 15
+
+
+def test_weight_sharing_has_six_loops() -> None:
+    heading, *rows = [line.split() for line in printed("weight_sharing", "--steps", "8")]
+    assert heading == ["loop", "CPU", "s", "MACs", "inherited", "alone"]
+    assert [row[0] for row in rows] == ["single_paths", "sandwich", "enas", "tunas", "darts", "gdas"]
+    assert all(0 <= float(accuracy.rstrip("%")) <= 100 for row in rows for accuracy in row[-2:])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_data("cifar10_16px", "nb201"), reason="the table or the images are absent")
+def test_nats_bench_is_searched_with_shared_weights() -> None:
+    arguments = ("methods", "--seconds", "0.4", "--seeds", "1", "--method", "darts2", "--method", "gdas")
+    pool, heading, *rows = [line.split() for line in printed("nats_weight_sharing", *arguments)]
+    assert pool[:3] == ["random", "cells:", "test"] and heading[0] == "method"
+    assert [(row[0], row[2]) for row in rows] == [("darts2", "1"), ("gdas", "8")]
+    assert all(9 < float(row[3]) < 95 for row in rows), "what the table says"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_data("mnist1d"), reason="the signals are absent")
+def test_widths_and_hyperparameters_are_searched_on_signals() -> None:
+    lines = printed("mnist1d_searches", "tunas", "autohas", "--seeds", "1", "--steps", "8", "--steps-alone", "8")
+    assert lines[0].startswith("TuNAS: target 65,280") and len(lines) == 3 + 1 + 2 + 3
