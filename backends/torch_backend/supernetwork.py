@@ -34,7 +34,7 @@ from deep_arch.measures.shapes import input_specs
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.supernets.channels import passed_on
-from deep_arch.supernets.shared_weights import SharedWeight, kind_of, shared_weights
+from deep_arch.supernets.shared_weights import SharedWeight, shared_weights
 from deep_arch.supernets.slices import Segments, factors
 from deep_arch.supernets.walking import Plans
 
