@@ -34,6 +34,7 @@ from deep_arch.backends.torch_backend.relaxed_values import (
     alone,
     applied,
     flat,
+    folded,
     hashable,
     interpolated,
     joint_cases,
@@ -49,6 +50,7 @@ from deep_arch.backends.torch_backend.relaxed_values import (
     split,
     times,
     total,
+    unmasked,
     unmerged,
     widened,
     window_of,
@@ -128,6 +130,9 @@ class Tensors:
             inputs = widened(inputs)
         if not any(value.mask is not None for value in inputs):
             return self._run(operation, address, values, inputs)
+        scale = folded(operation, inputs)
+        if scale is not None:
+            return self._run(operation, address, values, [unmasked(value) for value in inputs], None, scale)
         taken, mask = self._masked(operation, inputs)
         if taken is None:
             return self._each_width(call, address, [(None, values, {})], inputs, ())
@@ -204,20 +209,25 @@ class Tensors:
             return None
         values = tuple([largest(c) if i in varying else c[0] for i, c in enumerate(columns)])
         operation: Any = module.resolved(values)
-        if any(value.mask is not None for value in inputs):
+        scale = folded(operation, inputs)
+        taken: Sequence[Val] | None
+        mask: Mask | None
+        if scale is not None:
+            taken, mask = [unmasked(value) for value in inputs], None
+        elif any(value.mask is not None for value in inputs):
             taken, mask = self._masked(operation, inputs)
             if taken is None:
                 return None
         else:
             taken, mask = inputs, None
-        window = widths = None
+        window, widths = scale, None
         for i in varying:
             if names[i] in _WIDTHS and self._relaxation.interpolated:
                 widths = deciders[i].totals
             elif names[i] in _WIDTHS:
                 mask = self._widths(deciders[i], values[i], inputs[0].tensor)
             else:
-                window = window_of(deciders[i].totals, values[i], operation.ndim)
+                window = product(scale, window_of(deciders[i].totals, values[i], operation.ndim))
         result = self._run(operation, address, values, taken, mask, window)
         return result if widths is None else Val(interpolated(result.tensor, widths), result.channels, mask)
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from deep_arch import ops
 from deep_arch.errors import ShapeMismatch
 from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import tuple_of
@@ -25,6 +26,9 @@ class Width(NamedTuple):
     weight: Any
     width: int
     position: int
+
+
+_LINEAR = (ops.Conv1D, ops.Conv2D, ops.Conv3D, ops.Dense)
 
 
 class Mask:
@@ -171,6 +175,22 @@ def widened(values: Sequence[Val]) -> list[Val]:
         alive[places] = lives(value)
         found.append(Val(wide, segments_of(union), leaving(alive, wide.dtype)))
     return found
+
+
+def unmasked(value: Val) -> Val:
+    """Return a value whose mask something else takes account of."""
+    return Val(value.tensor, value.channels)
+
+
+def folded(operation: Any, inputs: Sequence[Val]) -> Tensor | None:
+    """Return what multiplies the kernel of an operation in place of its input's mask; None where none does.
+
+    The operation is linear in its channels, so that is the same, and no masked copy of the input is kept.
+    """
+    mask = inputs[0].mask
+    if mask is None or not isinstance(operation, _LINEAR) or getattr(operation, "groups", 1) != 1:
+        return None
+    return mask.tensor.view(-1, *[1] * getattr(operation, "ndim", 0)).to(inputs[0].tensor.dtype)
 
 
 def repeated(mask: Mask, n: int) -> Mask:
