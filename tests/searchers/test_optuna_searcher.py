@@ -300,6 +300,8 @@ def test_optuna_prints_nothing_and_keeps_its_verbosity() -> None:
 
     handler, logger = Handler(), logging.getLogger("optuna")
     logger.addHandler(handler)
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.INFO)  # an example that ran before in this process may have lowered it
     try:
         search = da.search(SPACES["conditional"], OptunaSearcher(), trials=20, seed=0, duplicates="give")
         for trial in search:
@@ -308,6 +310,7 @@ def test_optuna_prints_nothing_and_keeps_its_verbosity() -> None:
         optuna.create_study(study_name="loud")
         assert [record.getMessage() for record in records] == ["A new study created in memory with name: loud"]
     finally:
+        optuna.logging.set_verbosity(before)
         logger.removeHandler(handler)
 
 
