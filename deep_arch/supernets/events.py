@@ -7,13 +7,13 @@ about; an event is a set of conjunctions, of which one at least holds.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 from deep_arch.errors import NotSupported
 
-Variable: TypeAlias = Any
-"""A decision: what tells it apart from others."""
+Variable: TypeAlias = int
+"""A decision, by a number that tells it apart from others."""
 
 Conjunction: TypeAlias = frozenset[tuple[Variable, int]]
 
@@ -51,7 +51,7 @@ def absorbed(conjunctions: Iterable[Conjunction]) -> frozenset[Conjunction]:
     """Return an event without the conjunctions that another one of it implies.
 
     Example:
-        >>> a, b = frozenset({("a", 0)}), frozenset({("a", 0), ("b", 1)})
+        >>> a, b = frozenset({(0, 0)}), frozenset({(0, 0), (1, 1)})
         >>> absorbed([b, a]) == {a}
         True
     """
@@ -62,6 +62,35 @@ def absorbed(conjunctions: Iterable[Conjunction]) -> frozenset[Conjunction]:
     return frozenset(found)
 
 
+def merged(conjunctions: Iterable[Conjunction], weights: Sequence[Sequence[Any]]) -> set[Conjunction]:
+    """Return conjunctions that exclude one another, without decisions of which each outcome stands for the same.
+
+    Args:
+        conjunctions: which exclude one another.
+        weights: one for each outcome of each decision.
+
+    Example:
+        Of a decision with two outcomes either will do:
+
+        >>> merged([frozenset({(0, 0), (1, 0)}), frozenset({(0, 1), (1, 0)})], [(0.5, 0.5), (0.2, 0.8)])
+        {frozenset({(1, 0)})}
+    """
+    found, before = set(conjunctions), -1
+    while len(found) != before:
+        before = len(found)
+        for variable in sorted({variable for each in found for variable, _ in each}):
+            groups: defaultdict[Conjunction, list[Conjunction]] = defaultdict(list)
+            for each in found:
+                for outcome in each:
+                    if outcome[0] == variable:
+                        groups[each - {outcome}].append(each)
+            for rest, group in groups.items():
+                if len(group) == len(weights[variable]):
+                    found.difference_update(group)
+                    found.add(rest)
+    return found
+
+
 class Odds:
     """The probabilities of events, remembered.
 
@@ -69,7 +98,7 @@ class Odds:
         weights: those of the outcomes of each decision, which sum to 1: floats, or scalars that carry gradients.
     """
 
-    def __init__(self, weights: Mapping[Variable, Sequence[Any]]) -> None:
+    def __init__(self, weights: Sequence[Sequence[Any]]) -> None:
         self._weights = weights
         self._known: dict[frozenset[Conjunction], Any] = {frozenset(): 0.0, frozenset([ALWAYS]): 1.0}
 
@@ -113,13 +142,13 @@ class Odds:
 
     def _product(self, conjunction: Conjunction) -> Any:
         result: Any = 1.0
-        for variable, i in sorted(conjunction, key=repr):
+        for variable, i in sorted(conjunction):
             result = result * self._weights[variable][i]
         return result
 
     def _branched(self, event: frozenset[Conjunction]) -> Any:
         counts = Counter(variable for each in event for variable, _ in each)
-        variable = min(counts, key=lambda v: (-counts[v], repr(v)))
+        variable = min(counts, key=lambda v: (-counts[v], v))
         total: Any = 0.0
         for i, weight in enumerate(self._weights[variable]):
             left = [each - {(variable, i)} for each in event if (variable, i) in each or not _is_about(each, variable)]

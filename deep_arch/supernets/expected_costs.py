@@ -24,7 +24,7 @@ from deep_arch.measures.settling import computed
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.supernets.events import ALWAYS, Conjunction, Odds, Outcome, both
+from deep_arch.supernets.events import ALWAYS, Conjunction, Odds, Outcome, both, merged
 from deep_arch.supernets.walking import Plans, Row, Site, Walker
 
 _MOST_CASES: Final = 50_000
@@ -93,8 +93,8 @@ def expected_cost(
         Wan et al., FBNetV2 (CVPR 2020), section 3.3, whose effective shapes are exact for one decision at a time.
     """
     specs = input_specs(space.inputs, space.name, inputs)
-    algebra = _Expected(as_native)
     decisions = _Decisions(space, mixtures, decide)
+    algebra = _Expected(as_native, decisions.weights)
     walker = Walker(space, algebra, decisions, Plans())
     outputs = walker.outputs([algebra.given(spec) for spec in specs])
     return algebra.cost(outputs, Odds(decisions.weights), latency)
@@ -105,7 +105,7 @@ class _Decisions:
 
     def __init__(self, space: SearchSpace, mixtures: Mapping[str, Any], decide: Decision | None) -> None:
         self._restrictions, self._mixtures, self._decide = space.restrictions, mixtures, decide
-        self.weights: dict[Any, Sequence[Any]] = {}
+        self.weights: list[Sequence[Any]] = []
         self._known: dict[tuple[str, Domain], Any] = {}
 
     def __call__(self, hyperparameter: Independent, address: str, site: Site) -> Any:
@@ -128,8 +128,8 @@ class _Decisions:
             return decision
         active = [i for i in decision.active if offered.accept(decision.values[i]) is not REJECTED]
         total = sum([decision.weights[i] for i in active[1:]], start=decision.weights[active[0]])
-        variable = address, offered
-        self.weights[variable] = [decision.weights[i] / total for i in active]
+        variable = len(self.weights)
+        self.weights.append([decision.weights[i] / total for i in active])
         outcomes = [Outcome(frozenset([(variable, i)])) for i in range(len(active))]
         return Mixture(tuple([decision.values[i] for i in active]), outcomes)
 
@@ -176,8 +176,8 @@ class _Expected:
 
     counts_calls = True
 
-    def __init__(self, as_native: Callable[[Wrapped], Any] | None) -> None:
-        self._as_native = as_native
+    def __init__(self, as_native: Callable[[Wrapped], Any] | None, weights: Sequence[Sequence[Any]]) -> None:
+        self._as_native, self._weights = as_native, weights
         self._nodes: list[_Node] = []
 
     def _node(self, sources: Sequence[tuple[Conjunction, _Node]], address: str = "") -> _Node:
@@ -219,7 +219,7 @@ class _Expected:
                 node.terms.append((joint, module, taken, given))
                 found.append((joint, given))
                 n_outputs = len(given)
-        node.cases = [_simpler([_Case(holds, given[i]) for holds, given in found]) for i in range(n_outputs)]
+        node.cases = [self._simpler([_Case(holds, given[i]) for holds, given in found]) for i in range(n_outputs)]
         return _Value(node, 0) if n_outputs == 1 else tuple([_Value(node, i) for i in range(n_outputs)])
 
     def selected(self, call: Call, address: str, values: Any, measured: Sequence[Any]) -> Sequence[Any]:
@@ -246,8 +246,21 @@ class _Expected:
             for case in part.cases
             if (joint := both(outcome, case.holds)) is not None
         ]
-        node.cases = [_simpler(cases)]
+        node.cases = [self._simpler(cases)]
         return _Value(node, 0)
+
+    def _simpler(self, cases: Sequence[_Case]) -> list[_Case]:
+        """Return cases without the decisions that they do not depend on."""
+        by_spec: defaultdict[Spec, list[Conjunction]] = defaultdict(list)
+        for case in cases:
+            by_spec[case.spec].append(case.holds)
+        if len(by_spec) == 1:
+            return [_Case(ALWAYS, cases[0].spec)]
+        return [
+            _Case(holds, spec)
+            for spec, each in by_spec.items()
+            for holds in sorted(merged(each, self._weights), key=sorted)
+        ]
 
     # --- costs ---------------------------------------------------------------------------------------------------
 
@@ -302,20 +315,3 @@ def _joint(
                 f"  Got more than {_MOST_CASES:,}.\n  Relax fewer widths, or fix some."
             )
     return found
-
-
-def _simpler(cases: Sequence[_Case]) -> list[_Case]:
-    """Return cases without the decisions that they do not depend on."""
-    if len({case.spec for case in cases}) == 1:
-        return [_Case(ALWAYS, cases[0].spec)]
-    simplified = [*cases]
-    for variable in dict.fromkeys(v for case in cases for v, _ in sorted(case.holds, key=repr)):
-        groups: defaultdict[tuple[Conjunction, Spec], set[int]] = defaultdict(set)
-        for case in simplified:
-            inside = [i for v, i in case.holds if v == variable]
-            rest = frozenset([(v, i) for v, i in case.holds if v != variable])
-            groups[rest, case.spec].update(inside or [-1])
-        seen = set[int]().union(*groups.values())
-        if all(positions == seen for positions in groups.values()) and len({rest for rest, _ in groups}) == len(groups):
-            simplified = [_Case(rest, spec) for rest, spec in groups]
-    return simplified

@@ -167,8 +167,8 @@ def test_gradients_go_through(torch: Any) -> None:
 
 
 def test_events() -> None:
-    a0, a1, b0 = [frozenset([each]) for each in (("a", 0), ("a", 1), ("b", 0))]
-    odds = Odds({"a": (0.25, 0.75), "b": (0.5, 0.5)})
+    a0, a1, b0 = [frozenset([each]) for each in ((0, 0), (0, 1), (1, 0))]
+    odds = Odds([(0.25, 0.75), (0.5, 0.5)])
     assert odds.of(frozenset([a0, b0])) == pytest.approx(1 - 0.75 * 0.5)
     assert odds.of(frozenset([a0, a1])) == pytest.approx(1)
     assert odds.of(absorbed([a0 | b0, a0])) == 0.25
