@@ -7,8 +7,8 @@ swaps them work, and nothing is kept between calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
@@ -58,8 +58,9 @@ class Part(NamedTuple):
         _put_back(self.held[self.key], self.taken, tensor)
 
 
-def lowered(operation: Any, address: str, specs: Sequence[Spec], n_outputs: int) -> fx.GraphModule:
-    """Return one operation as a module, whose own submodules stand at `own`."""
+def lowered(operation: Any, address: str, specs: Sequence[Spec]) -> tuple[nn.Module, fx.Graph]:
+    """Return one operation as a module, whose own submodules stand at `own`, and the graph that calls these."""
+    n_outputs = operation.count_outputs(len(specs))
     graph, root = fx.Graph(), nn.Module()
     nodes = [graph.placeholder(f"x{i}") for i in range(len(specs))]
     outputs = tuple(range(n_outputs))
@@ -74,10 +75,10 @@ def lowered(operation: Any, address: str, specs: Sequence[Spec], n_outputs: int)
             given = lower(emit, specs, *nodes)
     written = results(step, given, fx.Node, "to_torch")
     graph.output(written[0] if n_outputs == 1 else written)
-    return fx.GraphModule(root, graph)
+    return root, graph
 
 
-def tensors_of(module: fx.GraphModule) -> dict[str, Tensor]:
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
     """Return what the one operation holds that is saved, by torch's names below it."""
     saved: Mapping[str, Any] = dict(module.named_parameters())
     saved = {**saved, **{name: b for name, b in module.named_buffers() if name in module.state_dict()}}
@@ -88,15 +89,13 @@ class Kernel:
     """One operation at one address, ready to run on inputs of one shape.
 
     Args:
-        module: of `lowered`.
+        module, graph: of `lowered`.
         parts: what replaces its tensors.
         channels: which of the widest channels its output has.
     """
 
-    def __init__(
-        self, module: fx.GraphModule, operation: Any, parts: Sequence[Part], channels: Segments | None
-    ) -> None:
-        self.operation, self.channels = operation, channels
+    def __init__(self, module: nn.Module, graph: fx.Graph, parts: Sequence[Part], channels: Segments | None) -> None:
+        self.channels = channels
         self._module = module
         self._parts = parts
         self._flat = [owner for owner in module.modules() if isinstance(owner, nn.RNNBase)]
@@ -105,7 +104,7 @@ class Kernel:
             part.owner._buffers.pop(part.name, None)
         self.norms = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
         self._momenta = [layer.momentum for layer in self.norms]
-        self._run = _runner(module)
+        self._run = _runner(module, graph)
 
     def __call__(self, training: bool, tensors: Sequence[Tensor], window: Tensor | None = None) -> Any:
         """Run the operation; a window multiplies its kernel."""
@@ -122,13 +121,12 @@ class Kernel:
             owner.__dict__[name] = tensor
         for layer in self._flat:
             layer._flat_weights = [getattr(layer, name) for name in layer._flat_weights_names]
-        try:
-            return self._run(*tensors)
-        finally:
-            for owner, name, held, key, taken, moves in self._parts:
-                after = owner.__dict__.pop(name)
-                if moves and training:
-                    _put_back(held[key], taken, after)
+        result = self._run(*tensors)
+        for owner, name, held, key, taken, moves in self._parts:
+            after = owner.__dict__.pop(name)
+            if moves and training:
+                _put_back(held[key], taken, after)
+        return result
 
     def to(self, device: torch.device) -> Kernel:
         """Move what is not shared to a device."""
@@ -147,14 +145,61 @@ class Kernel:
             yield f"{names[id(part.owner)]}.{part.name}", part
 
 
-def _runner(module: fx.GraphModule) -> Any:
+Make = Callable[[str, Any, tuple[Spec, ...], Sequence[Segments | None]], Kernel]
+
+_MOST: Final = 20_000
+"""Kernels that are kept; there is no end of them where widths come in very many combinations."""
+
+
+class Kernels:
+    """The kernels that were needed so far, each made once.
+
+    Args:
+        make: makes one, of an address, an operation with values, and the specs and channels of its inputs.
+    """
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+        self._known: dict[Any, Kernel] = {}
+
+    def at(
+        self,
+        address: str,
+        module: Any,
+        values: tuple[Any, ...],
+        tensors: Sequence[Tensor],
+        channels: Sequence[Segments | None],
+    ) -> Kernel:
+        """Return what runs a module, at some values of its open arguments, on inputs like these tensors."""
+        sizes = [(t.shape[1:], t.dtype, t.device) for t in tensors]
+        key: Any = (address, values, *map(type, values), *sizes, *channels)  # 1 is not True
+        try:
+            found = self._known.get(key)
+        except TypeError:  # an unhashable value
+            key = (address, repr(values), *sizes, *channels)
+            found = self._known.get(key)
+        if found is None:
+            if len(self._known) == _MOST:
+                self._known.clear()
+            specs = tuple([spec_of(tensor) for tensor in tensors])
+            made = self._make(address, module.resolved(values), specs, channels)
+            found = self._known[key] = made.to(tensors[0].device)
+        return found
+
+
+def spec_of(tensor: Tensor) -> Spec:
+    """Return the spec of a tensor."""
+    return Spec(tuple(tensor.shape[1:]), str(tensor.dtype).removeprefix("torch."))
+
+
+def _runner(module: nn.Module, graph: fx.Graph) -> Any:
     """Return what runs a module: where it is one call on the inputs as they are, that itself."""
-    calls = [node for node in module.graph.nodes if node.op.startswith("call")]
-    inputs = [node for node in module.graph.nodes if node.op == "placeholder"]
+    calls = [node for node in graph.nodes if node.op.startswith("call")]
+    inputs = [node for node in graph.nodes if node.op == "placeholder"]
     if len(calls) == 1 and [*calls[0].args] == inputs and not calls[0].kwargs:
         target: Any = calls[0].target
         return module.get_submodule(target).forward if calls[0].op == "call_module" else target
-    return module
+    return fx.GraphModule(module, graph)
 
 
 def _put_back(full: Tensor, taken: Taken, after: Any) -> None:

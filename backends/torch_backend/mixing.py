@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from deep_arch import ops
-from deep_arch.backends.torch_backend.kernels import Kernel
+from deep_arch.backends.torch_backend.kernels import spec_of
 from deep_arch.backends.torch_backend.relaxed_values import (
     Case,
     Cases,
@@ -46,7 +46,6 @@ from deep_arch.backends.torch_backend.relaxed_values import (
     positions_of,
     product,
     repeated,
-    spec_of,
     split,
     times,
     total,
@@ -125,22 +124,23 @@ class Tensors:
         return computed(call.module, address, values, [spec_of(value.tensor) for value in measured])
 
     def _made(self, call: Call, address: str, values: Any, inputs: Sequence[Val]) -> Any:
-        operation: Any = call.module.resolved(values) if call.module.open_arguments else call.module
-        if isinstance(operation, MERGES) and len({value.tensor.shape[1] for value in inputs} - {1}) > 1:
+        module = call.module
+        if isinstance(module, MERGES) and len({value.tensor.shape[1] for value in inputs} - {1}) > 1:
             inputs = widened(inputs)
         if not any(value.mask is not None for value in inputs):
-            return self._run(operation, address, values, inputs)
+            return self._run(module, address, values, inputs)
+        operation: Any = module.resolved(values)
         scale = folded(operation, inputs)
         if scale is not None:
-            return self._run(operation, address, values, [unmasked(value) for value in inputs], None, scale)
+            return self._run(module, address, values, [unmasked(value) for value in inputs], None, scale)
         taken, mask = self._masked(operation, inputs)
         if taken is None:
             return self._each_width(call, address, [(None, values, {})], inputs, ())
-        return self._run(operation, address, values, taken, mask)
+        return self._run(module, address, values, taken, mask)
 
     def _run(
         self,
-        operation: Any,
+        module: Any,
         address: str,
         values: Any,
         inputs: Sequence[Val],
@@ -148,20 +148,11 @@ class Tensors:
         window: Tensor | None = None,
     ) -> Any:
         tensors = [value.tensor for value in inputs]
-        kernel = self._kernel(operation, address, values, tensors, [value.channels for value in inputs])
+        kernel = self._kernels.at(address, module, values, tensors, [value.channels for value in inputs])
         result = kernel(self._training, tensors, window)
         if isinstance(result, tuple | list):
             return tuple([Val(tensor) for tensor in result])
         return Val(result, kernel.channels, mask)
-
-    def _kernel(self, operation: Any, address: str, values: Any, tensors: Sequence[Tensor], channels: Any) -> Kernel:
-        from deep_arch.backends.torch_backend.views import kernel_of
-
-        key = (address, hashable(values), *[(t.shape, t.dtype, t.device) for t in tensors], *channels)
-        kernel = self._kernels.get(key)
-        if kernel is None:
-            kernel = self._kernels[key] = kernel_of(self._supernet, address, operation, tensors, channels)
-        return kernel
 
     def _masked(self, operation: Any, inputs: Sequence[Val]) -> tuple[Sequence[Val] | None, Mask | None]:
         """Apply pending masks, or pass them on; None where they can be neither."""
@@ -228,7 +219,7 @@ class Tensors:
                 mask = self._widths(deciders[i], values[i], inputs[0].tensor)
             else:
                 window = product(scale, window_of(deciders[i].totals, values[i], operation.ndim))
-        result = self._run(operation, address, values, taken, mask, window)
+        result = self._run(module, address, values, taken, mask, window)
         return result if widths is None else Val(interpolated(result.tensor, widths), result.channels, mask)
 
     def _centred(self, module: Any, names: Sequence[str], columns: Sequence[Any]) -> bool:

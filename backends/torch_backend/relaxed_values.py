@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from deep_arch import ops
 from deep_arch.errors import ShapeMismatch
-from deep_arch.language.specs import Spec
 from deep_arch.ops.windows import tuple_of
 from deep_arch.supernets.slices import Segments, segments_of
 from deep_arch.supernets.walking import JointValues
@@ -128,11 +127,6 @@ def joint_cases(values: Sequence[Any]) -> Iterator[tuple[dict[int, int], Any, li
                     new.append(({**where, **case.where}, combined, [*before, case.value]))
         rows = new
     yield from rows
-
-
-def spec_of(tensor: Tensor) -> Spec:
-    """Return the spec of a tensor."""
-    return Spec(tuple(tensor.shape[1:]), str(tensor.dtype).removeprefix("torch."))
 
 
 def applied(value: Val) -> Tensor:

@@ -18,7 +18,7 @@ from deep_arch.backends.initial import draw
 from deep_arch.backends.names import ModuleNames
 from deep_arch.backends.torch_backend.building import RESERVED, build
 from deep_arch.backends.torch_backend.initial import seeded
-from deep_arch.backends.torch_backend.kernels import OWN, Kernel, Part, lowered, native_slices, tensors_of
+from deep_arch.backends.torch_backend.kernels import OWN, Kernel, Kernels, Part, lowered, native_slices, tensors_of
 from deep_arch.backends.torch_backend.loading import Held, held_for, held_named, names_of, no_weights, write_first
 from deep_arch.backends.torch_backend.model import KEY, Record
 from deep_arch.backends.torch_backend.storage import Stored, plain, stored_weight
@@ -73,7 +73,7 @@ class SuperNetwork(nn.Module):
         """Return what an operation holds that lowers itself, and keep what torch drew for it."""
         if not hasattr(operation, "to_torch"):
             return None
-        held = tensors_of(lowered(operation, address, specs, operation.count_outputs(len(specs))))
+        held = tensors_of(lowered(operation, address, specs)[0])
         for name, tensor in held.items():
             self._made.setdefault((address, name, tuple(tensor.shape)), tensor)
         return {name: Weight(tuple(t.shape), 0.0, isinstance(t, nn.Parameter)) for name, t in held.items()}
@@ -121,11 +121,11 @@ class SuperNetwork(nn.Module):
     # --- kernels -------------------------------------------------------------------------------------------------
 
     @property
-    def kernels(self) -> dict[Any, Kernel]:
+    def kernels(self) -> Kernels:
         """What runs each operation at each address; of this thread alone, as it holds slices while it runs."""
-        found: dict[Any, Kernel] | None = getattr(self._local, "kernels", None)
+        found: Kernels | None = getattr(self._local, "kernels", None)
         if found is None:
-            found = self._local.kernels = {}
+            found = self._local.kernels = Kernels(self.kernel)
         return found
 
     def kernel(
@@ -139,11 +139,10 @@ class SuperNetwork(nn.Module):
         if type(operation) is Wrapped:
             operation = TorchModule.of(operation)
         operation.shape(*specs)
-        n_outputs = operation.count_outputs(len(specs))
-        module = lowered(operation, address, specs, n_outputs)
+        module, graph = lowered(operation, address, specs)
         parts = self._parts(address, operation, specs, channels, module)
         passed = passed_on(operation, specs, channels, self.widest.get(address, ()))
-        return Kernel(module, operation, parts, passed)
+        return Kernel(module, graph, parts, passed)
 
     def _parts(self, address: str, operation: Any, specs: Any, channels: Any, module: Any) -> list[Part]:
         if hasattr(operation, "to_torch"):

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from deep_arch.backends.build_plan import as_returned, native_rule
-from deep_arch.backends.torch_backend.kernels import Kernel
 from deep_arch.backends.torch_backend.relaxing import Relaxation
 from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.errors import BadArgument, NotSpecified, ShapeMismatch, TrialError, is_kind
-from deep_arch.language.specs import Spec
 from deep_arch.measures.costs import Cost
 from deep_arch.measures.settling import settled
 from deep_arch.spaces.architecture import Architecture
@@ -182,21 +180,7 @@ class PathView(View):
         for node, address in zip(shared.nodes, shared.module_addresses, strict=True) if shared else ():
             taken = [values[i] for i in node.inputs]
             held = [channels[i] for i in node.inputs]
-            key = (
-                address,
-                *[(v, v.__class__) for v in node.values],
-                *[(t.shape, t.dtype, t.device) for t in taken],
-                *held,
-            )
-            try:
-                kernel = kernels.get(key)
-            except TypeError:  # an unhashable value
-                key = (key[0], repr(node.values), *key[1 + len(node.values) :])
-                kernel = kernels.get(key)
-            if kernel is None:
-                kernel = kernels[key] = kernel_of(
-                    supernet, address, node.call.module.resolved(node.values), taken, held
-                )
+            kernel = kernels.at(address, node.call.module, node.values, taken, held)
             if self._n_batches is not None:
                 kernel.average(self._n_batches)
                 result = kernel(bool(kernel.norms), taken)
@@ -251,14 +235,6 @@ class PathView(View):
             for (place, (held, _)), tensor in zip([*own.items()], before.values(), strict=True):
                 own[place] = held, held[place[1]]  # type: ignore[index]
                 held[place[1]] = tensor
-
-
-def kernel_of(
-    supernet: SuperNetwork, address: str, operation: Any, tensors: Sequence[Tensor], channels: Sequence[Segments | None]
-) -> Kernel:
-    """Return a new kernel for inputs like these tensors."""
-    specs = tuple([Spec(tuple(t.shape[1:]), str(t.dtype).removeprefix("torch.")) for t in tensors])
-    return supernet.kernel(address, operation, specs, channels).to(tensors[0].device)
 
 
 class RelaxedView(View):
