@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from deep_arch.backends.build_plan import as_returned, native_rule
+from deep_arch.backends.build_plan import BuildStep, as_returned, build_plan, native_rule
+from deep_arch.backends.torch_backend.kernels import spec_of
 from deep_arch.backends.torch_backend.relaxing import Relaxation
 from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.errors import BadArgument, NotSpecified, ShapeMismatch, TrialError, is_kind
+from deep_arch.language.modules import Operation
+from deep_arch.language.specs import Spec
 from deep_arch.measures.costs import Cost
 from deep_arch.measures.settling import settled
 from deep_arch.spaces.architecture import Architecture
@@ -118,14 +122,21 @@ class View(nn.Module):
                 f"  Got {len(inputs)} in order, and {', '.join(named) or 'none'} by name.\n"
                 "  Call the view like a model."
             )
-        for name, spec, tensor in zip(names, self.supernet.specs.values(), given, strict=True):
-            if tensor.shape[1:] != spec.shape:
-                raise ShapeMismatch(
-                    f"{self.supernet.space.name}: expected {name} to be (batch, {str(spec.shape)[1:-1].rstrip(',')}).\n"
-                    f"  Got {tuple(tensor.shape)}.\n"
-                    "  Give what the super-network was made for, or make one for these inputs."
-                )
+        specs = self.supernet.specs
+        differ = [name for name, tensor in zip(names, given, strict=True) if tensor.shape[1:] != specs[name].shape]
+        if differ and not self._takes(dict(zip(names, map(spec_of, given), strict=True))):
+            name = differ[0]
+            shape = str(specs[name].shape)[1:-1].rstrip(",")
+            raise ShapeMismatch(
+                f"{self.supernet.space.name}: expected {name} to be (batch, {shape}).\n"
+                f"  Got {tuple(given[names.index(name)].shape)}.\n"
+                "  Give what the super-network was made for, or make one for these inputs."
+            )
         return given
+
+    def _takes(self, specs: Mapping[str, Spec]) -> bool:
+        """Return whether inputs of other sizes than the super-network was made for need the same weights."""
+        return False
 
 
 class PathView(View):
@@ -137,20 +148,18 @@ class PathView(View):
 
     def __init__(self, supernet: SuperNetwork, architecture: Architecture) -> None:
         super().__init__(supernet)
-        self.__dict__["architecture"] = architecture
-        self.__dict__["_graph"] = None
-        self.__dict__["_own"] = None  # statistics of its own, by what holds the shared ones and their names
-        self.__dict__["_n_batches"] = None
+        self.architecture = architecture
+        self._graph: Graph | None = None
+        self._own: list[_Statistics] = []
+        self._n_batches: int | None = None
 
     @property
     def graph(self) -> Graph:
         """The graph that runs, in which shapes have decided what they decide."""
-        graph: Graph | None = self.__dict__["_graph"]
-        if graph is None:
+        if self._graph is None:
             specs = [*self.supernet.specs.values()]
-            graph = settled(self.architecture.graph, specs, native_rule(TorchModule.of))
-            self.__dict__["_graph"] = graph
-        return graph
+            self._graph = settled(self.architecture.graph, specs, native_rule(TorchModule.of))
+        return self._graph
 
     def reached(self) -> Sequence[str]:
         """Return the names of the shared tensors of the architecture's modules."""
@@ -168,8 +177,14 @@ class PathView(View):
 
     def cost(self) -> Cost:
         """Return what the architecture costs; see `Architecture.cost`."""
-        architecture: Architecture = self.architecture
-        return architecture.cost(self.supernet.specs)
+        return self.architecture.cost(self.supernet.specs)
+
+    def _takes(self, specs: Mapping[str, Spec]) -> bool:
+        held = [
+            [_sizes(step) for step in build_plan(self.architecture, each, "torch_backend", TorchModule.of).steps]
+            for each in (self.supernet.specs, specs)
+        ]
+        return held[0] == held[1]
 
     def _run(self, inputs: Sequence[Tensor]) -> list[Any]:
         supernet, graph = self.supernet, self.graph
@@ -199,21 +214,20 @@ class PathView(View):
 
     def calibrate(self, batches: Iterable[Any]) -> None:
         """Give the batch normalisations statistics of this architecture alone; see `SuperNetwork.calibrate`."""
-        reached, own = set(self.reached()), dict[tuple[int, str], tuple[dict[str, Any], Tensor]]()
+        reached = set(self.reached())
+        self._own = []
         for name, tensor in self.supernet.named_buffers():
             if name in reached:
                 owner, _, key = name.rpartition(".")
-                held: dict[str, Any] = self.supernet.get_submodule(owner)._buffers
-                own[id(held), key] = held, tensor.clone()
-        self.__dict__["_own"] = own
+                self._own.append(_Statistics(self.supernet.get_submodule(owner)._buffers, key, tensor.clone()))
         n = 0
         with torch.no_grad():
             for n, batch in enumerate(batches, 1):
-                self.__dict__["_n_batches"] = n
+                self._n_batches = n
                 try:
                     self(*batch) if isinstance(batch, tuple | list) else self(batch)
                 finally:
-                    self.__dict__["_n_batches"] = None
+                    self._n_batches = None
         if n == 0:
             raise BadArgument(
                 "supernet.calibrate: expected at least one batch.\n  Got none.\n  Give inputs, such as [images]."
@@ -222,19 +236,36 @@ class PathView(View):
     @contextlib.contextmanager
     def _statistics(self) -> Generator[None]:
         """Let the architecture's own statistics stand for the shared ones."""
-        own: Mapping[Any, tuple[dict[str, Any], Tensor]] | None = self.__dict__["_own"]
-        if own is None:
-            yield
-            return
-        before = {place: held[place[1]] for place, (held, _) in own.items()}
+        shared = [each.held[each.key] for each in self._own]
         try:
-            for (_, key), (held, tensor) in own.items():
-                held[key] = tensor.to(held[key])
+            for each, tensor in zip(self._own, shared, strict=True):
+                each.held[each.key] = each.tensor = each.tensor.to(tensor)
             yield
         finally:
-            for (place, (held, _)), tensor in zip([*own.items()], before.values(), strict=True):
-                own[place] = held, held[place[1]]  # type: ignore[index]
-                held[place[1]] = tensor
+            for each, tensor in zip(self._own, shared, strict=True):
+                each.held[each.key] = tensor
+
+
+@dataclass(slots=True)
+class _Statistics:
+    """A moving statistic of one path's own.
+
+    Attributes:
+        held, key: what holds the shared one, and its name there.
+        tensor: in its place, while the path runs.
+    """
+
+    held: dict[str, Any]
+    key: str
+    tensor: Tensor
+
+
+def _sizes(step: BuildStep) -> Any:
+    """Return the shapes of the weights of a step, or how many there are where only a framework knows them."""
+    module: Any = step.module
+    if isinstance(module, Operation):
+        return {name: weight.shape for name, weight in module.weights(*step.specs).items()}
+    return module.parameters(*step.specs)
 
 
 class RelaxedView(View):
@@ -246,17 +277,17 @@ class RelaxedView(View):
 
     def __init__(self, supernet: SuperNetwork, relaxation: Relaxation) -> None:
         super().__init__(supernet)
-        self.__dict__["relaxation"] = relaxation
+        self.relaxation = relaxation
 
     @property
     def mixtures(self) -> Mapping[str, Mixture]:
         """Address to mixture, for the relaxed decisions that were met so far."""
-        return cast("Relaxation", self.relaxation).mixtures
+        return self.relaxation.mixtures
 
     @property
     def config(self) -> Mapping[str, Any]:
         """What `da.config` attached, by name, once the view has run: of what is relaxed, the expectation."""
-        return cast("Relaxation", self.relaxation).config
+        return self.relaxation.config
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Any:
         """Run the relaxed state."""
@@ -272,7 +303,7 @@ class RelaxedView(View):
         Args:
             latency: what a call takes, of a module's address, the module and the specs of its inputs.
         """
-        return cast("Relaxation", self.relaxation).cost(self.supernet, latency)
+        return self.relaxation.cost(self.supernet, latency)
 
     def slopes(self, score: Any, unrolled: tuple[Tensor, Any] | None = None) -> dict[str, tuple[float, ...]]:
         """Return the slope of a score for each weight of each mixture that was met, by address.
@@ -285,9 +316,8 @@ class RelaxedView(View):
         Raises:
             TrialError: the score does not depend on any mixture.
         """
-        relaxation: Any = self.relaxation
         if unrolled is None:
-            return relaxation.slopes(score)  # type: ignore[no-any-return]
+            return self.relaxation.slopes(score)
         if not callable(score):
             raise BadArgument(
                 "slopes: with unrolled=..., expected a function that computes the score, after the step.\n"
@@ -295,7 +325,7 @@ class RelaxedView(View):
                 "  Write model.slopes(lambda: -loss(model(x), y), unrolled=(training_loss, learning_rate))."
             )
         with self.supernet.step(*unrolled):
-            return relaxation.slopes(score())  # type: ignore[no-any-return]
+            return self.relaxation.slopes(score())
 
 
 def view_of(supernet: SuperNetwork, state: Any) -> View:
