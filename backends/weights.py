@@ -33,7 +33,7 @@ def check_weights(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, A
                 + nearest(name, given if known else expected)
             )
     for name, shape in expected.items():
-        array = _numbers(name, given[name], backend)
+        array = as_numbers(name, given[name], f"{backend}.set_weights")
         if array.shape != shape:
             raise ShapeMismatch(
                 f"{name}: {backend}.set_weights needs an array of shape {shape}.\n"
@@ -42,7 +42,7 @@ def check_weights(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, A
             )
 
 
-def _numbers(name: str, given: Any, backend: str) -> npt.NDArray[Any]:
+def as_numbers(name: str, given: Any, asker: str) -> npt.NDArray[Any]:
     """Return a weight as an array of real numbers.
 
     Raises:
@@ -55,7 +55,7 @@ def _numbers(name: str, given: Any, backend: str) -> npt.NDArray[Any]:
     if np.can_cast(array.dtype, np.float64):
         return array
     raise BadArgument(
-        f"{name}: {backend}.set_weights needs an array of real numbers.\n"
+        f"{name}: {asker} needs an array of real numbers.\n"
         f"  Got {type(given).__name__} of {getattr(given, 'dtype', array.dtype)}.\n"
         "  Give NumPy arrays: of a tensor that is trained, tensor.detach().cpu().numpy()."
     )

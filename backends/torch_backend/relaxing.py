@@ -151,17 +151,33 @@ class Relaxation:
 
     def slopes(self, score: Tensor) -> dict[str, tuple[float, ...]]:
         """Return the slope of a score for each weight, by address."""
-        if not self._weights or not score.requires_grad:
-            raise TrialError(
-                "slopes: expected a score that was computed with this view.\n"
-                "  Got one that depends on none of its mixtures.\n  Write model = supernet.at(trial); "
-                "score = -loss(model(x), y); trial.tell(score, slopes=model.slopes(score))."
-            )
-        found = torch.autograd.grad(score, [*self._weights.values()], retain_graph=True, allow_unused=True)
+        check_scalar(score, "slopes", "score")
+        found: Sequence[Tensor | None] = ()
+        if self._weights:
+            found = torch.autograd.grad(score, [*self._weights.values()], retain_graph=True, allow_unused=True)
+        if all(slope is None for slope in found):
+            raise _unrelated("slopes", "score", "one that depends on none of its mixtures")
         return {
             address: (0.0,) * len(weights) if slope is None else tuple(slope.tolist())
             for (address, weights), slope in zip(self._weights.items(), found, strict=True)
         }
+
+
+def check_scalar(given: Any, asker: str, what: str) -> None:
+    """Raise TrialError for what is not one number that was computed with a view."""
+    if not isinstance(given, Tensor) or given.numel() != 1:
+        got = f"a tensor of shape {tuple(given.shape)}" if isinstance(given, Tensor) else f"{type(given).__name__}"
+        raise _unrelated(asker, what, got)
+    if not given.requires_grad:
+        raise _unrelated(asker, what, "one that depends on none of its mixtures or weights")
+
+
+def _unrelated(asker: str, what: str, got: str) -> TrialError:
+    return TrialError(
+        f"{asker}: expected a {what} that was computed with this view, as a tensor of one number.\n  Got {got}.\n"
+        "  Write model = supernet.at(trial); score = -loss(model(x), y); "
+        "trial.tell(score, slopes=model.slopes(score))."
+    )
 
 
 def _expectation(rows: Sequence[tuple[Any, Any]]) -> Any:

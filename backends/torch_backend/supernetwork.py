@@ -21,11 +21,13 @@ from deep_arch.backends.torch_backend.initial import seeded
 from deep_arch.backends.torch_backend.kernels import OWN, Kernel, Kernels, Part, lowered, native_slices, tensors_of
 from deep_arch.backends.torch_backend.loading import Held, held_for, held_named, names_of, no_weights, write_first
 from deep_arch.backends.torch_backend.model import KEY, Record
+from deep_arch.backends.torch_backend.relaxing import check_scalar
 from deep_arch.backends.torch_backend.storage import Stored, plain, stored_weight
 from deep_arch.backends.torch_backend.views import PathView, View, view_of
 from deep_arch.backends.torch_backend.weights import get_weights, set_weights, tensors_at
 from deep_arch.backends.torch_backend.wrapped import TorchModule
-from deep_arch.errors import BadArgument, NotSpecified, is_kind
+from deep_arch.backends.weights import as_numbers
+from deep_arch.errors import NotSpecified, is_kind
 from deep_arch.language.domains import Domain
 from deep_arch.language.modules import Wrapped
 from deep_arch.language.specs import Inputs, Spec
@@ -34,7 +36,7 @@ from deep_arch.measures.shapes import input_specs
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.supernets.channels import passed_on
-from deep_arch.supernets.shared_weights import SharedWeight, shared_weights
+from deep_arch.supernets.shared_weights import SharedWeight, check_space, shared_weights
 from deep_arch.supernets.slices import Segments, factors
 from deep_arch.supernets.walking import Plans
 
@@ -189,7 +191,7 @@ class SuperNetwork(nn.Module):
         shared: Any = self
         return view_of(shared, state)
 
-    def forward(self, *inputs: Tensor, at: Any, **named: Tensor) -> Any:
+    def forward(self, *inputs: Tensor, at: Any = None, **named: Tensor) -> Any:
         """Run the architecture or relaxed state `at`, as its view does; for what wraps a module, such as DDP."""
         return self.at(at)(*inputs, **named)
 
@@ -234,7 +236,8 @@ class SuperNetwork(nn.Module):
             by_name = {name: held[each.paths] for name, each in stored.items()}
             for name, array in given.items():
                 each = held_named(name, by_name, self.space.name)
-                write_first(name, each, tensors_at(self, stored[name]), torch.as_tensor(array))
+                numbers = torch.as_tensor(as_numbers(name, array, "supernet.load"))
+                write_first(name, each, tensors_at(self, stored[name]), numbers)
 
     def calibrate(self, architecture: Any, batches: Iterable[Any]) -> PathView:
         """Return a view of one architecture whose batch normalisations have statistics of its own, over some batches.
@@ -273,6 +276,7 @@ class SuperNetwork(nn.Module):
         References:
             Liu et al., DARTS (ICLR 2019), equation 5. Dong et al., AutoHAS (2020), section 3.3, temporary weights.
         """
+        check_scalar(loss, "supernet.step", "loss")
         held = [(name, p) for name, p in self.named_parameters() if p.requires_grad]
         slopes = torch.autograd.grad(
             loss, [p for _, p in held], create_graph=differentiable, retain_graph=True, allow_unused=True
@@ -376,11 +380,7 @@ def supernet(space: Any, inputs: Inputs, seed: int | None = None) -> SuperNetwor
         Pham et al., Efficient Neural Architecture Search via Parameter Sharing (ICML 2018). Cai et al., Once-for-All
         (ICLR 2020), section 3. Bender et al., Can Weight Sharing Outperform Random Architecture Search? (CVPR 2020).
     """
-    if not is_kind(space, SearchSpace):
-        raise BadArgument(
-            f"torch_backend.supernet: expected a search space.\n  Got {space!r} ({type(space).__name__}).\n"
-            "  Give the space itself, da.space(fn), not an architecture of it."
-        )
+    check_space(space, "torch_backend.supernet")
     return SuperNetwork(space, inputs, seed)
 
 

@@ -14,7 +14,7 @@ from deep_arch.backends.build_plan import BuildStep, as_returned, build_plan, na
 from deep_arch.backends.torch_backend.kernels import spec_of
 from deep_arch.backends.torch_backend.relaxing import Relaxation
 from deep_arch.backends.torch_backend.wrapped import TorchModule
-from deep_arch.errors import BadArgument, NotSpecified, ShapeMismatch, TrialError, is_kind
+from deep_arch.errors import BadArgument, NotSpecified, ShapeMismatch, TrialError, is_kind, wrong_kind
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 from deep_arch.measures.costs import Cost
@@ -122,6 +122,10 @@ class View(nn.Module):
                 f"  Got {len(inputs)} in order, and {', '.join(named) or 'none'} by name.\n"
                 "  Call the view like a model."
             )
+        for name, tensor in zip(names, given, strict=True):
+            if not is_kind(tensor, Tensor):
+                mend = "Call the view like a model: view(x)."
+                raise wrong_kind(self.supernet.space.name, f"a tensor for the input {name}", tensor, mend)
         specs = self.supernet.specs
         differ = [name for name, tensor in zip(names, given, strict=True) if tensor.shape[1:] != specs[name].shape]
         if differ and not self._takes(dict(zip(names, map(spec_of, given), strict=True))):
@@ -214,6 +218,8 @@ class PathView(View):
 
     def calibrate(self, batches: Iterable[Any]) -> None:
         """Give the batch normalisations statistics of this architecture alone; see `SuperNetwork.calibrate`."""
+        if not is_kind(batches, Iterable):
+            raise wrong_kind("supernet.calibrate", "batches of inputs", batches, "Give a list of them, or a loader.")
         reached = set(self.reached())
         self._own = []
         for name, tensor in self.supernet.named_buffers():

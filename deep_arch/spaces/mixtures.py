@@ -44,6 +44,8 @@ class Mixture:
     interpolated: bool = False
 
     def __post_init__(self) -> None:
+        if not hasattr(self.values, "__iter__") or not hasattr(self.weights, "__len__"):
+            raise self._wrong("values, and a weight for each", f"{self.values!r} and {self.weights!r}")
         object.__setattr__(self, "values", tuple(self.values))
         n, n_weights = len(self.values), len(self.weights)
         if n == 0 or n != n_weights:
@@ -51,7 +53,8 @@ class Mixture:
         if _repeats(self.values):
             raise self._wrong("values that differ", repr(self.values))
         for weight in self.weights:
-            if isinstance(weight, (int, float)) and not (math.isfinite(weight) and weight >= 0):
+            wrong = isinstance(weight, int | float) and not (math.isfinite(weight) and weight >= 0)
+            if wrong or isinstance(weight, str):
                 raise self._wrong("weights that are finite numbers from 0", repr(weight))
         given = tuple([unboxed(i) for i in self.active]) or tuple(range(n))
         if len(set(given)) != len(given) or not all(type(i) is int and 0 <= i < n for i in given):

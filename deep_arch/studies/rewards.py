@@ -58,8 +58,10 @@ def hard_exponential(quality: Any, cost: Any, target: float, weight: float = -1.
 
 
 def _check(target: float, weight: float, quality: Any = 0) -> None:
-    if not target > 0 or weight > 0:
-        name, got, expected = ("weight", weight, "at most 0") if target > 0 else ("target", target, "above 0")
+    numbers = [each for each in (target, weight) if isinstance(each, int | float)]
+    if len(numbers) < 2 or not target > 0 or weight > 0:
+        wrong_target = not isinstance(target, int | float) or not target > 0
+        name, got, expected = ("target", target, "above 0") if wrong_target else ("weight", weight, "at most 0")
         raise BadArgument(
             f"rewards: {name} is to be {expected}.\n  Got {got!r}.\n"
             "  Give the cost that is wanted, in the cost's unit, and a weight such as -0.1: more cost is worse."

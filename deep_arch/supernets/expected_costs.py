@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from deep_arch.errors import MissingValues, NotSupported, ShapeMismatch
+from deep_arch.errors import MissingValues, NotSupported, ShapeMismatch, ValueOutsideDomain, is_kind, wrong_kind
 from deep_arch.language.domains import REJECTED, Domain
 from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Independent
@@ -25,6 +25,7 @@ from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.supernets.events import ALWAYS, Conjunction, Odds, Outcome, both, merged
+from deep_arch.supernets.shared_weights import check_space
 from deep_arch.supernets.walking import Plans, Row, Site, Walker
 
 _MOST_CASES: Final = 50_000
@@ -92,6 +93,11 @@ def expected_cost(
     References:
         Wan et al., FBNetV2 (CVPR 2020), section 3.3, whose effective shapes are exact for one decision at a time.
     """
+    check_space(space, "expected_cost")
+    if not is_kind(mixtures, Mapping):
+        raise wrong_kind(
+            "expected_cost", "mixtures or values by address", mixtures, "Write {address: da.Mixture(...)}."
+        )
     specs = input_specs(space.inputs, space.name, inputs)
     decisions = _Decisions(space, mixtures, decide)
     algebra = _Expected(as_native, decisions.weights)
@@ -125,13 +131,25 @@ class _Decisions:
                 "  Give it a value or a da.Mixture: every alternative of a mixture has decisions of its own."
             )
         if not isinstance(decision, Mixture):
-            return decision
+            value = hyperparameter.domain.accept(decision)
+            if value is REJECTED:
+                raise _outside(address, decision, hyperparameter.domain)
+            return value
         active = [i for i in decision.active if offered.accept(decision.values[i]) is not REJECTED]
+        if not active or sum([decision.numbers[i] for i in active]) == 0:
+            raise _outside(address, decision, offered)
         total = sum([decision.weights[i] for i in active[1:]], start=decision.weights[active[0]])
         variable = len(self.weights)
         self.weights.append([decision.weights[i] / total for i in active])
         outcomes = [Outcome(frozenset([(variable, i)])) for i in range(len(active))]
         return Mixture(tuple([decision.values[i] for i in active]), outcomes)
+
+
+def _outside(address: str, decision: Any, domain: Domain) -> ValueOutsideDomain:
+    return ValueOutsideDomain(
+        f"{address}: {decision!r} has nothing that can be taken here.\n  Got {decision!r}, where {domain} is offered.\n"
+        "  Give a value of the domain, or a mixture with weight on such."
+    )
 
 
 class _Case(NamedTuple):

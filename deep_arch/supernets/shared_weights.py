@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch
+from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch, is_kind, wrong_kind
 from deep_arch.language.domains import Domain, Numeric, Real
 from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Independent
@@ -116,10 +116,19 @@ def shared_weights(
         >>> shared.parameters, [each.weight.shape for each in shared]
         (96, [(3, 4), (4,), (4, 16), (16,)])
     """
+    check_space(space, "shared_weights")
     specs = input_specs(space.inputs, space.name, inputs)
     algebra = _Largest(native, as_native)
     Walker(space, algebra, _Every(space, algebra.shared.decisions), Plans()).outputs([frozenset([s]) for s in specs])
     return algebra.shared
+
+
+def check_space(space: Any, asker: str) -> None:
+    """Raise BadArgument for what is no space."""
+    if not is_kind(space, SearchSpace):
+        raise wrong_kind(
+            asker, "a search space", space, "Give the space itself, da.space(fn), not an architecture of it."
+        )
 
 
 class _Every:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from deep_arch.errors import NotSupported, TooDeep
+from deep_arch.errors import NotSupported, TooDeep, is_kind, wrong_kind
 from deep_arch.language.domains import Domain, Numeric
 from deep_arch.searchers.parts.checks import check_count, check_number
 from deep_arch.searchers.parts.likeliest import likeliest
@@ -228,6 +228,9 @@ class Annealed(Relaxed):
     ) -> None:
         super().__init__(learning_rate, momentum, weight_decay)
         check_number(self, 1, steps=steps)
+        if not is_kind(temperatures, tuple | list) or len(temperatures) != 2:
+            mend = "Write temperatures=(10.0, 0.1)."
+            raise wrong_kind(type(self).__name__, "the first and the last of the temperatures", temperatures, mend)
         check_number(self, 1e-3, first_temperature=temperatures[0], last_temperature=temperatures[1])
         self.steps: Final = steps
         self.temperatures: Final = tuple(temperatures)
