@@ -272,7 +272,7 @@ class Tensors:
     def _each_case(self, call: Call, address: str, rows: Any, inputs: Sequence[Any], measured: Sequence[Any]) -> Any:
         """Return what an operation gives in each case of its inputs."""
         apart = [value for value in (*inputs, *measured) if isinstance(value, Cases)]
-        origin, whole = apart[0].address, any(value.whole for value in apart)
+        origin = apart[0].address
         everything = [*inputs, *measured]
         for decider in dict.fromkeys(each for value in apart for case in value.cases for each in case.where):
             everything = [split(value, decider, origin) for value in everything]
@@ -290,16 +290,22 @@ class Tensors:
                 raise unmerged(origin, [str(tuple(v.tensor.shape[1:])) for v in values], f" at {address}") from error
             found.append((where, weight, result if isinstance(result, tuple) else (result,)))
         given = [
-            self._cases(flat([(where, weight, results[k]) for where, weight, results in found]), origin, whole)
+            self._cases(flat([(where, weight, results[k]) for where, weight, results in found]), origin, whole=True)
             for k in range(len(found[0][2]))
         ]
         return given[0] if len(given) == 1 else tuple(given)
 
     def _cases(self, cases: Sequence[Case], address: str, whole: bool = False) -> Any:
-        """Return cases added if they have one size, and else as they are."""
+        """Return cases added if they have one size, and else as they are.
+
+        Args:
+            cases: the cases.
+            address: where they came apart.
+            whole: whether channels are part of the size; else those that one lacks are zero in it.
+        """
         if len({case.value.tensor.shape[1 if whole else 2 :] for case in cases}) == 1:
             return self._added([(case.weight, case.value) for case in cases])
-        return Cases(address, cases, whole)
+        return Cases(address, cases)
 
     def selected(self, call: Call, address: str, values: Any, measured: Sequence[Any]) -> Sequence[tuple[Any, int]]:
         """Return which inputs shapes select."""
@@ -350,7 +356,7 @@ class Tensors:
         return added[0] if len(added) == 1 else added
 
     def _mixed(self, weights: Sequence[Any], parts: Sequence[Any], address: str, origin: int) -> Any:
-        whole = any(isinstance(part, Cases) and part.whole for part in parts)
+        whole = any(isinstance(part, Cases) for part in parts)
         rows = [({origin: i}, weight, part) for i, (weight, part) in enumerate(zip(weights, parts, strict=True))]
         return self._cases(flat(rows), address, whole)
 
@@ -380,7 +386,7 @@ class Tensors:
         Raises:
             ShapeMismatch: it has cases of different sizes.
         """
-        if isinstance(value, Cases) and value.whole:
+        if isinstance(value, Cases):
             value = self._cases(value.cases, value.address)
         if isinstance(value, Cases):
             sizes = dict.fromkeys(str(tuple(case.value.tensor.shape[1:])) for case in value.cases)

@@ -80,13 +80,12 @@ class Cases:
 
     Attributes:
         address: where they came apart.
-        whole: whether the channels count as well, as where widths came apart.
     """
 
-    __slots__ = ("address", "cases", "whole")
+    __slots__ = ("address", "cases")
 
-    def __init__(self, address: str, cases: Sequence[Case], whole: bool = False) -> None:
-        self.address, self.cases, self.whole = address, tuple(cases), whole
+    def __init__(self, address: str, cases: Sequence[Case]) -> None:
+        self.address, self.cases = address, tuple(cases)
 
 
 class Where(NamedTuple):
@@ -141,7 +140,7 @@ def split(value: Any, origin: Any, address: str) -> Any:
     if not isinstance(value, Val) or value.mask is None or value.mask.origin != origin:
         return value
     cases = [Case({origin: w.position}, w.weight, _first(value, w.width)) for w in value.mask.widths]
-    return Cases(address, cases, whole=True)
+    return Cases(address, cases)
 
 
 def _first(value: Val, width: int) -> Val:
