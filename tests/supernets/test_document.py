@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -11,38 +10,25 @@ import pytest
 
 import deep_arch as da
 from deep_arch import errors, searchers
+from deep_arch.testing.documents import shown
 
 TEXT = (Path(__file__).parents[2] / "docs" / "weight_sharing.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
-
-
-def run(code: str, names: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Run a block, and return each expression with a comment, the comment, and the value."""
-    shown: list[tuple[str, str, str]] = []
-    lines = code.splitlines()
-    for statement in ast.parse(code).body:
-        comment = lines[(statement.end_lineno or 0) - 1][statement.end_col_offset or 0 :].strip().removeprefix("# ")
-        if not isinstance(statement, ast.Expr) or not comment:
-            exec(compile(ast.Module([statement], []), "weight_sharing.md", "exec", dont_inherit=True), names)
-            continue
-        value = eval(compile(ast.Expression(statement.value), "weight_sharing.md", "eval", dont_inherit=True), names)
-        shown.append((ast.unparse(statement), comment, repr(value)))
-    return shown
 
 
 def test_the_document_is_right() -> None:
     torch = pytest.importorskip("torch")
     names: dict[str, Any] = {"__name__": "weight_sharing_document"}
     with torch.random.fork_rng():
-        shown = [line for block in BLOCKS for line in run(block, names)]
-    assert len(shown) >= 8
-    for expression, comment, value in shown:
+        lines = [line for block in BLOCKS for line in shown(block, names, "weight_sharing.md")]
+    assert len(lines) >= 8
+    for expression, comment, value in lines:
         if expression != "supernet.load(model, small)":
             assert comment == value, expression
 
 
 def test_a_wrong_value_is_found() -> None:
-    ((_, comment, value),) = run("1 + 1  # 3", {})
+    ((_, comment, value),) = shown("1 + 1  # 3", {}, "weight_sharing.md")
     assert comment != value
 
 

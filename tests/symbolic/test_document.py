@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deep_arch.testing.documents import shown
+
 TEXT = (Path(__file__).parents[2] / "docs" / "symbolic.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
-
-
-def run(code: str, names: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Run a block, and return each expression that has a comment, the comment, and the value."""
-    shown: list[tuple[str, str, str]] = []
-    lines = code.splitlines()
-    for statement in ast.parse(code).body:
-        if not isinstance(statement, ast.Expr):
-            exec(compile(ast.Module([statement], []), "symbolic.md", "exec", dont_inherit=True), names)
-            continue
-        expression = ast.unparse(statement)
-        value = eval(compile(ast.Expression(statement.value), "symbolic.md", "eval", dont_inherit=True), names)
-        comment = lines[(statement.end_lineno or 0) - 1][statement.end_col_offset or 0 :].strip()
-        shown.append((expression, comment.removeprefix("# "), repr(value)))
-    return shown
 
 
 def test_the_document_is_right() -> None:
     pytest.importorskip("torch")
     names: dict[str, Any] = {"__name__": "symbolic_document"}
-    shown = [line for block in BLOCKS for line in run(block, names)]
-    assert len(shown) >= 30
-    for expression, comment, value in shown:
+    lines = [line for block in BLOCKS for line in shown(block, names, "symbolic.md")]
+    assert len(lines) >= 30
+    for expression, comment, value in lines:
         assert comment == value, expression
 
 
 def test_a_wrong_value_is_found() -> None:
-    ((_, comment, value),) = run("1 + 1  # 3", {})
+    ((_, comment, value),) = shown("1 + 1  # 3", {}, "symbolic.md")
     assert comment != value
 
 
