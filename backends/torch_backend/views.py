@@ -330,8 +330,9 @@ class RelaxedView(View):
                 f"  Got {type(score).__name__}.\n"
                 "  Write model.slopes(lambda: -loss(model(x), y), unrolled=(training_loss, learning_rate))."
             )
+        compute: Any = score
         with self.supernet.step(*unrolled):
-            return self.relaxation.slopes(score())
+            return self.relaxation.slopes(compute())
 
 
 def view_of(supernet: SuperNetwork, state: Any) -> View:

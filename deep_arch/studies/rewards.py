@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from deep_arch.errors import BadArgument
+from deep_arch.studies.told import finite
 
 
 def absolute(quality: Any, cost: Any, target: float, weight: float = -0.1) -> Any:
@@ -58,9 +59,9 @@ def hard_exponential(quality: Any, cost: Any, target: float, weight: float = -1.
 
 
 def _check(target: float, weight: float, quality: Any = 0) -> None:
-    numbers = [each for each in (target, weight) if isinstance(each, int | float)]
-    if len(numbers) < 2 or not target > 0 or weight > 0:
-        wrong_target = not isinstance(target, int | float) or not target > 0
+    above, below = finite(target), finite(weight)
+    if above is None or below is None or not above > 0 or below > 0:
+        wrong_target = above is None or not above > 0
         name, got, expected = ("target", target, "above 0") if wrong_target else ("weight", weight, "at most 0")
         raise BadArgument(
             f"rewards: {name} is to be {expected}.\n  Got {got!r}.\n"
