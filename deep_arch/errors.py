@@ -24,6 +24,9 @@ DeepArchError
 ├── ShapeMismatch (ValueError)         an operation that its inputs do not fit
 ├── NotSupported (TypeError)           an operation that a backend cannot lower
 ├── TrialError (RuntimeError)          a trial left without a result, or given two
+├── StudyError (RuntimeError)          a study that cannot go on, or a storage that cannot be read or written
+│   └── StudyUnreachable (ConnectionError) the same, where it may pass
+├── TimeLimit (TimeoutError)           a trial that took longer than it may
 └── MissingDependency (ImportError)    a package or program that is not installed
 
 A message says where (the address), what was expected, what arrived, and how to mend it.
@@ -133,6 +136,18 @@ class NotSupported(DeepArchError, TypeError):
 
 class TrialError(DeepArchError, RuntimeError):
     """A trial left without a result, or given two."""
+
+
+class StudyError(DeepArchError, RuntimeError):
+    """A study that cannot go on, or a storage that cannot be read or written."""
+
+
+class StudyUnreachable(StudyError, ConnectionError):
+    """A storage that cannot be reached, which may pass."""
+
+
+class TimeLimit(DeepArchError, TimeoutError):
+    """A trial that took longer than it may."""
 
 
 class MissingDependency(DeepArchError, ImportError):

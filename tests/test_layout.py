@@ -40,6 +40,7 @@ FLOORS = [
     {"spaces"},
     {"counting", "measures", "symbolic"},
     {"supernets"},
+    {"storage", "executors"},
     {"studies"},
     {"analysis"},
     {"backends", "searchers", "visualization"},
