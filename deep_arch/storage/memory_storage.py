@@ -128,6 +128,10 @@ class _MemoryTurn(Turn):
         self._change(number, **result, ended=event, finished=time.time())
         return event
 
+    def owner(self, number: int) -> str | None:
+        row = self._row(number)
+        return row.worker if row.state == "running" else None
+
     def waiting(self) -> TrialRow | None:
         rows = [self._row(number) for number in sorted({*self._study.waiting, *self._changed})]
         return next((row for row in rows if row.state == "waiting"), None)
@@ -145,6 +149,9 @@ class _MemoryTurn(Turn):
 
     def queue(self, values: str) -> None:
         self._queue.append(values)
+
+    def n_queued(self) -> int:
+        return len(self._study.queue) + len(self._queue) - self._n_taken
 
     def take(self) -> str | None:
         queue, taken = self._study.queue, self._n_taken

@@ -106,6 +106,11 @@ class SqlTurn(Turn):
         self._change(number, **result, ended=event, finished=self._now)
         return event
 
+    def owner(self, number: int) -> str | None:
+        """Return the id of the worker that runs a trial; None for one that does not run."""
+        of = select(trials.c.worker).where(trials.c.study == self._study, trials.c.number == number)
+        return self._connection.execute(of.where(trials.c.state == "running")).scalar()
+
     def waiting(self) -> TrialRow | None:
         """Return the first trial that waits to be given out again."""
         return next(iter(self._rows(trials.c.state == "waiting", most=1)), None)
@@ -131,6 +136,11 @@ class SqlTurn(Turn):
     def queue(self, values: str) -> None:
         """Add values to those that are tried first."""
         self._connection.execute(insert(queued).values(study=self._study, values=values))
+
+    def n_queued(self) -> int:
+        """Return how many values are in the queue."""
+        query = select(func.count()).select_from(queued).where(queued.c.study == self._study)
+        return self._connection.execute(query).scalar_one()
 
     def take(self) -> str | None:
         """Take the first values out of the queue."""

@@ -61,6 +61,10 @@ class Turn(ABC):
         """Keep how a trial ended, and return the event."""
 
     @abstractmethod
+    def owner(self, number: int) -> str | None:
+        """Return the id of the worker that runs a trial; None for one that does not run."""
+
+    @abstractmethod
     def waiting(self) -> TrialRow | None:
         """Return the first trial that waits to be given out again."""
 
@@ -79,6 +83,10 @@ class Turn(ABC):
     @abstractmethod
     def queue(self, values: str) -> None:
         """Add values to those that are tried first."""
+
+    @abstractmethod
+    def n_queued(self) -> int:
+        """Return how many values are in the queue."""
 
     @abstractmethod
     def take(self) -> str | None:

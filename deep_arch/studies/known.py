@@ -28,10 +28,11 @@ def known_values(space: SearchSpace, first: Any, rng: random.Random) -> list[Map
     if not is_kind(first, Iterable) or is_kind(first, str | Mapping):
         mend = "Write first=[{'n': 2}], with values by address, architectures or their JSON, trials."
         raise wrong_kind("search", "first to be a list of known configurations", first, mend)
-    return [_checked(space, given, f"first[{i}]", rng) for i, given in enumerate(first)]
+    return [checked(space, given, f"first[{i}]", rng) for i, given in enumerate(first)]
 
 
-def _checked(space: SearchSpace, given: Any, which: str, rng: random.Random) -> Mapping[str, Any]:
+def checked(space: SearchSpace, given: Any, which: str, rng: random.Random) -> Mapping[str, Any]:
+    """Return the values in one known configuration, with what leads to them."""
     try:
         known: Any = Architecture.from_json(given, space) if is_kind(given, str) else given
         values: Any = known if is_kind(known, Mapping) else getattr(known, "values", known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from deep_arch.errors import TrialError
@@ -47,7 +48,8 @@ class Record:
         self._first: dict[Key, Trial] = {}
         self._latest: dict[str, Trial] = {}  # by values
         self._waiting: dict[int, list[Values]] = {}  # duplicates of trials that are still out
-        self._seen: set[bytes] = set()
+        self._seen: set[str] = set()
+        self._queue: deque[Values] = deque()
 
     # --- events --------------------------------------------------------------------------------------------------
 
@@ -62,7 +64,7 @@ class Record:
         # By values, since another architecture that computes the same may name its weights differently.
         values = "" if budget is None else architecture.to_json()
         latest = self._latest.get(values)
-        trial = Trial(len(self._trials), architecture, budget, owner, latest if _had_less(latest, budget) else None)
+        trial = Trial(len(self._trials), architecture, budget, owner, latest if had_less(latest, budget) else None)
         self._latest[values] = trial
         self._trials.append(trial)
         self._running[trial.number] = trial
@@ -79,6 +81,19 @@ class Record:
         del self._running[trial.number]
         return self._waiting.pop(trial.number, [])
 
+    def marked(self, trial: Trial) -> None:
+        """Take in what a user keeps with a trial."""
+
+    # --- what is tried first -------------------------------------------------------------------------------------
+
+    def queue(self, values: Values) -> None:
+        """Add values to those that are tried before the searcher proposes any."""
+        self._queue.append(values)
+
+    def take(self) -> Values | None:
+        """Take the first values out of the queue."""
+        return self._queue.popleft() if self._queue else None
+
     # --- duplicates ----------------------------------------------------------------------------------------------
 
     def key(self, architecture: Architecture, budget: float | None) -> Key:
@@ -86,10 +101,8 @@ class Record:
 
         Partial ones have the same key if they have equal values.
         """
-        import hashlib  # which loads OpenSSL, and `import deep_arch` is to be quick
-
         values = architecture.to_json()
-        self._seen.add(hashlib.blake2b(values.encode(), digest_size=16).digest())
+        self._seen.add(digest(values))
         return architecture.fingerprint() if architecture.is_specified else values, budget
 
     def first(self, key: Key) -> Trial | None:
@@ -119,8 +132,13 @@ class Record:
 
     @property
     def running(self) -> tuple[Trial, ...]:
-        """Those of them that have no result yet."""
+        """Those of them that have no result yet, and are to get one here."""
         return tuple(self._running.values())
+
+    @property
+    def n_out(self) -> int:
+        """How many trials have no result yet, whoever runs them."""
+        return len(self._running)
 
     def as_told(self, trial: Trial, values: Values) -> FinishedTrial:
         """Return what came of a trial, as a searcher is told of it and of its duplicates with other values."""
@@ -167,7 +185,14 @@ class Record:
         return complete
 
 
-def _had_less(trial: Trial | None, budget: float | None) -> bool:
+def digest(text: str) -> str:
+    """Return a short text that is equal for equal texts."""
+    import hashlib  # which loads OpenSSL, and `import deep_arch` is to be quick
+
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def had_less(trial: Trial | None, budget: float | None) -> bool:
     """Return whether a trial with this budget can go on where this one ended."""
     if trial is None or trial.state != "complete" or trial.budget is None or budget is None:
         return False

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from deep_arch.errors import NotCountable, TrialError, is_kind, wrong_kind
 from deep_arch.language.foreign import plain
@@ -18,8 +19,8 @@ from deep_arch.spaces.space import space as space_of
 from deep_arch.studies.checks import check_kinds, check_objectives
 from deep_arch.studies.directions import Direction, listed_directions
 from deep_arch.studies.directories import Directories
-from deep_arch.studies.known import known_values
-from deep_arch.studies.record import Record
+from deep_arch.studies.known import checked, known_values
+from deep_arch.studies.record import Key, Record
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.studies.trial import SearchWarning as SearchWarning
 from deep_arch.studies.trial import Trial as Trial
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
     from deep_arch.spaces.choice_points import ChoicePoint
     from deep_arch.spaces.mixtures import Mixture
+
+Result = TypeVar("Result")
+
+Proposal = tuple[Architecture, float | None, Key | None]
+"""What is given out next, its budget, and what duplicates of it have in common."""
 
 MAX_DUPLICATES: Final = 1000
 """Duplicates in a row after which a search ends. Where one architecture of 100 is left, drawing each as often, that
@@ -80,7 +86,8 @@ class Search(Iterator[Trial]):
         self._lock = threading.RLock()
         check_objectives(searcher, self.directions)
         searcher.start(space, self._rng)
-        self._known = known_values(space, first, self._rng)
+        for values in known_values(space, first, self._rng):
+            self._record.queue(values)
 
     # --- giving out ----------------------------------------------------------------------------------------------
 
@@ -107,30 +114,40 @@ class Search(Iterator[Trial]):
             DeepArchError: the searcher proposed what is no architecture of the space.
             TrialError: another search has started the same searcher since.
         """
+        return self._in_turn(self._next_trial)
+
+    def _in_turn(self, act: Callable[[], Result]) -> Result:
+        """Do what changes the search, while nothing else does."""
         with self._lock:
             self._check_searcher()
-            return self._next_trial()
+            return act()
 
     def _next_trial(self) -> Trial | None:
-        if self.ending and not self._record.running:
+        if self.ending and not self._record.n_out:
             return None
         if self._record.n_given >= self._n_trials:
             self.ending = f"all {self._n_trials} trials were given out"
             return None
+        proposal = self._proposal()
+        return None if proposal is None else self._record.given(*proposal[:2], self, proposal[2])
+
+    def _proposal(self) -> Proposal | None:
+        """Return what to give out next, and answer the duplicates on the way; None sets `ending`."""
         for in_a_row in range(MAX_DUPLICATES):
-            values = self.searcher.propose(self._known.pop(0)) if self._known else self.searcher.ask()
+            known = self._record.take()
+            values = self.searcher.ask() if known is None else self.searcher.propose(known)
             if values is None:
-                self.ending = None if self._record.running else "the searcher had nothing left to propose"
+                self.ending = None if self._record.n_out else "the searcher had nothing left to propose"
                 return None
             architecture, budget = self.space.at(values), plain(self.searcher.budget(values))
             key = None if self._gives_duplicates else self._record.key(architecture, budget)
             if key is None or (first := self._record.first(key)) is None:
-                return self._record.given(architecture, budget, self, key)
+                return architecture, budget, key
             self._answer(first, architecture.values)
             if in_a_row == _COUNT_AFTER and budget is None and self._saw_everything():
                 self.ending = "every architecture of the space was seen"
                 return None
-        if not self._record.running:
+        if not self._record.n_out:
             self._warn_of_duplicates()
             self.ending = f"{MAX_DUPLICATES} proposals in a row were duplicates"
         return None
@@ -167,7 +184,7 @@ class Search(Iterator[Trial]):
             f"{MAX_DUPLICATES} proposals in a row were duplicates.\n"
             "  Ask for fewer trials, enlarge the space, or pass duplicates='give' to evaluate duplicates again.",
             SearchWarning,
-            stacklevel=5,
+            stacklevel=7,
         )
 
     # --- results -------------------------------------------------------------------------------------------------
@@ -195,10 +212,29 @@ class Search(Iterator[Trial]):
 
     def ended(self, trial: Trial) -> None:
         """Take the result of a trial, and tell the searcher; called by the trial."""
+        self._in_turn(partial(self._take_result, trial))
+
+    def _take_result(self, trial: Trial) -> None:
+        for values in (trial.values, *self._record.ended(trial)):
+            self.searcher.tell(self._record.as_told(trial, values))
+
+    def marked(self, trial: Trial) -> None:
+        """Take what a user keeps with a trial; called by the trial."""
         with self._lock:
-            self._check_searcher()
-            for values in (trial.values, *self._record.ended(trial)):
-                self.searcher.tell(self._record.as_told(trial, values))
+            self._record.marked(trial)
+
+    def enqueue(self, values: Values | Architecture | Trial | FinishedTrial | str) -> None:
+        """Try a configuration before the searcher proposes anything else, after those that wait already.
+
+        Args:
+            values: of an architecture, whole or in part, as in `first` of `search`.
+
+        Raises:
+            UnknownAddress, UnreachedAddress, ValueOutsideDomain, ...: it is not of the space.
+        """
+        known = checked(self.space, values, "enqueue", random.Random(0))
+        with self._lock:
+            self._record.queue(known)
 
     def advises_stop(self, trial: Trial) -> bool:
         """Return whether the searcher would stop the trial early; called by the trial."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
 import traceback
 import warnings
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsIndex
 
-from deep_arch.errors import TrialError
+from deep_arch.errors import TrialError, is_kind
 from deep_arch.language.foreign import as_int
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.studies.told import checked_slopes, finite, listed
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from deep_arch.spaces.choice_points import ChoicePoint
     from deep_arch.spaces.mixtures import Mixture
+    from deep_arch.spaces.space import SearchSpace
 
 TrialState = Literal["running", "complete", "failed", "skipped"]
 
@@ -46,6 +49,10 @@ class Owner(Protocol):
         """Return whether the trial may stop early."""
         ...
 
+    def marked(self, trial: Trial) -> None:
+        """Take what a user wants to keep, which stands in `trial.attributes`."""
+        ...
+
     def folder(self, number: int) -> Path:
         """Return the folder that the trial of this number began."""
         ...
@@ -72,8 +79,6 @@ class Trial:
 
     Attributes:
         number: from 0, in the order in which the trials were given out.
-        values: address to value.
-        config: the values that `da.config` attached, by name.
         budget: how much the searcher wants to spend on it, in the user's unit such as epochs; None for no limit.
         continues: the number of the earlier trial of these values that this one goes on with, with a larger budget
             and in the same directory; None for a new one.
@@ -81,6 +86,9 @@ class Trial:
         scores: one number for each objective, as they were told; empty unless complete.
         intermediate: step to the score reported there.
         error: the traceback or text of a failure.
+        attributes: name to what `set_attribute` keeps.
+        started, finished: when it was given out and ended, in seconds since 1970; `finished` is None before that.
+        worker: who runs a trial of a study, or did, as "machine:process"; None in a search that is not stored.
         relaxed: whether the searcher relaxes decisions: then `supernet.at(trial)` runs the mixtures that it weighs, and
             the trial is told with slopes.
     """
@@ -93,22 +101,61 @@ class Trial:
         owner: Owner,
         continued: Trial | None = None,
     ) -> None:
+        self._begin(number, architecture.space, budget, owner)
+        self._values: Mapping[str, Any] | None = architecture.values
+        self._config: Mapping[str, Any] | None = architecture.config
+        self._architecture = architecture
+        if continued is not None:
+            self.continues, self._folder = continued.number, continued._folder
+
+    def _begin(self, number: int, space: SearchSpace, budget: float | None, owner: Owner) -> None:
         self.number = number
-        self.values: Mapping[str, Any] = architecture.values
-        self.config: Mapping[str, Any] = architecture.config
         self.budget = budget
-        self.continues = None if continued is None else continued.number
+        self.continues: int | None = None
         self.state: TrialState = "running"
         self.scores: tuple[float, ...] = ()
         self.intermediate: dict[int, float] = {}
         self.error: str | None = None
+        self.attributes: dict[str, Any] = {}
+        self.started: float = time.time()
+        self.finished: float | None = None
+        self.worker: str | None = None
         self.relaxed = owner.relaxes
         self._mixtures: dict[str, Mixture] | None = None
         self._slopes: Mapping[str, tuple[float, ...]] | None = None
-        self._space = architecture.space
-        self._architecture: Architecture | None = architecture
+        self._space = space
+        self._architecture: Architecture | None = None
         self._owner = owner
-        self._folder: int = number if continued is None else continued._folder
+        self._folder = number
+
+    @classmethod
+    def restored(cls, text: str, number: int, space: SearchSpace, budget: float | None, owner: Owner) -> Trial:
+        """Return a trial whose values are written as JSON text, which is read when they are asked for."""
+        trial = cls.__new__(cls)
+        trial._begin(number, space, budget, owner)
+        trial._values, trial._config, trial._text = None, None, text
+        return trial
+
+    _text: str = ""
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """Address to value."""
+        if self._values is None:
+            self._values = Architecture.from_json(self._text, self._space).values
+        return self._values
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The values that `da.config` attached, by name."""
+        if self._config is None:
+            self._config = self.architecture.config
+        return self._config
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long the trial took, in seconds; None before it ended."""
+        return None if self.finished is None else self.finished - self.started
 
     @property
     def architecture(self) -> Architecture:
@@ -232,6 +279,29 @@ class Trial:
         else:
             self._owner.reported(self, at, number)
 
+    def set_attribute(self, name: str, value: Any) -> None:
+        """Keep something with the trial, such as a training time or where its weights lie; also after it ended.
+
+        Args:
+            name: what it is called; a later value of the name replaces an earlier one.
+            value: what JSON can hold.
+
+        Raises:
+            TrialError: the name is no text, or JSON cannot hold the value.
+        """
+        try:
+            if not is_kind(name, str):
+                raise TypeError(f"the name {name!r} is no str")
+            kept = json.loads(json.dumps(value, allow_nan=False))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TrialError(
+                f"trial {self.number}: an attribute has a name, and a value that JSON can hold.\n"
+                f"  Got {value!r} ({type(value).__name__}) for {name!r}: {error}.\n"
+                "  Keep numbers, texts, lists and dicts of them; write what is larger into trial.directory."
+            ) from error
+        self.attributes[name] = kept
+        self._owner.marked(self)
+
     def should_stop(self) -> bool:
         """Return whether the searcher would stop here; the trial then still needs `tell`, `skip` or `fail`.
 
@@ -273,7 +343,7 @@ class Trial:
         return True
 
     def _finish(self, state: TrialState) -> None:
-        self.state = state
+        self.state, self.finished = state, time.time()
         self._architecture = None
         self._owner.ended(self)
         self._slopes = None  # a long search does not hold those of all its trials
