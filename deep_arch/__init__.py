@@ -58,7 +58,15 @@ from deep_arch.symbolic.building import resolve as resolve
 from deep_arch.symbolic.paths import rebind as rebind
 from deep_arch.symbolic.symbols import symbolize as symbolize
 
-if not _TYPE_CHECKING:  # type checkers know which names there are
+if _TYPE_CHECKING:
+    from deep_arch.studies.study import Study as Study
+    from deep_arch.studies.study import open_study as open_study
+    from deep_arch.studies.study import studies as studies
+else:  # type checkers know which names there are
 
     def __getattr__(name: str) -> object:
+        if name in ("Study", "open_study", "studies"):  # read when they are used, since databases take long to import
+            from deep_arch.studies import study
+
+            return getattr(study, name)
         raise _unknown_name(__name__, name, globals())

@@ -26,6 +26,7 @@ DeepArchError
 ├── TrialError (RuntimeError)          a trial left without a result, or given two
 ├── StudyError (RuntimeError)          a study that cannot go on, or a storage that cannot be read or written
 │   └── StudyUnreachable (ConnectionError) the same, where it may pass
+├── WorkerDied (RuntimeError)          a process that ended while it ran a task
 ├── TimeLimit (TimeoutError)           a trial that took longer than it may
 └── MissingDependency (ImportError)    a package or program that is not installed
 
@@ -144,6 +145,10 @@ class StudyError(DeepArchError, RuntimeError):
 
 class StudyUnreachable(StudyError, ConnectionError):
     """A storage that cannot be reached, which may pass."""
+
+
+class WorkerDied(DeepArchError, RuntimeError):
+    """A process that ended while it ran a task."""
 
 
 class TimeLimit(DeepArchError, TimeoutError):

@@ -48,7 +48,7 @@ FLOORS = [
 ]
 """The rooms, lowest first; each may import what lies below it, and itself."""
 
-FACADES = {"deep_arch.spaces.architecture", "deep_arch.spaces.space"}
+FACADES = {"deep_arch.spaces.architecture", "deep_arch.spaces.space", "deep_arch.studies.study"}
 """Classes whose methods, such as `cost` and `render`, call what lies above inside the call."""
 
 

@@ -6,7 +6,7 @@ import copy
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -37,8 +37,8 @@ class _Study:
 class _MemoryTurn(Turn):
     """A turn that undoes what it did where it does not come to its end."""
 
-    def __init__(self, study: _Study) -> None:
-        self._study = study
+    def __init__(self, study: _Study, workers: Mapping[str, WorkerRow]) -> None:
+        self._study, self._workers = study, workers
         self.position, self.n_given, self.n_ended = study.position, len(study.rows), study.n_ended
         self.saved_at, self._saved = study.saved_at, study.saved
         self._given: list[TrialRow] = []
@@ -145,7 +145,7 @@ class _MemoryTurn(Turn):
 
     def running(self) -> list[tuple[TrialRow, WorkerRow | None]]:
         numbers = sorted({*self._study.running, *self._changed, *[row.number for row in self._given]})
-        return [(row, None) for row in map(self._row, numbers) if row.state == "running"]
+        return [(row, self._workers.get(row.worker or "")) for row in map(self._row, numbers) if row.state == "running"]
 
     def queue(self, values: str) -> None:
         self._queue.append(values)
@@ -183,10 +183,12 @@ class MemoryStorage(Storage):
         """Return the names of the studies, in the order in which they began."""
         return list(self._studies)
 
-    def begin(self, name: str, about: Mapping[str, Any], state: str) -> Mapping[str, Any]:
+    def begin(
+        self, name: str, about: Mapping[str, Any], state: str, queue: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
         """Begin a study unless there is one of this name."""
         with self._lock:
-            return self._studies.setdefault(name, _Study(copy.deepcopy(about), state)).about
+            return self._studies.setdefault(name, _Study(copy.deepcopy(about), state, queue=deque(queue))).about
 
     def about(self, name: str) -> Mapping[str, Any] | None:
         """Return what is known about a study."""
@@ -206,7 +208,7 @@ class MemoryStorage(Storage):
         """Wait for a turn, and give it."""
         study = self._study(name)
         with study.lock:
-            turn = _MemoryTurn(study)
+            turn = _MemoryTurn(study, self._workers)
             yield turn
             turn.commit()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
-from deep_arch.errors import is_kind, wrong_kind
+from deep_arch.errors import StudyError, is_kind, nearest, wrong_kind
 from deep_arch.storage.memory_storage import MemoryStorage
 from deep_arch.storage.storage import Storage
 
@@ -46,3 +46,12 @@ def _with_driver(url: str) -> str:
     if scheme.partition("+")[0] not in ("sqlite", "postgresql"):
         raise wrong_kind("storage", "an SQLite file or a PostgreSQL server", url, _MEND)
     return url
+
+
+def no_study(name: str, storage: Storage) -> StudyError:
+    """Return the error for a study that a storage does not hold."""
+    names = storage.names()
+    return StudyError(
+        f"{name}: expected the name of a study in {storage.shown}.\n  Got {name!r}, which is none of its {len(names)}.\n"
+        f"  Begin it with da.Study(space, searcher, storage=..., name={name!r}).{nearest(name, names)}"
+    )

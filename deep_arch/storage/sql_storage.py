@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,8 +75,13 @@ class SqlStorage(Storage):
     def __getstate__(self) -> dict[str, Any]:
         return {"url": self.url, "_engine": None, "_studies": {}}
 
+    @property
+    def shown(self) -> str:
+        """The URL without a password."""
+        return shown(self.url)
+
     def __repr__(self) -> str:
-        return f"SqlStorage({shown(self.url)!r})"
+        return f"SqlStorage({self.shown!r})"
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -89,18 +94,23 @@ class SqlStorage(Storage):
         with self._connection() as connection:
             return list(connection.execute(select(studies.c.name).order_by(studies.c.id)).scalars())
 
-    def begin(self, name: str, about: Mapping[str, Any], state: str) -> Mapping[str, Any]:
+    def begin(
+        self, name: str, about: Mapping[str, Any], state: str, queue: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
         """Begin a study unless there is one of this name, and return what is known about it."""
         from sqlalchemy import insert
         from sqlalchemy.exc import IntegrityError
 
-        from deep_arch.storage.schema import studies
+        from deep_arch.storage.schema import queued, studies
 
         known = self.about(name)
         if known is None:
             try:
                 with self._connection(writes=True) as connection:
-                    connection.execute(insert(studies).values(name=name, about=json.dumps(about), saved=state))
+                    begun = insert(studies).values(name=name, about=json.dumps(about), saved=state)
+                    id = connection.execute(begun).inserted_primary_key[0]
+                    for values in queue:
+                        connection.execute(insert(queued).values(study=id, values=values))
             except IntegrityError:  # another one began it meanwhile
                 pass
             known = self.about(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -122,18 +122,26 @@ class Storage(ABC):
     shared: bool
     """Whether other processes can open it."""
 
+    @property
+    def shown(self) -> str:
+        """The URL without a password, for messages."""
+        return self.url
+
     @abstractmethod
     def names(self) -> list[str]:
         """Return the names of the studies, in the order in which they began."""
 
     @abstractmethod
-    def begin(self, name: str, about: Mapping[str, Any], state: str) -> Mapping[str, Any]:
+    def begin(
+        self, name: str, about: Mapping[str, Any], state: str, queue: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
         """Begin a study unless there is one of this name, and return what is known about it.
 
         Args:
             name: of the study.
             about: what is kept about it, as JSON can hold it.
             state: the state of the searcher before the first event.
+            queue: values that are tried first.
         """
 
     @abstractmethod

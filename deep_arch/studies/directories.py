@@ -21,13 +21,14 @@ class Directories:
 
     Args:
         root: where they lie, made on first use; None for a temporary folder that is removed with this object.
+        again: whether it may hold folders, which are those of this search.
 
     Raises:
         BadArgument: `root` is no path, or holds folders of another search.
     """
 
-    def __init__(self, root: str | os.PathLike[str] | None) -> None:
-        self._root = None if root is None else _unused(root)
+    def __init__(self, root: str | os.PathLike[str] | None, again: bool = False) -> None:
+        self._root = None if root is None else _unused(root, again)
         self._is_temporary = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -50,7 +51,7 @@ class Directories:
         return path
 
 
-def _unused(given: Any) -> Path:
+def _unused(given: Any, again: bool) -> Path:
     from pathlib import Path
 
     if not isinstance(given, str | os.PathLike):
@@ -60,7 +61,7 @@ def _unused(given: Any) -> Path:
         )
     # Absolute, so that a change of the working directory moves no trial.
     root = Path(os.path.abspath(given))  # pyright: ignore[reportUnknownArgumentType]
-    if earlier := sorted(path.name for path in root.glob(f"{_PREFIX}*")):
+    if not again and (earlier := sorted(path.name for path in root.glob(f"{_PREFIX}*"))):
         raise BadArgument(
             f"search: directory must not hold the trials of another search, whose checkpoints would be mixed with "
             f"these.\n  Got {str(root)!r}, which holds {earlier[0]}.\n"

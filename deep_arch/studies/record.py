@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deep_arch.errors import TrialError
@@ -39,6 +40,9 @@ class Record:
 
     Args:
         directions: "maximize" or "minimize", for each objective.
+
+    Attributes:
+        waiting: the duplicates that wait for trials that are still out, by number.
     """
 
     def __init__(self, directions: tuple[Direction, ...]) -> None:
@@ -47,7 +51,7 @@ class Record:
         self._running: dict[int, Trial] = {}
         self._first: dict[Key, Trial] = {}
         self._latest: dict[str, Trial] = {}  # by values
-        self._waiting: dict[int, list[Values]] = {}  # duplicates of trials that are still out
+        self.waiting: dict[int, list[Values]] = {}
         self._seen: set[str] = set()
         self._queue: deque[Values] = deque()
 
@@ -79,7 +83,7 @@ class Record:
     def ended(self, trial: Trial) -> list[Values]:
         """Take in how a trial ended, and return the duplicates that waited for it."""
         del self._running[trial.number]
-        return self._waiting.pop(trial.number, [])
+        return self.waiting.pop(trial.number, [])
 
     def marked(self, trial: Trial) -> None:
         """Take in what a user keeps with a trial."""
@@ -111,7 +115,7 @@ class Record:
 
     def wait(self, trial: Trial, values: Values) -> None:
         """Keep a duplicate of a trial that is still out, until that ends."""
-        self._waiting.setdefault(trial.number, []).append(values)
+        self.waiting.setdefault(trial.number, []).append(values)
 
     @property
     def n_seen(self) -> int:
@@ -126,7 +130,7 @@ class Record:
         return len(self._trials)
 
     @property
-    def trials(self) -> tuple[Trial, ...]:
+    def trials(self) -> Sequence[Trial]:
         """The trials given out, in this order."""
         return tuple(self._trials)
 
@@ -176,13 +180,18 @@ class Record:
     def _complete(self) -> list[Trial]:
         complete = [trial for trial in self._trials if trial.state == "complete"]
         if not complete:
-            errors = [trial for trial in self._trials if trial.error]
-            last = f"\n  Trial {errors[-1].number} failed with:\n{errors[-1].error}" if errors else ""
-            raise TrialError(
-                f"search: no trial is complete yet, so none is the best.\n  Got {len(self._trials)} trials without "
-                f"a score.\n  Iterate the search first, and end trials with trial.tell(score).{last}"
-            )
+            raise no_best(self._trials)
         return complete
+
+
+def no_best(trials: Sequence[Trial]) -> TrialError:
+    """Return the error for a search whose best trial is asked for while none is complete."""
+    errors = [trial for trial in trials if trial.error]
+    last = f"\n  Trial {errors[-1].number} failed with:\n{errors[-1].error}" if errors else ""
+    return TrialError(
+        f"search: no trial is complete yet, so none is the best.\n  Got {len(trials)} trials without "
+        f"a score.\n  Iterate the search first, and end trials with trial.tell(score).{last}"
+    )
 
 
 def digest(text: str) -> str:

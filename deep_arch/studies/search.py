@@ -215,7 +215,10 @@ class Search(Iterator[Trial]):
         self._in_turn(partial(self._take_result, trial))
 
     def _take_result(self, trial: Trial) -> None:
-        for values in (trial.values, *self._record.ended(trial)):
+        self._tell(trial, self._record.ended(trial))
+
+    def _tell(self, trial: Trial, waiting: Iterable[Values]) -> None:
+        for values in (trial.values, *waiting):
             self.searcher.tell(self._record.as_told(trial, values))
 
     def marked(self, trial: Trial) -> None:
@@ -233,8 +236,7 @@ class Search(Iterator[Trial]):
             UnknownAddress, UnreachedAddress, ValueOutsideDomain, ...: it is not of the space.
         """
         known = checked(self.space, values, "enqueue", random.Random(0))
-        with self._lock:
-            self._record.queue(known)
+        self._in_turn(partial(self._record.queue, known))
 
     def advises_stop(self, trial: Trial) -> bool:
         """Return whether the searcher would stop the trial early; called by the trial."""
@@ -242,7 +244,7 @@ class Search(Iterator[Trial]):
             return self.searcher.should_stop(trial.number, trial.values, self._record.curve(trial))
 
     @property
-    def trials(self) -> tuple[Trial, ...]:
+    def trials(self) -> Sequence[Trial]:
         """The trials given out so far; duplicates that were answered from the record are none."""
         return self._record.trials
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from deep_arch.spaces.mixtures import Mixture
     from deep_arch.spaces.space import SearchSpace
 
+FinalState = Literal["complete", "failed", "skipped"]
 TrialState = Literal["running", "complete", "failed", "skipped"]
 
 
@@ -329,6 +330,12 @@ class Trial:
         self._check_running("fail")
         self.error = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else str(error)
         self._finish("failed")
+
+    def end(self, state: FinalState, scores: tuple[float, ...] = (), error: str | None = None) -> None:
+        """End the trial as it ended where it was run; called by what brings the result."""
+        self._check_running("end")
+        self.scores, self.error = scores, error
+        self._finish(state)
 
     def __enter__(self) -> Trial:
         return self

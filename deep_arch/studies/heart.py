@@ -1,0 +1,68 @@
+"""The signs of life of a worker, so that others take over its trials when there are none any more."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Final
+
+from deep_arch.errors import StudyError
+from deep_arch.storage.rows import WorkerRow
+from deep_arch.storage.storage import Storage
+from deep_arch.studies import machine
+
+_MISSED: Final = 6
+"""Beats without which a worker counts as dead: a process may be kept from beating for a while, such as by compiled
+code that holds Python's lock."""
+
+
+class Heart:
+    """A worker that beats in a thread of its own, from its first trial on.
+
+    Args:
+        storage: where it beats.
+        every_s: seconds from beat to beat; all workers of a study are given the same.
+    """
+
+    def __init__(self, storage: Storage, every_s: float) -> None:
+        self.worker: Final = machine.new_worker()
+        self.every_s: Final = every_s
+        self._storage = storage
+        self._stopped: threading.Event | None = None
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Beat from now on, unless it does."""
+        with self._lock:
+            if self._stopped is None:
+                self._storage.beat(self.worker)
+                self._stopped = threading.Event()
+                arguments = (self._storage, self.worker, self.every_s, self._stopped)
+                threading.Thread(target=_beating, args=arguments, name="deep_arch heart", daemon=True).start()
+
+    def stop(self) -> None:
+        """Beat no more, and tell so: what still runs is given out again."""
+        with self._lock:
+            if self._stopped is not None:
+                self._stopped.set()
+                self._stopped = None
+                with contextlib.suppress(StudyError):  # others find out by themselves
+                    self._storage.beat(self.worker, leaves=True)
+
+    def is_dead(self, worker: WorkerRow | None, now: float) -> bool:
+        """Return whether a worker's trials are to be given to others.
+
+        Args:
+            worker: who it is; None where nothing is known of it.
+            now: by the clock of the storage.
+        """
+        if worker is None or worker.beat is None:
+            return True
+        gone = machine.is_gone(worker)
+        return now - worker.beat > _MISSED * self.every_s if gone is None else gone
+
+
+def _beating(storage: Storage, worker: WorkerRow, every_s: float, stopped: threading.Event) -> None:
+    while not stopped.wait(every_s):
+        with contextlib.suppress(StudyError):  # it may be reached again at the next beat
+            storage.beat(worker)

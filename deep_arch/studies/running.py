@@ -1,0 +1,299 @@
+"""Running a study: trials go out to an executor and come back, until there are none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from deep_arch.errors import StudyError, WorkerDied, is_kind, wrong_kind
+from deep_arch.executors.adopting import as_executor, is_here, n_parallel, renewed
+from deep_arch.language.foreign import as_int
+from deep_arch.spaces.named_spaces import check_named
+from deep_arch.studies.channel import Channel
+from deep_arch.studies.evaluating import Objective as Objective
+from deep_arch.studies.evaluating import evaluate
+from deep_arch.studies.machine import this_machine
+from deep_arch.studies.progress import Progress
+from deep_arch.studies.remote_trial import Task, run_task, take_back
+from deep_arch.studies.trial import Trial
+
+if TYPE_CHECKING:
+    from deep_arch.studies.study import Study
+
+_POLL_S: Final = 0.2
+"""How often others' trials, and time limits, are looked at."""
+
+_GRACE_S: Final = 5.0
+"""What is not stopped so long after its limit is killed."""
+
+
+@dataclass
+class _Out:
+    """A trial that is out: since when it runs, and in which process, once that is known."""
+
+    trial: Trial
+    begun: float | None = None
+    machine: str = ""
+    process: int | None = None
+    killed: bool = False
+
+
+@dataclass
+class _Failures:
+    """Failures in a row, and their errors."""
+
+    most: int
+    in_a_row: int = 0
+    errors: list[str] = field(default_factory=list[str])
+
+    def count(self, trial: Trial) -> None:
+        """Take in how a trial ended."""
+        self.in_a_row = self.in_a_row + 1 if trial.state == "failed" else 0
+        if trial.error:
+            self.errors = [*self.errors[-2:], f"trial {trial.number}: {trial.error.strip()}"]
+
+    def raise_if_many(self, name: str) -> None:
+        """Raise StudyError after too many."""
+        if self.in_a_row >= self.most:
+            last = "\n".join(self.errors)
+            raise StudyError(
+                f"study {name!r}: stops after {self.in_a_row} failures in a row.\n  The last of them:\n{last}\n"
+                "  Mend the objective and run the script again, which goes on here; or raise max_failures."
+            )
+
+
+class Run:
+    """One call of `Study.run`."""
+
+    def __init__(
+        self,
+        study: Study,
+        objective: Objective,
+        limits: tuple[Any, Any, Any, Any, Any],
+        executor: Any,
+        callbacks: Iterable[Callable[[Study, Trial], object]],
+        progress: bool | None,
+    ) -> None:
+        trials, timeout, trial_timeout, max_parallel, max_failures = limits
+        _check(objective, callbacks, *limits)
+        self.study, self.objective = study, objective
+        self.limit_s: float | None = trial_timeout
+        self.callbacks = tuple(callbacks)
+        self.failures = _Failures(max_failures)
+        self.shown = progress
+        self.trials: int | None = trials
+        self.ends_at = None if timeout is None else time.monotonic() + timeout
+        self.own = isinstance(executor, int)
+        self.executor = as_executor(executor)
+        self.n_parallel = max_parallel or (1 if self.executor is None else n_parallel(self.executor))
+        self.out: dict[Future[dict[str, Any]], _Out] = {}
+
+    def finish(self) -> None:
+        """Run until no trial is left."""
+        with self.study.bounded(self.trials) as most:
+            total = None if most == sys.maxsize else most
+            with Progress(total, self.study.directions, self.shown) as self.progress:
+                try:
+                    self._run()
+                except BaseException:
+                    self._let_go()
+                    raise
+                finally:
+                    self._show(None)
+
+    def _run(self) -> None:
+        if self.executor is None:
+            self._run_here()
+            return
+        try:
+            self._run_there(self.executor)
+        finally:
+            if self.own:
+                self.executor.shutdown(wait=not self.out, cancel_futures=True)
+
+    # --- both ways -----------------------------------------------------------------------------------------------
+
+    def _next(self) -> Trial | None:
+        """Return the next trial to run; None where there is none now."""
+        over = self.ends_at is not None and time.monotonic() >= self.ends_at
+        return None if over or self.study.stopped else self.study.ask()
+
+    def _is_over(self) -> bool:
+        """Return whether nothing is left that could be run here, once our own trials are back."""
+        if self.study.stopped or (self.ends_at is not None and time.monotonic() >= self.ends_at):
+            return True
+        counts = self.study.counts
+        return not counts.get("running") and not counts.get("waiting") and self.study.ending is not None
+
+    def _ended(self, trial: Trial) -> None:
+        """Tell of a trial that ended here."""
+        self.failures.count(trial)
+        self._show(trial)
+        for callback in self.callbacks:
+            callback(self.study, trial)
+        self.failures.raise_if_many(self.study.name)
+
+    def _show(self, trial: Trial | None) -> None:
+        self.progress.update(self.study.counts, self.study.best_scores, trial)
+
+    def _let_go(self) -> None:
+        """Let the trials that run here be given out again."""
+        for out in self.out.values():
+            self._kill(out)
+        here = self.study.here
+        if here:
+            self.study.release(list(here.values()))
+
+    # --- in this process -----------------------------------------------------------------------------------------
+
+    def _run_here(self) -> None:
+        while True:
+            trial = self._next()
+            if trial is not None:
+                evaluate(self.objective, trial, self.limit_s)
+                self._ended(trial)
+            elif self._is_over():
+                return
+            else:
+                time.sleep(_POLL_S)
+
+    # --- elsewhere -----------------------------------------------------------------------------------------------
+
+    def _run_there(self, executor: Executor) -> None:
+        if not hasattr(executor, "_threads"):  # threads share this process
+            check_named(self.study.space, "worker processes")
+        self.channel = Channel(self._answer, is_here(executor))
+        try:
+            while True:
+                while len(self.out) < self.n_parallel and (trial := self._next()) is not None:
+                    self._submit(trial)
+                if not self.out and self._is_over():
+                    return
+                self._wait()
+        finally:
+            self.channel.close()
+
+    def _submit(self, trial: Trial) -> None:
+        study = self.study
+        values = trial.architecture.to_json()
+        folder = study.folder(trial.number)
+        known = (trial.number, trial.budget, trial.continues, folder, study.n_objectives, self.limit_s)
+        task = Task(study.space, values, *known, self.channel.address)
+        assert self.executor is not None
+        try:
+            future = self.executor.submit(run_task, self.objective, task)
+        except BrokenProcessPool:
+            self._renew()
+            future = self.executor.submit(run_task, self.objective, task)
+        self.out[future] = _Out(trial)
+
+    def _wait(self) -> None:
+        if not self.out:
+            time.sleep(_POLL_S)
+            return
+        done, _ = wait(self.out, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        for future in done:
+            self._back(future, self.out.pop(future))
+        self._stop_late()
+
+    def _back(self, future: Future[dict[str, Any]], out: _Out) -> None:
+        """Take in what came back of a trial."""
+        trial = out.trial
+        error = None if future.cancelled() else future.exception()
+        if out.killed:
+            trial.end("failed", error=_too_long(trial, self.limit_s))
+        elif future.cancelled() or isinstance(error, WorkerDied | BrokenProcessPool) or _is_death(error):
+            if isinstance(error, BrokenProcessPool) and out.begun is None:  # it never ran
+                self.study.release([trial])
+                return
+            self.study.lose(trial, str(error) or type(error).__name__)
+            if trial.state == "running":
+                return
+        elif error is not None:  # the task could not be sent, or read there
+            trial.fail(error)
+        else:
+            take_back(trial, future.result())
+        self._ended(trial)
+
+    def _renew(self) -> None:
+        """Replace a pool that a worker broke as it died, which takes no more tasks."""
+        new = renewed(self.executor)
+        if new is None:
+            raise StudyError(
+                f"study {self.study.name!r}: its executor takes no more tasks, since a worker died.\n"
+                f"  Got {self.executor!r}.\n  Use deep_arch.executors.ProcessPool, which survives its workers."
+            )
+        self.executor, self.own = new, True
+
+    def _answer(self, message: Mapping[str, Any]) -> Any:
+        """Answer a worker; called in a thread of its own."""
+        out = next((out for out in self.out.values() if out.trial.number == message["number"]), None)
+        if out is None or out.trial.state != "running":
+            return None
+        call, trial = message["call"], out.trial
+        if call == "begin":
+            out.machine, out.process, out.begun = message["machine"], message["process"], time.monotonic()
+        elif call == "report":
+            trial.report(message["score"], message["step"])
+        elif call == "mark":
+            for name, value in message["attributes"].items():
+                trial.set_attribute(name, value)
+        elif call == "stop":
+            return trial.should_stop()
+        return None
+
+    # --- time limits ---------------------------------------------------------------------------------------------
+
+    def _stop_late(self) -> None:
+        """Kill what did not stop at its limit by itself."""
+        if self.limit_s is None:
+            return
+        late = time.monotonic() - self.limit_s - _GRACE_S
+        for future, out in list(self.out.items()):
+            if out.begun is not None and out.begun < late and not out.killed:
+                out.killed = True
+                if not self._kill(out, future):  # somewhere else, where it goes on; its result is not waited for
+                    del self.out[future]
+                    out.trial.end("failed", error=_too_long(out.trial, self.limit_s))
+                    self._ended(out.trial)
+
+    def _kill(self, out: _Out, future: Future[Any] | None = None) -> bool:
+        kill = getattr(self.executor, "kill", None)
+        if kill is not None and future is not None:
+            return bool(kill(future))
+        if out.process in (None, os.getpid()) or out.machine != this_machine():
+            return False
+        try:
+            os.kill(out.process, signal.SIGKILL)
+        except OSError:
+            return False
+        return True
+
+
+def _is_death(error: BaseException | None) -> bool:
+    """Return whether an error of an executor tells that a worker died."""
+    return type(error).__name__ in ("KilledWorker", "WorkerCrashedError", "OutOfMemoryError", "TerminatedWorkerError")
+
+
+def _too_long(trial: Trial, limit_s: float | None) -> str:
+    return f"trial {trial.number}: took longer than {limit_s:g} s and did not stop, so what ran it was killed."
+
+
+def _check(objective: Any, callbacks: Any, trials: Any, timeout: Any, trial_timeout: Any, most: Any, fails: Any) -> None:
+    if not callable(objective):
+        raise wrong_kind("run", "an objective, a function of a trial", objective, "Write study.run(train_and_score).")
+    for name, count, least in (("trials", trials, 0), ("max_parallel", most, 1), ("max_failures", fails, 1)):
+        if count is not None and ((n := as_int(count)) is None or n < least):
+            raise wrong_kind("run", f"{name} to be an int of at least {least}", count, f"Write {name}=100.")
+    for name, seconds in (("timeout", timeout), ("trial_timeout", trial_timeout)):
+        if seconds is not None and (isinstance(seconds, bool) or not is_kind(seconds, int | float) or not seconds > 0):
+            raise wrong_kind("run", f"{name} to be a number of seconds", seconds, f"Write {name}=3600.")
+    if not is_kind(callbacks, Iterable) or not all(map(callable, callbacks)):
+        raise wrong_kind("run", "callbacks to be functions of the study and a trial", callbacks, "Write [show].")

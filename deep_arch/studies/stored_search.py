@@ -1,0 +1,304 @@
+"""The search loop over a storage: each worker's searcher goes through the same events, in the same order."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, Literal
+
+from deep_arch.errors import StudyError, StudyUnreachable
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.storage.rows import TrialRow
+from deep_arch.storage.storage import Storage, Turn
+from deep_arch.studies.directions import Direction
+from deep_arch.studies.heart import Heart
+from deep_arch.studies.machine import shown
+from deep_arch.studies.search import Result, Search
+from deep_arch.studies.searcher import Searcher
+from deep_arch.studies.stored_record import StoredRecord
+from deep_arch.studies.trial import SearchWarning, Trial
+
+_REPLAYED: Final = 20
+"""So many events of others are gone through again, rather than taking over the state that was saved last."""
+
+_BYTES_AN_EVENT: Final = 4096
+"""A searcher's state is saved each time that no more than so many of its bytes fall on an event since, so that what is
+written grows with the number of trials, however large the state is."""
+
+_PATIENCE_S: Final = 300.0
+"""How long a storage that cannot be reached is tried again, such as a server that restarts."""
+
+_MOST_LOST: Final = 2
+"""Workers that die of a trial while others live on, with which it counts as failed."""
+
+_MOST_STOPPED: Final = 10
+"""The same where nobody lived on: then the whole search was stopped, which says little about the trial."""
+
+_NOWHERE: Final = -1
+
+
+class StoredSearch(Search):
+    """A search that a storage keeps, and that several workers may run.
+
+    What the searcher knows follows from its state at the beginning and from the events since: trials that were given
+    out, and that ended. Each worker goes through all of them, in a turn of the storage, before it adds one, so the
+    searchers of all workers agree. Where it is far behind, as at the beginning, it takes over a state that was saved.
+
+    Args:
+        storage, name: where the search is kept, and under which name.
+        heartbeat_s: seconds between signs of life.
+    """
+
+    _record: StoredRecord
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        searcher: Searcher,
+        trials: int,
+        seed: int | random.Random | None,
+        *,
+        storage: Storage,
+        name: str,
+        directions: tuple[Direction, ...],
+        duplicates: Literal["record", "give"],
+        first: Iterable[Any],
+        heartbeat_s: float,
+    ) -> None:
+        self.name: Final = name
+        self.storage: Final = storage
+        self._heart = Heart(storage, heartbeat_s)
+        record = StoredRecord(directions, storage, name, space, self._heart.worker)
+        super().__init__(
+            space, searcher, trials, seed, directions=directions, duplicates=duplicates, first=first, record=record
+        )
+        record.owner = self
+        self._position = _NOWHERE
+        self._save_after = 1
+        self._is_idle = False
+        self._idle_since: tuple[int, int] | None = None
+        self._next_look = 0.0
+        self._opened = storage.now()
+
+    # --- turns ---------------------------------------------------------------------------------------------------
+
+    def _in_turn(self, act: Callable[[], Result]) -> Result:
+        """Do what changes the search in a turn of the storage; where that cannot be reached for a moment, again."""
+        with self._lock:
+            self._check_searcher()
+            waited, wait = 0.0, 0.05
+            while True:
+                try:
+                    return self._in_one_turn(act)
+                except StudyUnreachable as error:
+                    self._cut_off = True
+                    if waited >= _PATIENCE_S:
+                        raise
+                    if not waited:
+                        warnings.warn(f"study {self.name!r}: tries again.\n  {error}", SearchWarning, stacklevel=7)
+                    time.sleep(wait)
+                    waited, wait = waited + wait, min(2 * wait, 5.0)
+
+    def _in_one_turn(self, act: Callable[[], Result]) -> Result:
+        position, self._position = self._position, _NOWHERE  # until the turn counts, as it may not
+        record = self._record
+        try:
+            with self.storage.turn(self.name) as turn:
+                record.turn = turn
+                self._catch_up(turn, position)
+                record.next_event()
+                found = act()
+                self._save(turn)
+                position = turn.position
+            self._position = position
+            return found
+        finally:
+            record.turn = record.at = record.again = None
+
+    def _catch_up(self, turn: Turn, position: int) -> None:
+        """Take the searcher from what it knows at a position to the present."""
+        behind = turn.position - position
+        if position == _NOWHERE or (behind and turn.saved_at > position and (self.relaxes or behind > _REPLAYED)):
+            position = self._load(turn)
+        while position < turn.position:
+            events = _by_event(turn.events(position), position)
+            for event in range(position + 1, turn.position + 1):
+                if event not in events:  # of no trial; the state was saved there, or later
+                    position = self._load(turn)
+                    break
+                self._replay(event, events[event])
+                position = event
+
+    def _replay(self, event: int, row: TrialRow) -> None:
+        """Go through an event again as it happened."""
+        record = self._record
+        record.at = event if row.given == event else event + 1  # what ended is known after its end
+        if row.given == event:
+            record.next_event(row)
+            proposal = self._proposal()
+            if proposal is None or (proposed := proposal[0].to_json()) != row.values:
+                raise _differs(self, row, "nothing" if proposal is None else proposed)
+        else:
+            self._tell(record.trial(row), record.waiting.pop(row.number, []))
+        record.at = record.again = None
+
+    # --- the state of the searcher -------------------------------------------------------------------------------
+
+    def state(self) -> str:
+        """Return what the searcher knows, and the duplicates that wait, as JSON text."""
+        encode = self.searcher.encode
+        waiting = {number: list(map(encode, values)) for number, values in self._record.waiting.items()}
+        return json.dumps({"searcher": self.searcher.state_dict(), "waiting": waiting})
+
+    def _load(self, turn: Turn) -> int:
+        state = json.loads(turn.saved())
+        self.searcher.start(self.space, self._rng)
+        self.searcher.load_state_dict(state["searcher"])
+        decode = self.searcher.decode
+        self._record.waiting = {int(number): list(map(decode, texts)) for number, texts in state["waiting"].items()}
+        return turn.saved_at
+
+    def _save(self, turn: Turn) -> None:
+        """Save the state where it is time, and always where it changed without an event."""
+        idle, self._is_idle = self._is_idle, False
+        if not (idle or self.relaxes or turn.position - turn.saved_at >= self._save_after):
+            return
+        if turn.position == turn.saved_at and not idle:
+            return
+        state = self.state()
+        self._save_after = 1 + len(state) // _BYTES_AN_EVENT
+        if not idle or turn.position != turn.saved_at or state != turn.saved():
+            turn.save(state, counts=idle)
+
+    # --- giving out ----------------------------------------------------------------------------------------------
+
+    def ask(self) -> Trial | None:
+        """Return the next trial, also while others are out, or None where there is none: see `Search.ask`.
+
+        A trial whose worker died is given out again before anything new.
+        """
+        self._heart.start()
+        return super().ask()
+
+    def _next_trial(self) -> Trial | None:
+        turn = self._record.open_turn
+        self._take_from_the_dead(turn)
+        row = self._unanswered(turn) or turn.waiting()
+        if row is not None:
+            claimed = row if row.worker == self._heart.worker.id else turn.claim(row.number, self._heart.worker.id)
+            return self._record.runs_here(self._record.trial(claimed))
+        since = turn.n_given, turn.n_ended
+        if since == self._idle_since and turn.n_given < self._n_trials and not turn.n_queued():
+            return None
+        trial = super()._next_trial()
+        if trial is None and turn.n_given < self._n_trials:
+            self._is_idle, self._idle_since = True, since
+        return trial
+
+    def _unanswered(self, turn: Turn) -> TrialRow | None:
+        """Return a trial that was given out here without our knowing: the storage was cut off as it answered."""
+        mine = [row for row, _ in turn.running() if row.worker == self._heart.worker.id] if self._cut_off else []
+        self._cut_off = False
+        return next((row for row in mine if row.number not in self._record.here), None)
+
+    _cut_off = False
+
+    # --- results -------------------------------------------------------------------------------------------------
+
+    def ended(self, trial: Trial) -> None:
+        """Take the result of a trial, and tell the searcher; called by the trial."""
+        try:
+            super().ended(trial)
+        except StudyError as error:
+            scores = f" with {', '.join(map(repr, trial.scores))}" if trial.scores else ""
+            raise type(error)(f"trial {trial.number}: ended as {trial.state}{scores}, which is not kept.\n{error}") from error
+        self._record.here.pop(trial.number, None)
+
+    def _take_result(self, trial: Trial) -> None:
+        turn = self._record.open_turn
+        if turn.owner(trial.number) == self._heart.worker.id:
+            super()._take_result(trial)
+            return
+        row = self.storage.row(self.name, trial.number)
+        if row is None or row.worker != self._heart.worker.id or row.state != trial.state:
+            warnings.warn(
+                f"trial {trial.number}: was given to another worker, since this one gave no sign of life; what came "
+                "of it here is dropped.\n  Let compiled code give Python's lock back, or raise `heartbeat_s`.",
+                SearchWarning,
+                stacklevel=8,
+            )
+
+    def lose(self, trial: Trial, why: str) -> None:
+        """Take in that what ran a trial died: it is given out again, or has failed where that happened before.
+
+        Args:
+            trial: one that was given out here.
+            why: what is known of the death.
+        """
+        self._record.here.pop(trial.number, None)
+        self._in_turn(partial(self._lose_here, trial.number, why))
+
+    def _lose_here(self, number: int, why: str) -> None:
+        turn = self._record.open_turn
+        mine = [row for row, _ in turn.running() if row.number == number and row.worker == self._heart.worker.id]
+        for row in mine:
+            self._lost(turn, row, why, _MOST_LOST)
+
+    def release(self, trials: Sequence[Trial]) -> None:
+        """Let trials that were given out here wait, to be given out again: the search stops before they ended."""
+        for trial in trials:
+            self._record.here.pop(trial.number, None)
+        self._in_turn(partial(self._release, [trial.number for trial in trials]))
+
+    def _release(self, numbers: Sequence[int]) -> None:
+        turn = self._record.open_turn
+        for row, _ in turn.running():
+            if row.number in numbers and row.worker == self._heart.worker.id:
+                turn.release(row.number, row.lost)
+
+    def _take_from_the_dead(self, turn: Turn) -> None:
+        """Look now and then for trials whose workers died."""
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + self._heart.every_s
+        now = self.storage.now()
+        for row, worker in turn.running():
+            if row.worker != self._heart.worker.id and self._heart.is_dead(worker, now):
+                who = "its worker" if worker is None else f"its worker {shown(worker)}"
+                seen = (row.started or 0.0) > self._opened
+                self._lost(turn, row, f"{who} died", _MOST_LOST if seen else _MOST_STOPPED)
+
+    def _lost(self, turn: Turn, row: TrialRow, why: str, most: int) -> None:
+        lost = row.lost + 1
+        if lost < most:
+            turn.release(row.number, lost)
+            return
+        trial = self._record.trial(row)
+        trial.state = "failed"
+        trial.error = (
+            f"trial {row.number}: {lost} workers died while they ran it, the last of them now: {why}.\n"
+            "  Is it killed for its memory, or does compiled code crash?"
+        )
+        super()._take_result(trial)
+
+    def __reduce__(self) -> Any:
+        raise StudyError(
+            f"study {self.name!r}: is in its storage already, and goes into no pickle.\n  Got an attempt to pickle it.\n"
+            "  Open it where it is needed: da.Study(space, searcher, storage=..., name=...)."
+        )
+
+
+def _by_event(rows: Iterable[TrialRow], since: int) -> dict[int, TrialRow]:
+    return {event: row for row in rows for event in (row.given, row.ended) if event is not None and event > since}
+
+
+def _differs(search: StoredSearch, row: TrialRow, proposed: str) -> StudyError:
+    return StudyError(
+        f"study {search.name!r}: trial {row.number}: expected its searcher to propose again what it did: {row.values}.\n"
+        f"  Got {proposed}.\n  A searcher must draw from self.rng alone and keep all that it knows in state_dict; "
+        "begin another study if its algorithm or its library changed."
+    )
