@@ -194,6 +194,7 @@ class StoredSearch(Search):
         since = turn.n_given, turn.n_ended
         if since == self._idle_since and turn.n_given < self._n_trials and not turn.n_queued():
             return None
+        self.ending = None  # the bound may have grown, or another worker told what more is proposed after
         trial = super()._next_trial()
         if trial is None and turn.n_given < self._n_trials:
             self._is_idle, self._idle_since = True, since
