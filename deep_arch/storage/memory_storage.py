@@ -183,9 +183,7 @@ class MemoryStorage(Storage):
         """Return the names of the studies, in the order in which they began."""
         return list(self._studies)
 
-    def begin(
-        self, name: str, about: Mapping[str, Any], state: str, queue: Sequence[str] = ()
-    ) -> Mapping[str, Any]:
+    def begin(self, name: str, about: Mapping[str, Any], state: str, queue: Sequence[str] = ()) -> Mapping[str, Any]:
         """Begin a study unless there is one of this name."""
         with self._lock:
             return self._studies.setdefault(name, _Study(copy.deepcopy(about), state, queue=deque(queue))).about

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from deep_arch.errors import StudyError, is_kind, nearest, wrong_kind
 from deep_arch.storage.memory_storage import MemoryStorage
@@ -25,7 +25,7 @@ def open_storage(given: Any) -> Storage:
     if given is None:
         return MemoryStorage()
     if is_kind(given, Storage):
-        return given
+        return cast(Storage, given)
     if not is_kind(given, str | os.PathLike) or not (name := os.fspath(given)):
         raise wrong_kind("storage", "the URL of a database, or the path of a file", given, _MEND)
     if "://" not in name:

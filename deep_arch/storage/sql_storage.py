@@ -94,9 +94,7 @@ class SqlStorage(Storage):
         with self._connection() as connection:
             return list(connection.execute(select(studies.c.name).order_by(studies.c.id)).scalars())
 
-    def begin(
-        self, name: str, about: Mapping[str, Any], state: str, queue: Sequence[str] = ()
-    ) -> Mapping[str, Any]:
+    def begin(self, name: str, about: Mapping[str, Any], state: str, queue: Sequence[str] = ()) -> Mapping[str, Any]:
         """Begin a study unless there is one of this name, and return what is known about it."""
         from sqlalchemy import insert
         from sqlalchemy.exc import IntegrityError
@@ -108,7 +106,7 @@ class SqlStorage(Storage):
             try:
                 with self._connection(writes=True) as connection:
                     begun = insert(studies).values(name=name, about=json.dumps(about), saved=state)
-                    id = connection.execute(begun).inserted_primary_key[0]
+                    id = connection.execute(begun.returning(studies.c.id)).scalar_one()
                     for values in queue:
                         connection.execute(insert(queued).values(study=id, values=values))
             except IntegrityError:  # another one began it meanwhile

@@ -40,7 +40,7 @@ class SqlTurn(Turn):
         """Return the state that was saved last."""
         if "saved" in self._changes:
             return str(self._changes["saved"])
-        return self._connection.execute(select(studies.c.saved).where(studies.c.id == self._study)).scalar_one()
+        return str(self._connection.execute(select(studies.c.saved).where(studies.c.id == self._study)).scalar_one())
 
     def save(self, state: str, counts: bool = False) -> None:
         """Keep the state of the searcher at this position."""

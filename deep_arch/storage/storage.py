@@ -132,9 +132,7 @@ class Storage(ABC):
         """Return the names of the studies, in the order in which they began."""
 
     @abstractmethod
-    def begin(
-        self, name: str, about: Mapping[str, Any], state: str, queue: Sequence[str] = ()
-    ) -> Mapping[str, Any]:
+    def begin(self, name: str, about: Mapping[str, Any], state: str, queue: Sequence[str] = ()) -> Mapping[str, Any]:
         """Begin a study unless there is one of this name, and return what is known about it.
 
         Args:

@@ -33,7 +33,9 @@ def about_study(
 
 def searcher_text(searcher: Searcher) -> str:
     """Return a searcher with its arguments as text, equal for equal ones."""
-    settings = {name: value for name, value in vars(searcher).items() if name[0] != "_" and name not in ("space", "rng")}
+    settings = {
+        name: value for name, value in vars(searcher).items() if name[0] != "_" and name not in ("space", "rng")
+    }
     return f"{type(searcher).__name__}({', '.join(f'{name}={_setting(value)}' for name, value in settings.items())})"
 
 
@@ -76,6 +78,4 @@ def _plain(value: Any) -> str:
 
 
 def _mend(name: str) -> str:
-    return (
-        f"Go on with what it was, or begin another: name={f'{name}-2'!r}, with first=[...] for the best of this one."
-    )
+    return f"Go on with what it was, or begin another: name={f'{name}-2'!r}, with first=[...] for the best of this one."

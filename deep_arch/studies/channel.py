@@ -56,7 +56,7 @@ class Channel:
         key = secrets.token_bytes(32)
         self._listener = Listener(("127.0.0.1" if is_here else "0.0.0.0", 0), backlog=_WAITING, authkey=key)
         hosts = ("127.0.0.1",) if is_here else _hosts()
-        self.address: Final = Address(hosts, self._listener.address[1], key)
+        self.address: Final = Address(hosts, int(self._listener.address[1]), key)
         self._closed = False
         threading.Thread(target=self._listen, name="deep_arch channel", daemon=True).start()
 

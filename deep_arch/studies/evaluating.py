@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -56,7 +56,7 @@ def _trace(error: BaseException) -> str:
 
 
 @contextmanager
-def time_limit(seconds: float | None, what: str) -> Iterator[None]:
+def time_limit(seconds: float | None, what: str) -> Generator[None]:
     """Raise TimeLimit in this thread where the block takes longer, as soon as it runs Python."""
     if seconds is None:
         yield
@@ -78,7 +78,7 @@ _HAS_ALARM: Final = hasattr(signal, "setitimer")
 
 
 @contextmanager
-def _stop_by_signal(seconds: float, text: str, over: threading.Event) -> Iterator[None]:
+def _stop_by_signal(seconds: float, text: str, over: threading.Event) -> Generator[None]:
     """Stop the main thread, which a signal wakes from a call that waits."""
 
     def stop(_signal: int, _frame: Any) -> None:
@@ -95,15 +95,19 @@ def _stop_by_signal(seconds: float, text: str, over: threading.Event) -> Iterato
 
 
 @contextmanager
-def _stop_thread(seconds: float, text: str, over: threading.Event) -> Iterator[None]:
+def _stop_thread(seconds: float, text: str, over: threading.Event) -> Generator[None]:
     """Stop a thread by an exception that it raises the next time that it runs Python."""
-    kind = type("TimeLimit", (TimeLimit,), {"__init__": lambda self: TimeLimit.__init__(self, text)})
+
+    class Stopped(TimeLimit):
+        def __init__(self) -> None:
+            super().__init__(text)
+
     thread = threading.get_ident()
 
     def watch() -> None:
         wait = seconds
         while not over.wait(wait):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Stopped))
             wait = _AGAIN_S
 
     watcher = threading.Thread(target=watch, name="deep_arch time limit", daemon=True)

@@ -41,7 +41,7 @@ def is_gone(worker: WorkerRow) -> bool | None:
     psutil = imported("psutil")
     try:
         process = psutil.Process(worker.process)
-        return process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - worker.born) > _SLACK_S
+        return bool(process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - worker.born) > _SLACK_S)
     except psutil.NoSuchProcess:
         return True
     except psutil.Error:  # it is there, and not ours to see

@@ -286,7 +286,9 @@ def _too_long(trial: Trial, limit_s: float | None) -> str:
     return f"trial {trial.number}: took longer than {limit_s:g} s and did not stop, so what ran it was killed."
 
 
-def _check(objective: Any, callbacks: Any, trials: Any, timeout: Any, trial_timeout: Any, most: Any, fails: Any) -> None:
+def _check(
+    objective: Any, callbacks: Any, trials: Any, timeout: Any, trial_timeout: Any, most: Any, fails: Any
+) -> None:
     if not callable(objective):
         raise wrong_kind("run", "an objective, a function of a trial", objective, "Write study.run(train_and_score).")
     for name, count, least in (("trials", trials, 0), ("max_parallel", most, 1), ("max_failures", fails, 1)):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from deep_arch.errors import TrialError
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.storage.rows import ENDED, End, TrialRow, WorkerRow
 from deep_arch.storage.storage import Storage, Turn
@@ -204,7 +203,7 @@ class StoredRecord(Record):
         return self.open_turn.n_given - self.open_turn.n_ended
 
     @property
-    def trials(self) -> Trials:  # type: ignore[override]
+    def trials(self) -> Trials:
         """The trials given out, read as they are asked for."""
         return Trials(self, self._storage, self._name)
 

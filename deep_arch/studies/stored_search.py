@@ -140,8 +140,9 @@ class StoredSearch(Search):
         if row.given == event:
             record.next_event(row)
             proposal = self._proposal()
-            if proposal is None or (proposed := proposal[0].to_json()) != row.values:
-                raise _differs(self, row, "nothing" if proposal is None else proposed)
+            proposed = "nothing" if proposal is None else proposal[0].to_json()
+            if proposed != row.values:
+                raise _differs(self, row, proposed)
         else:
             self._tell(record.trial(row), record.waiting.pop(row.number, []))
         record.at = record.again = None
@@ -216,7 +217,9 @@ class StoredSearch(Search):
             super().ended(trial)
         except StudyError as error:
             scores = f" with {', '.join(map(repr, trial.scores))}" if trial.scores else ""
-            raise type(error)(f"trial {trial.number}: ended as {trial.state}{scores}, which is not kept.\n{error}") from error
+            raise type(error)(
+                f"trial {trial.number}: ended as {trial.state}{scores}, which is not kept.\n{error}"
+            ) from error
         self._record.here.pop(trial.number, None)
 
     def _take_result(self, trial: Trial) -> None:
@@ -299,7 +302,7 @@ def _by_event(rows: Iterable[TrialRow], since: int) -> dict[int, TrialRow]:
 
 def _differs(search: StoredSearch, row: TrialRow, proposed: str) -> StudyError:
     return StudyError(
-        f"study {search.name!r}: trial {row.number}: expected its searcher to propose again what it did: {row.values}.\n"
-        f"  Got {proposed}.\n  A searcher must draw from self.rng alone and keep all that it knows in state_dict; "
+        f"study {search.name!r}: trial {row.number}: expected its searcher to propose again what it did, "
+        f"{row.values}.\n  Got {proposed}.\n  A searcher must draw from self.rng alone and keep all that it knows in state_dict; "
         "begin another study if its algorithm or its library changed."
     )

@@ -6,7 +6,7 @@ import os
 import random
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -16,7 +16,6 @@ from deep_arch.errors import BadArgument, ScopeError, StudyError, is_kind, wrong
 from deep_arch.language.written import is_program
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.named_spaces import find_space
-from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.space import space as space_of
 from deep_arch.storage.opening import no_study, open_storage
 from deep_arch.storage.rows import RowState
@@ -110,8 +109,8 @@ class Study(StoredSearch):
         _check_name(name)
         if isinstance(heartbeat_s, bool) or not is_kind(heartbeat_s, int | float) or not heartbeat_s > 0:
             raise wrong_kind("study", "heartbeat_s to be a number of seconds", heartbeat_s, "Leave it out for 10.")
-        opened = open_storage(storage)
-        name = space.name if name is None else name
+        opened, name = open_storage(storage), space.name if name is None else name
+        assert name is not None, "a space has a name"
         wanted = listed_directions(directions)
         known = opened.about(name)
         folder = _folder(directory, known, opened, name)
@@ -200,7 +199,7 @@ class Study(StoredSearch):
         return None if best is None else best.scores
 
     @contextmanager
-    def bounded(self, trials: int | None) -> Iterator[int]:
+    def bounded(self, trials: int | None) -> Generator[int]:
         """Give out no more than so many trials in all while the block runs; None leaves the bound as it is."""
         before = self._n_trials
         if trials is not None:

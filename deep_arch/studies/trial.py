@@ -103,16 +103,14 @@ class Trial:
         continued: Trial | None = None,
     ) -> None:
         self._begin(number, architecture.space, budget, owner)
-        self._values: Mapping[str, Any] | None = architecture.values
-        self._config: Mapping[str, Any] | None = architecture.config
-        self._architecture = architecture
+        self._values, self._config, self._architecture = architecture.values, architecture.config, architecture
         if continued is not None:
-            self.continues, self._folder = continued.number, continued._folder
+            self.continues = continued.number
+            self._folder: int = continued._folder
 
     def _begin(self, number: int, space: SearchSpace, budget: float | None, owner: Owner) -> None:
         self.number = number
         self.budget = budget
-        self.continues: int | None = None
         self.state: TrialState = "running"
         self.scores: tuple[float, ...] = ()
         self.intermediate: dict[int, float] = {}
@@ -125,19 +123,22 @@ class Trial:
         self._mixtures: dict[str, Mixture] | None = None
         self._slopes: Mapping[str, tuple[float, ...]] | None = None
         self._space = space
-        self._architecture: Architecture | None = None
         self._owner = owner
         self._folder = number
+
+    continues: int | None = None
+    _values: Mapping[str, Any] | None = None
+    _config: Mapping[str, Any] | None = None
+    _architecture: Architecture | None = None
+    _text: str = ""
 
     @classmethod
     def restored(cls, text: str, number: int, space: SearchSpace, budget: float | None, owner: Owner) -> Trial:
         """Return a trial whose values are written as JSON text, which is read when they are asked for."""
         trial = cls.__new__(cls)
         trial._begin(number, space, budget, owner)
-        trial._values, trial._config, trial._text = None, None, text
+        trial._text = text
         return trial
-
-    _text: str = ""
 
     @property
     def values(self) -> Mapping[str, Any]:
