@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _POLL_S: Final = 0.2
 """How often others' trials, and time limits, are looked at."""
 
+_SHOWN_EVERY_S: Final = 0.25
+"""How often the progress is shown, since counting trials takes longer than a quick objective."""
+
 _GRACE_S: Final = 5.0
 """What is not stopped so long after its limit is killed."""
 
@@ -88,6 +91,7 @@ class Run:
         self.callbacks = tuple(callbacks)
         self.failures = _Failures(max_failures)
         self.shown = progress
+        self.shows_at = 0.0
         self.trials: int | None = trials
         self.ends_at = None if timeout is None else time.monotonic() + timeout
         self.own = isinstance(executor, int)
@@ -141,6 +145,9 @@ class Run:
         self.failures.raise_if_many(self.study.name)
 
     def _show(self, trial: Trial | None) -> None:
+        if self.shown is False or (trial is not None and time.monotonic() < self.shows_at):
+            return
+        self.shows_at = time.monotonic() + _SHOWN_EVERY_S
         self.progress.update(self.study.counts, self.study.best_scores, trial)
 
     def _let_go(self) -> None:

@@ -52,6 +52,7 @@ class StoredRecord(Record):
         self.owner: Owner
         self._early: list[Values] = []  # what was queued before the study began
         self._proposed = ""
+        self._given_key: str | None = None
         self._workers: dict[str, str] = {}
 
     @property
@@ -130,7 +131,10 @@ class StoredRecord(Record):
 
     def first(self, key: Key) -> Trial | None:
         """Return the trial that was given out with a key."""
-        row = self.open_turn.first(written_key(key), self._before)
+        written = written_key(key)
+        if self.again is not None and written == self._given_key:  # what was given out there, so no duplicate
+            return None
+        row = self.open_turn.first(written, self._before)
         if row is None:
             return None
         if self.again is None:
@@ -160,6 +164,7 @@ class StoredRecord(Record):
         """Begin with an event: a new one, or that at which a trial was given out before."""
         self._taken = []
         self.again = None if row is None else deque(json.loads(row.proposed or "[]"))
+        self._given_key = None if row is None else row.key
 
     @property
     def n_seen(self) -> int:
@@ -170,8 +175,8 @@ class StoredRecord(Record):
     # --- what came of it -----------------------------------------------------------------------------------------
 
     def trial(self, row: TrialRow) -> Trial:
-        """Return a trial as it stood before the event `at`; one that runs here is itself."""
-        if row.number in self._running and row.ended is None:
+        """Return a trial as it stood before the event `at`; outside of turns one that runs here is itself."""
+        if self.turn is None and row.number in self._running and row.ended is None:
             return self._running[row.number]
         trial = Trial.restored(row.values, row.number, self._space, row.budget, self.owner)
         trial.continues, trial.started, trial.worker = row.continues, row.started or 0.0, self._worker(row.worker)
