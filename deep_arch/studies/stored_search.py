@@ -22,12 +22,13 @@ from deep_arch.studies.searcher import Searcher
 from deep_arch.studies.stored_record import StoredRecord
 from deep_arch.studies.trial import SearchWarning, Trial
 
-_REPLAYED: Final = 20
-"""So many events of others are gone through again, rather than taking over the state that was saved last."""
-
 _BYTES_AN_EVENT: Final = 4096
 """A searcher's state is saved each time that no more than so many of its bytes fall on an event since, so that what is
 written grows with the number of trials, however large the state is."""
+
+_BYTES_SHARED: Final = 65536
+"""A state that is no larger is saved after each turn where others take turns too: they take it over, which is mostly
+quicker than to go through what led to it."""
 
 _PATIENCE_S: Final = 300.0
 """How long a storage that cannot be reached is tried again, such as a server that restarts."""
@@ -79,6 +80,8 @@ class StoredSearch(Search):
         record.owner = self
         self._position = _NOWHERE
         self._save_after = 1
+        self._is_shared = False
+        self._load_s, self._replay_s = 0.0, 1.0  # as the last time that either was done
         self._is_idle = False
         self._idle_since: tuple[int, int] | None = None
         self._next_look = 0.0
@@ -121,9 +124,10 @@ class StoredSearch(Search):
 
     def _catch_up(self, turn: Turn, position: int) -> None:
         """Take the searcher from what it knows at a position to the present."""
-        behind = turn.position - position
-        if position == _NOWHERE or (behind and turn.saved_at > position and (self.relaxes or behind > _REPLAYED)):
+        self._is_shared = position not in (_NOWHERE, turn.position)
+        if position == _NOWHERE or (turn.saved_at > position and self._loads_quicker(turn, position)):
             position = self._load(turn)
+        began, first = time.perf_counter(), position
         while position < turn.position:
             events = _by_event(turn.events(position), position)
             for event in range(position + 1, turn.position + 1):
@@ -132,6 +136,12 @@ class StoredSearch(Search):
                     break
                 self._replay(event, events[event])
                 position = event
+        if position > first:
+            self._replay_s = (time.perf_counter() - began) / (position - first)
+
+    def _loads_quicker(self, turn: Turn, position: int) -> bool:
+        """Return whether to take over the saved state, rather than go through the events that led to it."""
+        return self.relaxes or self._load_s < self._replay_s * (turn.saved_at - position)
 
     def _replay(self, event: int, row: TrialRow) -> None:
         """Go through an event again as it happened."""
@@ -156,11 +166,13 @@ class StoredSearch(Search):
         return json.dumps({"searcher": self.searcher.state_dict(), "waiting": waiting})
 
     def _load(self, turn: Turn) -> int:
+        began = time.perf_counter()
         state = json.loads(turn.saved())
         self.searcher.start(self.space, self._rng)
         self.searcher.load_state_dict(state["searcher"])
         decode = self.searcher.decode
         self._record.waiting = {int(number): list(map(decode, texts)) for number, texts in state["waiting"].items()}
+        self._load_s = time.perf_counter() - began
         return turn.saved_at
 
     def _save(self, turn: Turn) -> None:
@@ -171,7 +183,8 @@ class StoredSearch(Search):
         if turn.position == turn.saved_at and not idle:
             return
         state = self.state()
-        self._save_after = 1 + len(state) // _BYTES_AN_EVENT
+        shared = self._is_shared and len(state) <= _BYTES_SHARED
+        self._save_after = 1 if shared else 1 + len(state) // _BYTES_AN_EVENT
         if not idle or turn.position != turn.saved_at or state != turn.saved():
             turn.save(state, counts=idle)
 
