@@ -25,7 +25,7 @@ from deep_arch.spaces.deciding import Pick, asking
 from deep_arch.spaces.fixing import with_fixed
 from deep_arch.spaces.pickling import reduced
 from deep_arch.spaces.replaying import Replaying
-from deep_arch.spaces.restrictions import Restrictions
+from deep_arch.spaces.restrictions import Both, Restrictions
 
 if TYPE_CHECKING:
     from deep_arch.counting.counter import Counter
@@ -271,13 +271,7 @@ class SearchSpace(Replaying):
             )
         predicate = checked(predicate, f"{self.name}.where")
         before = self.restrictions.predicate
-        if before is None:
-            return self._sub_space(predicate=predicate)
-
-        def both(point: ChoicePoint) -> bool:
-            return before(point) and predicate(point)
-
-        return self._sub_space(predicate=both)
+        return self._sub_space(predicate=predicate if before is None else Both(before, predicate))
 
     def _sub_space(self, **changes: Any) -> SearchSpace:
         return restricted(self, dataclasses.replace(self.restrictions, **changes))
