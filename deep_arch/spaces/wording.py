@@ -81,7 +81,7 @@ class Wording:
         return self._held(value, level)
 
     def _held(self, value: Any, level: int) -> str:
-        kind: Any = type(value)
+        kind: Any = value.__class__
         if kind in _SETS:
             return f"{kind.__name__}({', '.join(sorted(self.of(item, level) for item in value))})"
         if kind in (list, tuple):
