@@ -40,11 +40,14 @@ def bound_names(space: SearchSpace, exactly: bool) -> Iterator[Origin]:
 
 
 def _paths(names: Mapping[str, Any], module: str, lead: str, is_meant: Callable[[Any], bool]) -> Iterator[str]:
-    """Yield the names of what is meant in a module, and the paths to it in the module's own classes."""
+    """Yield the names of what is meant in a module, and the paths to it in the module's own classes.
+
+    What stands in for something else, as some modules hold, is asked for its type alone, which does not load it.
+    """
     for name, value in [*names.items()]:
         if is_meant(value):
             yield lead + name
-        elif isinstance(value, type) and value.__module__ == module and value.__name__ == name:
+        elif issubclass(type(value), type) and value.__module__ == module and value.__name__ == name:
             yield from _paths(vars(value), module, f"{lead}{name}.", is_meant)
 
 

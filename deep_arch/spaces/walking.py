@@ -177,7 +177,7 @@ class Walk:
     def _combined(self, decisive: list[Independent], fixed: Binding, every: bool) -> Followed | None:
         """Return combinations of values, all if `every` and they are not too many, else None."""
         found: list[tuple[dict[Independent, Any], bool]] = [({}, False)]
-        n_all = 1.0
+        n_all: float = 1
         for hyperparameter in decisive:
             extended: list[tuple[dict[Independent, Any], bool]] = []
             size: float = 0

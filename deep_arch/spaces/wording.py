@@ -51,8 +51,9 @@ class Wording:
     def called(self, thing: Any) -> str:
         """Return what a class or function is called, with its module where that is not known anyway."""
         module, name = module_of(thing), str(getattr(thing, "__qualname__", type(thing).__qualname__))
-        is_known = module == self._home or module.partition(".")[0] in _OWN
-        return name.lstrip("_") if is_known else f"{module}.{name}"
+        if module.partition(".")[0] in _OWN:
+            return name.lstrip("_")
+        return name if module == self._home else f"{module}.{name}"
 
     def kind(self, module: Module) -> str:
         """Return what a module is one of: its class, or what it was wrapped around."""
@@ -71,7 +72,8 @@ class Wording:
         if isinstance(value, type) or inspect.isroutine(value):
             return self.called(value)
         if isinstance(value, Enum):
-            return f"{self.called(type(value))}({value.name or value.value!r})"
+            name: Any = value.name  # of several flags none
+            return f"{self.called(type(value))}({repr(value.value) if name is None else name})"
         if isinstance(value, Hyperparameter):
             return value.text
         if isinstance(value, Domain):
