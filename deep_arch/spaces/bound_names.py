@@ -45,9 +45,10 @@ def _paths(names: Mapping[str, Any], module: str, lead: str, is_meant: Callable[
     What stands in for something else, as some modules hold, is asked for its type alone, which does not load it.
     """
     for name, value in [*names.items()]:
+        kind: Any = type(value)
         if is_meant(value):
             yield lead + name
-        elif issubclass(type(value), type) and value.__module__ == module and value.__name__ == name:
+        elif issubclass(kind, type) and value.__module__ == module and value.__name__ == name:
             yield from _paths(vars(value), module, f"{lead}{name}.", is_meant)
 
 

@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -277,10 +277,7 @@ def test_values_that_do_not_fit_are_noted() -> None:
     space = da.space(lambda x: da.repeat(ops.ReLU, da.choice([3]) - da.integer(1, 4))(x))
     assert "repeat{times=-1}: ValueOutsideDomain" in description(space.fix({"integer": 4}))
     space = da.space(lambda x: ops.Dense(da.dependent(lambda n: 8 // n, da.integer(0, 1)))(x))
-    assert (
-        "dense.units: test_values_that_do_not_fit_are_noted.<locals>.<lambda>(integer), such as DependentFailed, 8"
-        in [*description(space)]
-    )
+    assert [line for line in description(space) if line.endswith("<lambda>(integer), such as DependentFailed, 8")]
 
 
 def test_very_large_spaces_are_described_in_part() -> None:
@@ -321,7 +318,6 @@ OBJECTS: dict[str, tuple[Any, str]] = {
     "enum": (Colour.RED, "Colour(RED)"),
     "set": ({"b", "a"}, "set('a', 'b')"),
     "nested": ({"layers": [8, (Plain(),)]}, "{'layers': [8, (Plain,)]}"),
-    "method": (Plain().__init__, "method-wrapper"),
 }
 
 
@@ -331,9 +327,8 @@ def test_objects_are_described_without_addresses(kind: str) -> None:
     space = da.space(lambda x: da.wrap(made_by)(value=value, other=da.choice([value, 3]))(x))
     lines = description(space)
     assert not [line for line in lines if "0x" in line]
-    if kind != "method":
-        assert f"made_by = made_by(value={text}, other=made_by.other) of input 0" in lines
-        assert f"made_by.other: choice(options=({text}, 3))" in lines
+    assert f"made_by = made_by(value={text}, other=made_by.other) of input 0" in lines
+    assert f"made_by.other: choice(options=({text}, 3))" in lines
 
 
 def test_arrays_and_long_values_are_told_apart() -> None:
@@ -405,4 +400,4 @@ def test_digests_are_short_texts() -> None:
 
 def test_a_broken_space_raises_what_it_raises_anywhere() -> None:
     with pytest.raises(DeepArchError):
-        description(da.space(lambda x: ops.ReLU()(3)))
+        description(da.space(lambda x: ops.ReLU()(cast(Any, 3))))
