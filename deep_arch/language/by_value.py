@@ -64,7 +64,7 @@ class Origin(NamedTuple):
 def file_of(module: str) -> str:
     """Return the path of a module's file; an empty text where it has none, such as a notebook."""
     path = getattr(sys.modules.get(module), "__file__", None)
-    return os.path.abspath(path) if isinstance(path, str) else ""
+    return os.path.abspath(path) if isinstance(path, str) and os.path.isfile(path) else ""
 
 
 def is_writing() -> bool:

@@ -40,16 +40,17 @@ def bound_names(space: SearchSpace, exactly: bool) -> Iterator[Origin]:
 
 
 def _paths(names: Mapping[str, Any], module: str, lead: str, is_meant: Callable[[Any], bool]) -> Iterator[str]:
-    """Yield the names of what is meant in a module, and the paths to it in the module's own classes.
-
-    What stands in for something else, as some modules hold, is asked for its type alone, which does not load it.
-    """
+    """Yield the names of what is meant in a module, and the paths to it in the module's own classes."""
     for name, value in [*names.items()]:
-        kind: Any = type(value)
         if is_meant(value):
             yield lead + name
-        elif issubclass(kind, type) and value.__module__ == module and value.__name__ == name:
-            yield from _paths(vars(value), module, f"{lead}{name}.", is_meant)
+        elif _is_class(value) and value.__module__ == module and value.__name__ == name:
+            yield from _paths(value.__dict__, module, f"{lead}{name}.", is_meant)
+
+
+def _is_class(value: Any) -> bool:
+    """Return whether a value is a class; `isinstance` would load what stands in for something else in a module."""
+    return issubclass(type(value), type)
 
 
 def equal(one: Restrictions, other: Restrictions) -> bool:

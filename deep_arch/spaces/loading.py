@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from deep_arch.errors import ScopeError, UnknownName, is_kind, nearest, wrong_kind
 from deep_arch.language.by_value import file_of
+from deep_arch.language.parts import is_part
 from deep_arch.language.qualified import SCRIPT
-from deep_arch.language.written import is_program
 
 _LOCK: Final = threading.RLock()
 _HERE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -90,7 +90,7 @@ def load_script(module: str, path: str) -> None:
 def _is_space(value: Any) -> bool:
     from deep_arch.spaces.space import SearchSpace
 
-    return isinstance(value, SearchSpace) or (not isinstance(value, type) and is_program(value))
+    return isinstance(value, SearchSpace) or (not isinstance(value, type) and is_part(value))
 
 
 def _shown(holder: Any) -> str:

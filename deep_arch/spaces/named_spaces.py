@@ -103,7 +103,7 @@ def _text(origin: Origin) -> str | None:
     module = sys.modules[origin.module]
     if not origin.script and origin.module != "__main__":
         return None if module.__spec__ is None else f"{origin.module}:{origin.name}"
-    if not os.path.isfile(origin.script):  # a notebook, or what was typed in
+    if not origin.script:  # a notebook, or what was typed in
         return None
     if not origin.module.startswith(SCRIPT) and not _is_bound_when_imported(origin):
         return None
