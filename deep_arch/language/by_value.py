@@ -117,5 +117,5 @@ def found_or_made(kind: type[_T], origin: Origin, data: bytes | None) -> _T:
 @functools.lru_cache(maxsize=_MOST_MADE)
 def _made(kind: Any, origin: Origin, data: bytes) -> Any:
     thing = kind(pickle.loads(data))
-    thing.origin = origin
+    thing.arrived = origin, data
     return thing

@@ -34,7 +34,7 @@ class Rule:
         self.fn = fn
         self.defined_in = current_fragment()
         self.variables = bound(fn, global_too=False)  # settings at the head of a program may come after its rules
-        self.origin: Origin | None = None  # where the program holds it from which it came by value
+        self.arrived: tuple[Origin, bytes] | None = None  # as what it came, where it came by value
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the rule's module at these arguments; called on values instead, that module's result.
@@ -55,13 +55,13 @@ class Rule:
         return _RuleCall(self, unboxed(args), unboxed(kwargs), direct=False)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        module, name = self.fn.__module__, self.fn.__qualname__
         if by_value.is_writing():
             return Rule, (self.fn,)
+        if self.arrived is not None:
+            return found_or_made, (Rule, *self.arrived)
+        module, name = self.fn.__module__, self.fn.__qualname__
         data = by_value.written(self.fn, module)
-        if data is None:
-            return name  # as functions are pickled
-        return found_or_made, (Rule, self.origin or Origin.at(module, name), data)
+        return name if data is None else (found_or_made, (Rule, Origin.at(module, name), data))
 
 
 class _RuleCall(Substitution):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import os
 import sys
 from types import FunctionType, MethodType
 from typing import Any

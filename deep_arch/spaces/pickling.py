@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def reduced(space: SearchSpace) -> tuple[Any, ...]:
     """Return what pickle writes of a space: a function that finds or makes it, and its arguments."""
     fn = space.program.fn
-    origin = None if by_value.is_writing() else space.origin or next(bound_names(space, exactly=False), None)
+    if space.arrived is not None and not by_value.is_writing():
+        return _found, (*space.arrived, space.restrictions)
+    origin = None if by_value.is_writing() else next(bound_names(space, exactly=False), None)
     if origin is None:
         return _made, (fn, space.restrictions)
     return _found, (origin, by_value.written(fn, origin.module), space.restrictions)

@@ -44,13 +44,13 @@ class SearchSpace(Replaying):
     Attributes:
         program: what the function has unfolded to so far, shared with every sub-space.
         restrictions: what `fix`, `where`, `limit` and `discretize` leave open of it.
-        origin: where the program holds it from which it came by value; None where it is at home.
+        arrived: as what it came, where it came by value from a program that holds it; else None.
     """
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.program = Program(fn)
         self.restrictions = Restrictions()
-        self.origin: Origin | None = None
+        self.arrived: tuple[Origin, bytes] | None = None
         self._counts: Counter | None = None
         self._decided: tuple[Architecture, tuple[str, ...], tuple[Any, ...]] | None = None
         functools.update_wrapper(self, fn, updated=())  # attributes of a callable object are its own
