@@ -93,15 +93,15 @@ class Walk:
         while now:
             each = now.popleft()
             yield each
-            n_left -= 1 + len(each.place.fragment.calls) / 100
             for call in each.place.fragment.calls if n_left > 0 else ():
                 for inner in self._new(each, call):
                     (later if inner.place.depth > each.place.depth else now).append(inner)
+                    n_left -= 1 + len(inner.place.fragment.calls) / 100
+                if n_left <= 0:
+                    each.notes.append(f"{each.shown}{call.name}: is the last that is followed, as there are very many")
+                    break
             if not now:
                 now, later = later, now
-            if n_left <= 0:
-                each.notes.append(f"{each.shown}... and {len(now) + len(later)} functions more, which are not followed")
-                return
 
     def _new(self, each: Met, call: Call) -> Iterator[Met]:
         """Yield what a call unfolds to that was not met before, and note what was."""
