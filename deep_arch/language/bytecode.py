@@ -78,9 +78,16 @@ def _outermost(fn: FunctionType) -> Iterator[CodeType]:
         frame = frame.f_back
     path = fn.__code__.co_filename
     lines = linecache.getlines(path, fn.__globals__)  # also of the cells of a notebook
-    with contextlib.suppress(SyntaxError, ValueError), warnings.catch_warnings():
+    with contextlib.suppress(SyntaxError, ValueError):
+        yield _compiled("".join(lines), path)
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(text: str, path: str) -> CodeType:
+    """Return the code of a file, whose functions are often looked for one after another."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield compile("".join(lines), path, "exec", dont_inherit=True)
+        return compile(text, path, "exec", dont_inherit=True)
 
 
 def _path(root: CodeType, code: CodeType) -> list[CodeType]:

@@ -12,6 +12,7 @@ from types import CodeType
 from typing import Any
 
 from deep_arch.language.foreign import contents
+from deep_arch.language.qualified import qualified_name
 
 
 def digest(*parts: object) -> str:
@@ -58,7 +59,7 @@ def _canonical(value: Any, canonical: Callable[[Any], str]) -> str:
 
 def _function(value: Any, canonical: Callable[[Any], str]) -> str:
     """Return what a function or class is as far as it can be named; local ones and lambdas also by their code."""
-    name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value)}"
+    name = qualified_name(value)
     if "<" not in name:
         return name
     if isinstance(value, type):

@@ -64,7 +64,7 @@ def inside(value: Any) -> list[tuple[str, Any]]:
         return [("fn", value.fn), *[(f"{i}", parent) for i, parent in enumerate(value.parents)]]
     if isinstance(value, Independent):
         parents = [(f"{i}", parent) for i, parent in enumerate(value.parents)]
-        return parents if value.depending is not None else _said(value.domain)
+        return parents if value.depending is not None else attributes(value.domain)
     return children(value)
 
 
@@ -90,7 +90,8 @@ def _hyperparameter(value: Any) -> Any:
     return Dependent if isinstance(value, Dependent) else id(value)
 
 
-def _said(domain: Domain) -> list[tuple[str, Any]]:
+def attributes(domain: Domain) -> list[tuple[str, Any]]:
+    """Return what a domain was made of, by the names of its attributes."""
     names = [name for kind in type(domain).__mro__ for name in _slots(kind) if name[0] != "_"]
     return [(name, getattr(domain, name)) for name in names]
 

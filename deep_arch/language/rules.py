@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deep_arch.errors import BadArgument, ScopeError
+from deep_arch.language import by_value
 from deep_arch.language.applying import apply
+from deep_arch.language.by_value import Origin, found_or_made
 from deep_arch.language.expressions import call_pieces
 from deep_arch.language.foreign import unboxed
 from deep_arch.language.fragment import Fragment, current_fragment
@@ -32,6 +34,7 @@ class Rule:
         self.fn = fn
         self.defined_in = current_fragment()
         self.variables = bound(fn, global_too=False)  # settings at the head of a program may come after its rules
+        self.arrived: tuple[Origin, bytes] | None = None  # as what it came, where it came by value
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the rule's module at these arguments; called on values instead, that module's result.
@@ -51,8 +54,14 @@ class Rule:
             return Grown(self, unboxed(args), unboxed(kwargs))
         return _RuleCall(self, unboxed(args), unboxed(kwargs), direct=False)
 
-    def __reduce__(self) -> str:
-        return self.fn.__qualname__  # by name, as functions are pickled
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        if by_value.is_writing():
+            return Rule, (self.fn,)
+        if self.arrived is not None:
+            return found_or_made, (Rule, *self.arrived)
+        module, name = self.fn.__module__, self.fn.__qualname__
+        data = by_value.written(self.fn, module)
+        return name if data is None else (found_or_made, (Rule, Origin.at(module, name), data))
 
 
 class _RuleCall(Substitution):

@@ -1,12 +1,16 @@
-"""Pickling: a space goes as the name under which its module holds it, or as its function, and its restrictions."""
+"""Pickling: a space goes as the name under which a module holds it, or as its function, and its restrictions.
+
+A space of a script goes by value as well, for processes that run another program.
+"""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from deep_arch.errors import ScopeError
+from deep_arch.language import by_value
+from deep_arch.language.by_value import Origin, found_or_made
+from deep_arch.spaces.bound_names import bound_names, equal
 from deep_arch.spaces.restrictions import Restrictions
 
 if TYPE_CHECKING:
@@ -15,36 +19,25 @@ if TYPE_CHECKING:
 
 def reduced(space: SearchSpace) -> tuple[Any, ...]:
     """Return what pickle writes of a space: a function that finds or makes it, and its arguments."""
-    module = getattr(space.program.fn, "__module__", None)
-    name = getattr(space.program.fn, "__qualname__", None)
-    found = _find(module, name) if module and name else None
-    is_found = getattr(found, "program", None) is space.program
-    if is_found and not space.restrictions:
-        return _lookup, (module, name)
-    return _rebuild, (found if is_found else space.program.fn, space.restrictions)
+    fn = space.program.fn
+    if space.arrived is not None and not by_value.is_writing():
+        return _found, (*space.arrived, space.restrictions)
+    origin = None if by_value.is_writing() else next(bound_names(space, exactly=False), None)
+    if origin is None:
+        return _made, (fn, space.restrictions)
+    return _found, (origin, by_value.written(fn, origin.module), space.restrictions)
 
 
-def _lookup(module: str, name: str) -> Any:
-    found = _find(module, name)
-    if found is None:
-        raise ScopeError(
-            f"{name}: the space of what is being loaded is not here.\n  Got no {name!r} in the module {module!r}.\n"
-            "  Import the program that defines the space under the same module name before loading."
-        )
-    return found
-
-
-def _find(module: str, name: str) -> Any:
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError):
-        return None
-    return found
-
-
-def _rebuild(whole: SearchSpace | Callable[..., Any], restrictions: Restrictions) -> SearchSpace:
+def _found(origin: Origin, data: bytes | None, restrictions: Restrictions) -> SearchSpace:
+    from deep_arch.spaces.loading import load_script
     from deep_arch.spaces.space import SearchSpace, restricted
 
-    return restricted(whole if isinstance(whole, SearchSpace) else SearchSpace(whole), restrictions)
+    load_script(origin.module, origin.script)
+    found = found_or_made(SearchSpace, origin, data)
+    return found if equal(found.restrictions, restrictions) else restricted(found, restrictions)
+
+
+def _made(fn: Callable[..., Any], restrictions: Restrictions) -> SearchSpace:
+    from deep_arch.spaces.space import SearchSpace, restricted
+
+    return restricted(SearchSpace(fn), restrictions)

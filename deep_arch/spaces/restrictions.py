@@ -16,6 +16,17 @@ from deep_arch.spaces.place import Standing
 
 
 @dataclass(frozen=True, slots=True)
+class Both:
+    """The predicate that holds where two others hold."""
+
+    first: Callable[[ChoicePoint], bool]
+    second: Callable[[ChoicePoint], bool]
+
+    def __call__(self, point: ChoicePoint) -> bool:
+        return self.first(point) and self.second(point)
+
+
+@dataclass(frozen=True, slots=True)
 class Restrictions:
     """What a sub-space leaves open of its space; false where that is everything.
 

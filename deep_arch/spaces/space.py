@@ -25,10 +25,11 @@ from deep_arch.spaces.deciding import Pick, asking
 from deep_arch.spaces.fixing import with_fixed
 from deep_arch.spaces.pickling import reduced
 from deep_arch.spaces.replaying import Replaying
-from deep_arch.spaces.restrictions import Restrictions
+from deep_arch.spaces.restrictions import Both, Restrictions
 
 if TYPE_CHECKING:
     from deep_arch.counting.counter import Counter
+    from deep_arch.language.by_value import Origin
     from deep_arch.language.parts import Part
 
 MOST_ATTEMPTS = 1000
@@ -43,11 +44,13 @@ class SearchSpace(Replaying):
     Attributes:
         program: what the function has unfolded to so far, shared with every sub-space.
         restrictions: what `fix`, `where`, `limit` and `discretize` leave open of it.
+        arrived: as what it came, where it came by value from a program that holds it; else None.
     """
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.program = Program(fn)
         self.restrictions = Restrictions()
+        self.arrived: tuple[Origin, bytes] | None = None
         self._counts: Counter | None = None
         self._decided: tuple[Architecture, tuple[str, ...], tuple[Any, ...]] | None = None
         functools.update_wrapper(self, fn, updated=())  # attributes of a callable object are its own
@@ -271,13 +274,7 @@ class SearchSpace(Replaying):
             )
         predicate = checked(predicate, f"{self.name}.where")
         before = self.restrictions.predicate
-        if before is None:
-            return self._sub_space(predicate=predicate)
-
-        def both(point: ChoicePoint) -> bool:
-            return before(point) and predicate(point)
-
-        return self._sub_space(predicate=both)
+        return self._sub_space(predicate=predicate if before is None else Both(before, predicate))
 
     def _sub_space(self, **changes: Any) -> SearchSpace:
         return restricted(self, dataclasses.replace(self.restrictions, **changes))
