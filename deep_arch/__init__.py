@@ -61,11 +61,11 @@ from deep_arch.symbolic.symbols import symbolize as symbolize
 if _TYPE_CHECKING:
     from deep_arch.studies.study import Study as Study
     from deep_arch.studies.study import open_study as open_study
-    from deep_arch.studies.study import studies as studies
+    from deep_arch.studies.study import study_names as study_names
 else:  # type checkers know which names there are
 
     def __getattr__(name: str) -> object:
-        if name in ("Study", "open_study", "studies"):  # read when they are used, since databases take long to import
+        if name in ("Study", "open_study", "study_names"):  # read when they are used, since databases take long to import
             from deep_arch.studies import study
 
             return getattr(study, name)

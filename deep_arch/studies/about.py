@@ -60,7 +60,7 @@ def check_same(name: str, where: str, known: Mapping[str, Any], given: Mapping[s
         given: what it is to go on as.
     """
     if known["digest"] != given["digest"]:
-        changed = changes("\n".join(known["description"]), "\n".join(given["description"]))
+        changed = changes(known["description"], given["description"])
         raise StudyError(
             f"study {name!r} in {where}: expected the space that it was begun with, {known['title']}.\n"
             f"  Got {given['title']}, which is another (- as begun, + as given):\n{changed}\n  {_mend(name)}"

@@ -310,7 +310,7 @@ def open_study(
     return Study(space, None, opened, name, directions=known["directions"], duplicates=known["duplicates"])
 
 
-def studies(storage: str | os.PathLike[str] | Storage | None = DEFAULT) -> list[str]:
+def study_names(storage: str | os.PathLike[str] | Storage | None = DEFAULT) -> list[str]:
     """Return the names of the studies in a storage, in the order in which they began.
 
     Raises:
