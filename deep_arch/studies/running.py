@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 _POLL_S: Final = 0.2
 """How often others' trials, and time limits, are looked at."""
 
-_SHOWN_EVERY_S: Final = 0.25
-"""How often the progress is shown, since counting trials takes longer than a quick objective."""
-
 _GRACE_S: Final = 5.0
 """What is not stopped so long after its limit is killed."""
+
+_SHARE_SHOWN: Final = 0.05
+"""Of the time, what goes at most into showing how far it is: the trials are counted for it, of which there may be many."""
 
 
 @dataclass
@@ -90,8 +90,7 @@ class Run:
         self.limit_s: float | None = trial_timeout
         self.callbacks = tuple(callbacks)
         self.failures = _Failures(max_failures)
-        self.shown = progress
-        self.shows_at = 0.0
+        self.shown, self.next_shown = progress, 0.0
         self.trials: int | None = trials
         self.ends_at = None if timeout is None else time.monotonic() + timeout
         self.own = isinstance(executor, int)
@@ -145,10 +144,12 @@ class Run:
         self.failures.raise_if_many(self.study.name)
 
     def _show(self, trial: Trial | None) -> None:
-        if self.shown is False or (trial is not None and time.monotonic() < self.shows_at):
-            return
-        self.shows_at = time.monotonic() + _SHOWN_EVERY_S
-        self.progress.update(self.study.counts, self.study.best_scores, trial)
+        """Show how far it is after a trial, where that is not too soon; None after the last."""
+        begun = time.monotonic()
+        if self.shown is not False and (trial is None or begun >= self.next_shown):
+            self.progress.update(self.study.counts, self.study.best_scores, trial)
+            now = time.monotonic()
+            self.next_shown = now + (now - begun) / _SHARE_SHOWN
 
     def _let_go(self) -> None:
         """Let the trials that run here be given out again."""

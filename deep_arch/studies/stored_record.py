@@ -51,8 +51,8 @@ class StoredRecord(Record):
         self._taken: list[str] = []
         self.owner: Owner
         self._early: list[Values] = []  # what was queued before the study began
-        self._proposed = ""
         self._given_key: str | None = None
+        self._written: tuple[Architecture | None, str] = (None, "")  # what was proposed last, as text
         self._workers: dict[str, str] = {}
 
     @property
@@ -77,7 +77,7 @@ class StoredRecord(Record):
 
     def given(self, architecture: Architecture, budget: float | None, owner: Owner, key: Key | None = None) -> Trial:
         """Take in what is given out."""
-        turn, values = self.open_turn, architecture.to_json()
+        turn, values = self.open_turn, self._text(architecture)
         latest = None if budget is None else turn.latest(digest(values), self._before)
         continued = self.trial(latest) if latest is not None else None
         trial = Trial(turn.n_given, architecture, budget, owner, continued if had_less(continued, budget) else None)
@@ -126,8 +126,13 @@ class StoredRecord(Record):
 
     def key(self, architecture: Architecture, budget: float | None) -> Key:
         """Return what is equal for those that compute the same with the same budget."""
-        self._proposed = architecture.to_json()
-        return (architecture.fingerprint() if architecture.is_specified else self._proposed), budget
+        text = self._text(architecture)
+        return (architecture.fingerprint() if architecture.is_specified else text), budget
+
+    def _text(self, architecture: Architecture) -> str:
+        if self._written[0] is not architecture:
+            self._written = architecture, architecture.to_json()
+        return self._written[1]
 
     def first(self, key: Key) -> Trial | None:
         """Return the trial that was given out with a key."""
@@ -138,7 +143,7 @@ class StoredRecord(Record):
         if row is None:
             return None
         if self.again is None:
-            self.open_turn.saw(digest(self._proposed))
+            self.open_turn.saw(digest(self._written[1]))
         return self.trial(row)
 
     def queue(self, values: Values) -> None:
