@@ -77,7 +77,9 @@ def test_every_process_has_the_same_descriptions() -> None:
 
 @pytest.mark.parametrize("name", ["nats_bench", "darts", "once_for_all", "nb201", "darts_cells", "elastic_mobilenet"])
 def test_published_spaces_are_walked_to_the_end(name: str) -> None:
-    assert not [line for line in description(every_space()[name]) if "followed" in line or "more" in line or "Error" in line]
+    assert not [
+        line for line in description(every_space()[name]) if "followed" in line or "more" in line or "Error" in line
+    ]
 
 
 @given(spaces(), st.builds(random.Random, st.integers()))
