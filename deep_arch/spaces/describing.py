@@ -105,8 +105,10 @@ class _Describer:
             yield f"{lead}config {name} = {self._argument(fragment, value)}"
         for call in fragment.calls:
             yield lead + self._of_call(fragment, call)
-        names = [f"{name}=" for name in fragment.output_names] if fragment.outputs_are_named else [""] * len(
-            fragment.outputs
+        names = (
+            [f"{name}=" for name in fragment.output_names]
+            if fragment.outputs_are_named
+            else [""] * len(fragment.outputs)
         )
         given = [n + self._reference(fragment, ref) for n, ref in zip(names, fragment.outputs, strict=True)]
         yield f"{lead and lead + ' '}returns {', '.join(given)}"
