@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,7 @@ from deep_arch.spaces.named_spaces import check_named
 from deep_arch.studies.channel import Channel
 from deep_arch.studies.evaluating import Objective as Objective
 from deep_arch.studies.evaluating import evaluate
-from deep_arch.studies.machine import this_machine
+from deep_arch.studies.machine import is_over, this_machine
 from deep_arch.studies.progress import Progress
 from deep_arch.studies.remote_trial import Task, run_task, take_back
 from deep_arch.studies.trial import Trial
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _POLL_S: Final = 0.2
 """How often others' trials, and time limits, are looked at."""
+
+_LOOK_S: Final = 1.0
+"""How often is looked whether the processes of trials are still there."""
 
 _GRACE_S: Final = 5.0
 """What is not stopped so long after its limit is killed."""
@@ -46,6 +49,7 @@ class _Out:
     machine: str = ""
     process: int | None = None
     killed: bool = False
+    gone: bool = False
 
 
 @dataclass
@@ -90,7 +94,7 @@ class Run:
         self.limit_s: float | None = trial_timeout
         self.callbacks = tuple(callbacks)
         self.failures = _Failures(max_failures)
-        self.shown, self.next_shown = progress, 0.0
+        self.shown, self.next_shown, self.looks_at = progress, 0.0, 0.0
         self.trials: int | None = trials
         self.ends_at = None if timeout is None else time.monotonic() + timeout
         self.own = isinstance(executor, int)
@@ -175,7 +179,7 @@ class Run:
     # --- elsewhere -----------------------------------------------------------------------------------------------
 
     def _run_there(self, executor: Executor) -> None:
-        if not hasattr(executor, "_threads"):  # threads share this process
+        if not isinstance(executor, ThreadPoolExecutor):  # threads share this process
             check_named(self.study.space, "worker processes")
         self.channel = Channel(self._answer, is_here(executor))
         try:
@@ -210,6 +214,9 @@ class Run:
         for future in done:
             self._back(future, self.out.pop(future))
         self._stop_late()
+        if time.monotonic() >= self.looks_at:
+            self.looks_at = time.monotonic() + _LOOK_S
+            self._notice_deaths()
 
     def _back(self, future: Future[dict[str, Any]], out: _Out) -> None:
         """Take in what came back of a trial."""
@@ -258,6 +265,19 @@ class Run:
         return None
 
     # --- time limits ---------------------------------------------------------------------------------------------
+
+    def _notice_deaths(self) -> None:
+        """Take in workers that ended in a way that their executor does not tell, such as with exit code 0."""
+        for future, out in list(self.out.items()):
+            if out.process is None or out.process == os.getpid() or future.done() or not is_over(out.machine, out.process):
+                out.gone = False
+            elif not out.gone:
+                out.gone = True  # and what came back may be on its way
+            else:
+                del self.out[future]
+                self.study.lose(out.trial, f"process {out.process} ended")
+                if out.trial.state != "running":
+                    self._ended(out.trial)
 
     def _stop_late(self) -> None:
         """Kill what did not stop at its limit by itself."""
