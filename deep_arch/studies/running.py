@@ -275,6 +275,7 @@ class Run:
                 out.gone = True  # and what came back may be on its way
             else:
                 del self.out[future]
+                self._kill(out, future)  # so that its executor waits for it no more
                 self.study.lose(out.trial, f"process {out.process} ended")
                 if out.trial.state != "running":
                     self._ended(out.trial)

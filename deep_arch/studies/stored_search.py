@@ -297,7 +297,7 @@ class StoredSearch(Search):
         trial = self._record.trial(row)
         trial.state = "failed"
         trial.error = (
-            f"trial {row.number}: {lost} workers died while they ran it, the last of them now: {why}.\n"
+            f"trial {row.number}: {lost} workers died while they ran it, the last of them now: {why.strip().rstrip('.')}.\n"
             "  Is it killed for its memory, or does compiled code crash?"
         )
         super()._take_result(trial)
