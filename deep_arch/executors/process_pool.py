@@ -210,4 +210,6 @@ def _devices(gpus: Any) -> list[str]:
         return named[:n] if len(named) >= n else [str(i) for i in range(n)]
     if is_kind(gpus, Sequence) and not is_kind(gpus, str) and gpus:
         return [str(gpu) for gpu in gpus]
-    raise wrong_kind("ProcessPool", "gpus to be a number of devices, or their names", gpus, "Write gpus=2, or ['0', '3'].")
+    raise wrong_kind(
+        "ProcessPool", "gpus to be a number of devices, or their names", gpus, "Write gpus=2, or ['0', '3']."
+    )

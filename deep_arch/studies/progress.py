@@ -69,7 +69,9 @@ class Progress:
 
     def _told(self, counts: Mapping[Any, int], best: tuple[float, ...] | None, n_ended: int) -> str:
         parts = [f"best {best[0]:.6g}"] if best and self._has_best else []
-        parts += [f"{n} {state}" for state in ("failed", "skipped", "running", "waiting") if (n := counts.get(state, 0))]
+        parts += [
+            f"{n} {state}" for state in ("failed", "skipped", "running", "waiting") if (n := counts.get(state, 0))
+        ]
         passed, n = self._clock() - self._began, n_ended - (self._first or 0)
         if n > 0 and passed > 0:
             parts.append(f"{n / passed:.3g} trials/s")

@@ -269,7 +269,12 @@ class Run:
     def _notice_deaths(self) -> None:
         """Take in workers that ended in a way that their executor does not tell, such as with exit code 0."""
         for future, out in list(self.out.items()):
-            if out.process is None or out.process == os.getpid() or future.done() or not is_over(out.machine, out.process):
+            if (
+                out.process is None
+                or out.process == os.getpid()
+                or future.done()
+                or not is_over(out.machine, out.process)
+            ):
                 out.gone = False
             elif not out.gone:
                 out.gone = True  # and what came back may be on its way
