@@ -34,6 +34,7 @@ class Domain(ABC):
         counts_its_own: `size` is the number of `values()`.
         finds_its_own: `at(i)` is the value number i of `values()`.
         json_round_trips: `decode(encode(value))` is `value`, through JSON text.
+        plain_is_itself: where `encode(value)` is a text, number, truth value or None, it is `value`.
     """
 
     __slots__ = ()

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsIndex
 
 from deep_arch.errors import TrialError, is_kind
-from deep_arch.language.foreign import as_int
+from deep_arch.language.foreign import PLAIN, as_int
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.studies.told import checked_slopes, finite, listed
 
@@ -144,8 +144,13 @@ class Trial:
     def values(self) -> Mapping[str, Any]:
         """Address to value."""
         if self._values is None:
-            self._values = Architecture.from_json(self._text, self._space).values
+            self._values = _plain(self._text) or Architecture.from_json(self._text, self._space).values
         return self._values
+
+    @property
+    def written(self) -> str:
+        """The values as `Architecture.to_json` writes them."""
+        return self._text or self.architecture.to_json()
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -369,6 +374,12 @@ class Trial:
     def __repr__(self) -> str:
         scores = f", {', '.join(f'{s:g}' for s in self.scores)}" if self.scores else ""
         return f"<trial {self.number}: {self.state}{scores}>"
+
+
+def _plain(text: str) -> Mapping[str, Any] | None:
+    """Return written values where all are what they are written as, as most are; the others take an unfolding."""
+    values = json.loads(text)["values"]
+    return values if all(value.__class__ in PLAIN for value in values.values()) else None
 
 
 def _raise_ended(trial: Trial, called: str) -> NoReturn:

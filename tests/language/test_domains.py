@@ -95,6 +95,14 @@ def test_json_round_trips(domain: Domain) -> None:
         assert same(domain.decode(json.loads(json.dumps(domain.encode(value)))), value)
 
 
+@pytest.mark.parametrize("domain", [*FINITE, Real(0, 1)], ids=str)
+def test_plain_is_itself(domain: Domain) -> None:
+    rng = random.Random(0)
+    for value in [domain.draw(rng) for _ in range(50)]:
+        written = json.loads(json.dumps(domain.encode(value)))
+        assert isinstance(written, list | dict) or same(written, value)
+
+
 @pytest.mark.parametrize("domain", [d for d in FINITE if not getattr(d, "log", isinstance(d, Weighted))], ids=str)
 def test_draws_uniformly(domain: Domain) -> None:
     rng = random.Random(1)
