@@ -297,14 +297,14 @@ class StoredSearch(Search):
         trial = self._record.trial(row)
         trial.state = "failed"
         trial.error = (
-            f"trial {row.number}: {lost} workers died while they ran it, the last of them now: {why.strip().rstrip('.')}.\n"
+            f"trial {row.number}: {lost} workers died while they ran it.\n  Got, of the last: {why.strip()}\n"
             "  Is it killed for its memory, or does compiled code crash?"
         )
         super()._take_result(trial)
 
     def __reduce__(self) -> Any:
         raise StudyError(
-            f"study {self.name!r}: is in its storage already, and goes into no pickle.\n  Got an attempt to pickle it.\n"
+            f"study {self.name!r}: is in its storage already, and goes into no pickle.\n  Got an attempt to do so.\n"
             "  Open it where it is needed: da.Study(space, searcher, storage=..., name=...)."
         )
 
@@ -316,6 +316,6 @@ def _by_event(rows: Iterable[TrialRow], since: int) -> dict[int, TrialRow]:
 def _differs(search: StoredSearch, row: TrialRow, proposed: str) -> StudyError:
     return StudyError(
         f"study {search.name!r}: trial {row.number}: expected its searcher to propose again what it did, "
-        f"{row.values}.\n  Got {proposed}.\n  A searcher must draw from self.rng alone and keep all that it knows in state_dict; "
-        "begin another study if its algorithm or its library changed."
+        f"{row.values}.\n  Got {proposed}.\n  A searcher must draw from self.rng alone and keep all that it knows in "
+        "state_dict; begin another study if its algorithm or its library changed."
     )
