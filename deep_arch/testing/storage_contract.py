@@ -263,20 +263,20 @@ class StorageContract(ABC):
     def test_rows_come_by_number(self, storage: Storage) -> None:
         numbers = itertools.count()
 
-        def check(rows: list[tuple[TrialRow, dict[str, Any]]], released: set[int]) -> None:
+        def check(rows: list[tuple[TrialRow, dict[str, Any]]]) -> None:
             storage.begin(name := f"study {next(numbers)}", {}, "0")
             for number, (row, _) in enumerate(rows):
                 with storage.turn(name) as turn:
                     turn.give(replace(row, number=number, given=turn.position + 1))
-            given = [replace(row, number=number, given=number + 1) for number, (row, _) in enumerate(rows)]
-            _check_equal(list(storage.rows(name)), given)
+            begun = [replace(row, number=number, given=number + 1) for number, (row, _) in enumerate(rows)]
+            _check_equal(list(storage.rows(name)), begun)
             with storage.turn(name) as turn:
                 for number in reversed(range(len(rows))):
                     turn.end(number, End("complete", **rows[number][1]))
             n = len(rows)
             ended = [
                 replace(row, state="complete", ended=2 * n - row.number, **result)
-                for row, (_, result) in zip(given, rows, strict=True)
+                for row, (_, result) in zip(begun, rows, strict=True)
             ]
             _check_equal(list(storage.rows(name)), ended)
             _check_equal(list(storage.rows(name, 1, "complete")), ended[1:])
@@ -287,7 +287,7 @@ class StorageContract(ABC):
                 _check_equal([storage.best(name, largest)], [extreme(ended, key=lambda row: row.scores[0])])
 
         rows = st.lists(st.tuples(strategies.trials, strategies.results), min_size=1, max_size=3)
-        _settings(given(rows, st.just(set[int]()))(check))()
+        _settings(given(rows)(check))()
 
     def test_answers_are_those_of_memory(self, storage: Storage) -> None:
         numbers = itertools.count()
