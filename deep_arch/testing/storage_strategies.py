@@ -11,10 +11,41 @@ from hypothesis import strategies as st
 from deep_arch.storage.rows import TrialRow
 
 NAMES: Final = (
-    *("net", "Net", "NET ", " net", "", " ", "\t\n", ".", "..", "../../x", "/etc/passwd", "a/b", "a\\b", "C:\\nul", "~"),
+    *(
+        "net",
+        "Net",
+        "NET ",
+        " net",
+        "",
+        " ",
+        "\t\n",
+        ".",
+        "..",
+        "../../x",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "C:\\nul",
+        "~",
+    ),
     *("'", '"', "`", "; DROP TABLE deep_arch_studies; --", "'; DROP TABLE deep_arch_studies; --", '" OR 1=1 --'),
     *("%", "%s", "%(name)s", "{}", "{0}", "$1", ":name", "?", "_", "n_t", "n%t", "*", "NULL", "None", "0", "-0.0"),
-    *("é", "e\u0301", "ß", "ss", "İ", "\U0001f9ea", "\u200b", "\ufeff", "\u202e", "\x1b[31m", "\x1a0000", "\0", "a\0b", "\ud800"),
+    *(
+        "é",
+        "e\u0301",
+        "ß",
+        "ss",
+        "İ",
+        "\U0001f9ea",
+        "\u200b",
+        "\ufeff",
+        "\u202e",
+        "\x1b[31m",
+        "\x1a0000",
+        "\0",
+        "a\0b",
+        "\ud800",
+    ),
     *("x" * 10_000, "x" * 10_001, "".join([chr(0x4E00 + 7 * i % 20_000) for i in range(10_000)])),
 )
 """Names that a storage might take for something else, or for one another."""
@@ -74,12 +105,14 @@ trials: Final[st.SearchStrategy[TrialRow]] = st.builds(
 )
 """Trials as they are given out, whose numbers and events are still to be set."""
 
+_STEPS: Final = (
+    *("give", "give", "give", "end", "end", "release", "release", "claim", "save", "count", "keep", "mark", "fail"),
+    *("queue", "queue", "take", "saw", "seen", "events", "first", "latest", "waiting", "running", "owner", "saved"),
+)
+
 steps: Final = st.lists(
     st.tuples(
-        st.sampled_from(
-            "give give give end end release release claim save count queue queue take take saw seen keep mark "
-            "events first latest waiting running owner saved fail".split()
-        ),
+        st.sampled_from(_STEPS),
         st.integers(0, 7),
         st.integers(0, 2),
     ),
