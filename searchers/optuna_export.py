@@ -102,7 +102,8 @@ def _on_the_way(trial: Trial, n_objectives: int) -> dict[int, float]:
 
 def _attributes(trial: Trial, n_objectives: int) -> dict[str, Any]:
     more = {name: getattr(trial, name) for name in ("budget", "continues", "error", "worker")}
-    more["intermediate"] = (n_objectives > 1 and trial.intermediate) or None
+    if n_objectives > 1 and trial.intermediate:
+        more["intermediate"] = {str(step): score for step, score in trial.intermediate.items()}
     ours = {f"{PREFIX}{name}": value for name, value in more.items() if value is not None}
     return {**trial.attributes, **ours}
 
