@@ -65,7 +65,11 @@ if _TYPE_CHECKING:
 else:  # type checkers know which names there are
 
     def __getattr__(name: str) -> object:
-        if name in ("Study", "open_study", "study_names"):  # read when they are used, since databases take long to import
+        if name in (
+            "Study",
+            "open_study",
+            "study_names",
+        ):  # read when they are used, since databases take long to import
             from deep_arch.studies import study
 
             return getattr(study, name)

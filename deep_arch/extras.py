@@ -22,9 +22,9 @@ _EXTRA = {
     "scipy": "searchers",
     "sklearn": "searchers",
     "pandas": "searchers",
-    "sqlalchemy": "studies",
-    "psutil": "studies",
     "psycopg": "postgres",
+    "ray": "ray",
+    "distributed": "dask",
 }
 
 

@@ -44,7 +44,8 @@ FLOORS = [
     {"studies"},
     {"analysis"},
     {"backends", "searchers", "visualization"},
-    {"testing"},
+    {"testing", "command_line"},
+    {"__main__"},
 ]
 """The rooms, lowest first; each may import what lies below it, and itself."""
 

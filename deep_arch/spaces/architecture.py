@@ -209,9 +209,7 @@ class Architecture:
 
     def to_json(self) -> str:
         """Return the values as JSON text."""
-        domains = self.space.domains(self.values)
-        values = {address: domains[address].encode(value) for address, value in self.values.items()}
-        return json.dumps({"space": self.space.name, "values": values})
+        return self.space.written(self.values)
 
     @staticmethod
     def from_json(text: str, space: SearchSpace) -> Architecture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -85,6 +86,12 @@ class Replaying:
             if address not in unfolding.values:
                 raise self.no_such_address(address, [*unfolding.values, *unfolding.open], values)
         return unfolding
+
+    def written(self, values: Mapping[str, Any]) -> str:
+        """Return values as JSON text, which `Architecture.from_json` reads."""
+        domains = self.domains(values)
+        encoded = {address: domains[address].encode(value) for address, value in values.items()}
+        return json.dumps({"space": self.name, "values": encoded})
 
     def decoded(self, written: Mapping[str, Any]) -> dict[str, Any]:
         """Return values that were encoded for JSON, as they were; what is no value that is reached stays as written."""

@@ -48,6 +48,11 @@ def is_gone(worker: WorkerRow) -> bool | None:
         return False
 
 
+def is_over(machine: str, process: int) -> bool:
+    """Return whether a process ended; False where that cannot be seen from this machine."""
+    return machine == this_machine() and not imported("psutil").pid_exists(process)
+
+
 def shown(worker: WorkerRow) -> str:
     """Return a worker as text: the machine's name and the process."""
     return f"{worker.machine.partition(' ')[0]}:{worker.process}"

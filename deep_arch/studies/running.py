@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -19,9 +19,10 @@ from deep_arch.spaces.named_spaces import check_named
 from deep_arch.studies.channel import Channel
 from deep_arch.studies.evaluating import Objective as Objective
 from deep_arch.studies.evaluating import evaluate
-from deep_arch.studies.machine import this_machine
+from deep_arch.studies.machine import is_over, this_machine
 from deep_arch.studies.progress import Progress
 from deep_arch.studies.remote_trial import Task, run_task, take_back
+from deep_arch.studies.stored_search import MOST_LOST
 from deep_arch.studies.trial import Trial
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 _POLL_S: Final = 0.2
 """How often others' trials, and time limits, are looked at."""
+
+_LOOK_S: Final = 1.0
+"""How often is looked whether the processes of trials are still there."""
 
 _GRACE_S: Final = 5.0
 """What is not stopped so long after its limit is killed."""
@@ -46,6 +50,8 @@ class _Out:
     machine: str = ""
     process: int | None = None
     killed: bool = False
+    gone: bool = False
+    n_begun: int = 0
 
 
 @dataclass
@@ -90,7 +96,7 @@ class Run:
         self.limit_s: float | None = trial_timeout
         self.callbacks = tuple(callbacks)
         self.failures = _Failures(max_failures)
-        self.shown, self.next_shown = progress, 0.0
+        self.shown, self.next_shown, self.looks_at = progress, 0.0, 0.0
         self.trials: int | None = trials
         self.ends_at = None if timeout is None else time.monotonic() + timeout
         self.own = isinstance(executor, int)
@@ -175,7 +181,7 @@ class Run:
     # --- elsewhere -----------------------------------------------------------------------------------------------
 
     def _run_there(self, executor: Executor) -> None:
-        if not hasattr(executor, "_threads"):  # threads share this process
+        if not isinstance(executor, ThreadPoolExecutor):  # threads share this process
             check_named(self.study.space, "worker processes")
         self.channel = Channel(self._answer, is_here(executor))
         try:
@@ -210,6 +216,9 @@ class Run:
         for future in done:
             self._back(future, self.out.pop(future))
         self._stop_late()
+        if time.monotonic() >= self.looks_at:
+            self.looks_at = time.monotonic() + _LOOK_S
+            self._notice_deaths()
 
     def _back(self, future: Future[dict[str, Any]], out: _Out) -> None:
         """Take in what came back of a trial."""
@@ -248,6 +257,8 @@ class Run:
         call, trial = message["call"], out.trial
         if call == "begin":
             out.machine, out.process, out.begun = message["machine"], message["process"], time.monotonic()
+            out.n_begun += 1  # some executors, such as Dask's, give a task that died out again by themselves
+            return out.n_begun <= MOST_LOST
         elif call == "report":
             trial.report(message["score"], message["step"])
         elif call == "mark":
@@ -258,6 +269,25 @@ class Run:
         return None
 
     # --- time limits ---------------------------------------------------------------------------------------------
+
+    def _notice_deaths(self) -> None:
+        """Take in workers that ended in a way that their executor does not tell, such as with exit code 0."""
+        for future, out in list(self.out.items()):
+            if (
+                out.process is None
+                or out.process == os.getpid()
+                or future.done()
+                or not is_over(out.machine, out.process)
+            ):
+                out.gone = False
+            elif not out.gone:
+                out.gone = True  # and what came back may be on its way
+            else:
+                del self.out[future]
+                self._kill(out, future)  # so that its executor waits for it no more
+                self.study.lose(out.trial, f"process {out.process} ended")
+                if out.trial.state != "running":
+                    self._ended(out.trial)
 
     def _stop_late(self) -> None:
         """Kill what did not stop at its limit by itself."""

@@ -242,8 +242,8 @@ class Searcher(metaclass=Constructed):
         self.rng.setstate((version, tuple(internal), gauss))
 
     def encode(self, values: Values) -> str:
-        """Return values as text, for `state_dict`."""
-        return self.space.at(values).to_json()
+        """Return the values of an architecture as text, for `state_dict`."""
+        return self.space.written(values)
 
     def decode(self, text: str) -> Values:
         """Return the values that `encode` wrote."""

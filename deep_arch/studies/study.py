@@ -230,6 +230,16 @@ class Study(StoredSearch):
         """
         return tuple([trial.architecture for trial in self.front])
 
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What `note` keeps."""
+        return dict((self.storage.about(self.name) or {}).get("notes", {}))
+
+    def note(self, **notes: Any) -> None:
+        """Keep something about the study, by name: what JSON can hold."""
+        about = dict(self.storage.about(self.name) or {})
+        self.storage.change(self.name, {**about, "notes": {**about.get("notes", {}), **notes}})
+
     def to_dataframe(self) -> DataFrame:
         """Return the trials as a table: as `analysis.frame` does, with attributes, times, workers and errors.
 

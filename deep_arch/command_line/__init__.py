@@ -1,0 +1,3 @@
+"""The command line `deep-arch`."""
+
+from deep_arch.command_line.app import main as main
