@@ -277,7 +277,7 @@ class Study(StoredSearch):
         `deep_arch:intermediate` for several objectives. What failed is FAIL there, what was skipped PRUNED, and what
         runs is RUNNING, and stays so.
 
-        A database takes Optuna some 10 ms a trial; a `JournalStorage` is ten times as fast.
+        A database takes Optuna some 20 ms a trial; a `JournalStorage` is ten times as fast.
 
         Args:
             storage: its URL, such as "sqlite:///optuna.db", or a storage object of Optuna.
