@@ -15,6 +15,9 @@ _MISSED: Final = 6
 """Beats without which a worker counts as dead: a process may be kept from beating for a while, such as by compiled
 code that holds Python's lock."""
 
+_BEATING: Final[set[str]] = set()
+"""The workers of this process that beat: of what runs here, the process itself tells nothing."""
+
 
 class Heart:
     """A worker that beats in a thread of its own, from its first trial on.
@@ -37,6 +40,7 @@ class Heart:
             if self._stopped is None:
                 self._storage.beat(self.worker)
                 self._stopped = threading.Event()
+                _BEATING.add(self.worker.id)
                 arguments = (self._storage, self.worker, self.every_s, self._stopped)
                 threading.Thread(target=_beating, args=arguments, name="deep_arch heart", daemon=True).start()
 
@@ -46,6 +50,7 @@ class Heart:
             if self._stopped is not None:
                 self._stopped.set()
                 self._stopped = None
+                _BEATING.discard(self.worker.id)
                 with contextlib.suppress(StudyError):  # others find out by themselves
                     self._storage.beat(self.worker, leaves=True)
 
@@ -58,6 +63,8 @@ class Heart:
         """
         if worker is None or worker.beat is None:
             return True
+        if (worker.machine, worker.process) == (self.worker.machine, self.worker.process):
+            return worker.id not in _BEATING
         gone = machine.is_gone(worker)
         return now - worker.beat > _MISSED * self.every_s if gone is None else gone
 
