@@ -194,9 +194,11 @@ def _run(study: Study, objective: str, trials: int | None, workers: Any, timeout
 def _searcher(text: str) -> Searcher:
     if ":" not in text:
         known = classes(searchers, Searcher)
-        return made(text, "searcher", known, "--searcher 'RegularizedEvolution(population=20)'")
-    found = find_object(text)
-    return found() if isinstance(found, type) else found
+        searcher: Searcher = made(text, "searcher", known, "--searcher 'RegularizedEvolution(population=20)'")
+        return searcher
+    found: Any = find_object(text)
+    own: Searcher = found() if isinstance(found, type) else found
+    return own
 
 
 def _best(study: Study) -> tuple[Trial, ...]:

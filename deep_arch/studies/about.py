@@ -45,7 +45,8 @@ def _setting(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_setting, value))}]"  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {_setting(item)}' for key, item in value.items())}}}"
+        items: Mapping[Any, Any] = value
+        return f"{{{', '.join(f'{key}: {_setting(item)}' for key, item in items.items())}}}"
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     return getattr(value, "__qualname__", type(value).__qualname__)  # neither of which has an address in memory

@@ -33,7 +33,7 @@ quicker than to go through what led to it."""
 _PATIENCE_S: Final = 300.0
 """How long a storage that cannot be reached is tried again, such as a server that restarts."""
 
-_MOST_LOST: Final = 2
+MOST_LOST: Final = 2
 """Workers that die of a trial while others live on, with which it counts as failed."""
 
 _MOST_STOPPED: Final = 10
@@ -263,7 +263,7 @@ class StoredSearch(Search):
         turn = self._record.open_turn
         mine = [row for row, _ in turn.running() if row.number == number and row.worker == self._heart.worker.id]
         for row in mine:
-            self._lost(turn, row, why, _MOST_LOST)
+            self._lost(turn, row, why, MOST_LOST)
 
     def release(self, trials: Sequence[Trial]) -> None:
         """Let trials that were given out here wait, to be given out again: the search stops before they ended."""
@@ -291,7 +291,7 @@ class StoredSearch(Search):
             else:
                 who = "its worker" if worker is None else f"its worker {shown(worker)}"
                 seen = (row.started or 0.0) > self._opened
-                self._lost(turn, row, f"{who} died", _MOST_LOST if seen else _MOST_STOPPED)
+                self._lost(turn, row, f"{who} died", MOST_LOST if seen else _MOST_STOPPED)
 
     def _lost(self, turn: Turn, row: TrialRow, why: str, most: int) -> None:
         lost = row.lost + 1
@@ -301,14 +301,14 @@ class StoredSearch(Search):
         trial = self._record.trial(row)
         trial.state = "failed"
         trial.error = (
-            f"trial {row.number}: {lost} workers died while they ran it, the last of them now: {why.strip().rstrip('.')}.\n"
+            f"trial {row.number}: {lost} workers died while they ran it.\n  Got, of the last: {why.strip()}\n"
             "  Is it killed for its memory, or does compiled code crash?"
         )
         super()._take_result(trial)
 
     def __reduce__(self) -> Any:
         raise StudyError(
-            f"study {self.name!r}: is in its storage already, and goes into no pickle.\n  Got an attempt to pickle it.\n"
+            f"study {self.name!r}: is in its storage already, and goes into no pickle.\n  Got an attempt to do so.\n"
             "  Open it where it is needed: da.Study(space, searcher, storage=..., name=...)."
         )
 
@@ -320,6 +320,6 @@ def _by_event(rows: Iterable[TrialRow], since: int) -> dict[int, TrialRow]:
 def _differs(search: StoredSearch, row: TrialRow, proposed: str) -> StudyError:
     return StudyError(
         f"study {search.name!r}: trial {row.number}: expected its searcher to propose again what it did, "
-        f"{row.values}.\n  Got {proposed}.\n  A searcher must draw from self.rng alone and keep all that it knows in state_dict; "
-        "begin another study if its algorithm or its library changed."
+        f"{row.values}.\n  Got {proposed}.\n  A searcher must draw from self.rng alone and keep all that it knows in "
+        "state_dict; begin another study if its algorithm or its library changed."
     )
