@@ -135,9 +135,9 @@ class Study(StoredSearch):
         )
         if known is None:
             known = opened.begin(name, about, self.state(), self._record.early())
-            check_same(name, opened.url, known, about)
+            check_same(name, opened.shown, known, about)
         self._directories = Directories(folder, again=True)
-        weakref.finalize(self, self._heart.stop)
+        weakref.finalize(self, self._heart.let_go).atexit = False  # where the heart itself stops
 
     def run(
         self,
