@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
@@ -107,7 +108,7 @@ class Study(StoredSearch):
         most = sys.maxsize if trials is None else trials
         check_kinds(space, searcher, most, seed, duplicates)
         _check_name(name)
-        if isinstance(heartbeat_s, bool) or not is_kind(heartbeat_s, int | float) or not heartbeat_s > 0:
+        if isinstance(heartbeat_s, bool) or not is_kind(heartbeat_s, int | float) or not 0 < heartbeat_s < math.inf:
             raise wrong_kind("study", "heartbeat_s to be a number of seconds", heartbeat_s, "Leave it out for 10.")
         opened, name = open_storage(storage), space.name if name is None else name
         assert name is not None, "a space has a name"
