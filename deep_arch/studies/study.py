@@ -25,6 +25,7 @@ from deep_arch.studies.about import about_study, check_same
 from deep_arch.studies.checks import check_kinds
 from deep_arch.studies.directions import Direction, listed_directions
 from deep_arch.studies.directories import Directories
+from deep_arch.studies.record import digest
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.studies.stored_search import StoredSearch
 from deep_arch.studies.trial import Trial
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 DEFAULT: Final = "sqlite:///runs.db"
 """Where studies are kept unless another place is named: a file in the working directory."""
+
+_MOST_CHARACTERS: Final = 200
+"""Of a folder's name, of which file systems take 255 bytes."""
 
 
 class Study(StoredSearch):
@@ -115,13 +119,13 @@ class Study(StoredSearch):
         wanted = listed_directions(directions)
         known = opened.about(name)
         folder = _folder(directory, known, opened, name)
-        about = about_study(space, searcher, wanted, duplicates, None if folder is None else str(folder))
+        about = about_study(space, searcher, wanted, duplicates, None if directory is None else str(folder))
         if reads and known is not None:
             about["searcher"] = known["searcher"]
         elif reads:
             raise no_study(name, opened)
         if known is not None:  # before a searcher starts, which may not fit another space
-            check_same(name, opened.url, known, about)
+            check_same(name, opened.shown, known, about)
         super().__init__(
             space,
             searcher,
@@ -369,7 +373,7 @@ def _is_text(name: str) -> bool:
 
 
 def _folder(given: Any, known: Any, storage: Storage, name: str) -> Path | None:
-    """Return where trials have their folders: as said, as before, or beside the file of the storage."""
+    """Return where trials have their folders: as said, as it was said before, or beside the file of the storage."""
     if given is not None or (known is not None and (given := known["directory"]) is not None):
         if not is_kind(given, str | os.PathLike):
             raise BadArgument(
@@ -380,4 +384,6 @@ def _folder(given: Any, known: Any, storage: Storage, name: str) -> Path | None:
     if not file:
         return None
     # No name leads out of this folder: quoted, it holds no separator, and a prefix keeps it from being "..".
-    return Path(f"{file}.trials") / f"study-{quote(name, safe=' ')[:200]}"
+    quoted = quote(name, safe=" ")
+    short = quoted if len(quoted) <= _MOST_CHARACTERS else f"{quoted[: _MOST_CHARACTERS - 33]}-{digest(name)}"
+    return Path(f"{file}.trials") / f"study-{short}"
