@@ -93,6 +93,13 @@ class Run:
     ) -> None:
         trials, timeout, trial_timeout, max_parallel, max_failures = limits
         _check(objective, callbacks, *limits)
+        if executor is not None and study.relaxes:
+            raise wrong_kind(
+                "run",
+                f"no executor, as {type(study.searcher).__name__} relaxes decisions of weights that are in this process",
+                executor,
+                "Leave it out, or search with one that samples paths, such as FairSampling.",
+            )
         self.study, self.objective = study, objective
         self.limit_s: float | None = trial_timeout
         self.callbacks = tuple(callbacks)
