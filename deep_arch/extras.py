@@ -25,6 +25,10 @@ _EXTRA = {
     "sqlalchemy": "studies",
     "psutil": "studies",
     "psycopg": "postgres",
+    "typer": "cli",
+    "ray": "ray",
+    "distributed": "dask",
+    "mpi4py": "mpi",
 }
 
 

@@ -14,8 +14,9 @@ from deep_arch.extras import imported, missing, require
 SETUP = configparser.ConfigParser()
 SETUP.read(Path(__file__).parents[1] / "setup.cfg", encoding="utf-8")
 PACKAGES = ["torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "onnxscript", "tf2onnx", "matplotlib"]
-PACKAGES += ["scipy", "sklearn", "pandas", "optuna"]
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+PACKAGES += ["scipy", "sklearn", "pandas", "optuna", "sqlalchemy", "psutil", "psycopg", "typer", "ray", "distributed"]
+PACKAGES += ["mpi4py"]
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "sqlalchemy": "SQLAlchemy", "psycopg": "psycopg[binary]"}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -1,0 +1,97 @@
+"""Serving: what a worker does in its own process, and the text in which it answers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import traceback
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final
+
+from deep_arch.errors import ExecutorError
+
+END: Final = b""
+"""What is sent in the place of a task to a worker that may go."""
+
+_WATCH_S: Final = 1.0
+
+
+class RemoteTraceback(Exception):
+    """Where an exception was raised in its own process; the cause of the exception that arrives here."""
+
+
+def serve(pipe: Connection, parent: int) -> None:
+    """Answer each task that comes through a pipe, until the end comes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what Ctrl-C means is up to the parent
+    if os.name != "nt":
+        os.set_inheritable(pipe.fileno(), False)
+    tasks: SimpleQueue[bytes] = SimpleQueue()
+    Thread(target=_receive, args=(pipe, parent, tasks), daemon=True).start()
+    with suppress(OSError):  # the parent has ended, and so will this process
+        while task := tasks.get():
+            pipe.send_bytes(_answered(task))
+
+
+def outcome(answer: bytes) -> tuple[Any, Exception | None]:
+    """Return what a task returned, and what it raised."""
+    try:
+        result, error, text = pickle.loads(answer)
+    except Exception as unreadable:
+        return None, unreadable
+    if error is not None:
+        error.__cause__ = RemoteTraceback(f'\n"""\n{text}"""')
+    return result, error
+
+
+def _receive(pipe: Connection, parent: int, tasks: SimpleQueue[bytes]) -> None:
+    """Hand on what arrives; end this process with its parent, whatever it is doing."""
+    try:
+        while True:
+            # A process that was forked from the parent may hold the pipe open after the parent's death.
+            while not pipe.poll(_WATCH_S):
+                if os.name != "nt" and os.getppid() != parent:
+                    os._exit(1)
+            tasks.put(pipe.recv_bytes())
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _answered(task: bytes) -> bytes:
+    try:
+        function, args, kwargs = pickle.loads(task)
+        return _packed(function(*args, **kwargs), None)
+    except BaseException as error:
+        return _failed(error)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # there may be none, or a closed one
+                stream.flush()
+
+
+def _failed(error: BaseException) -> bytes:
+    text = "".join(traceback.format_exception(error))
+    try:
+        if not isinstance(error, Exception):
+            raise TypeError  # one such as SystemExit would end the parent
+        answer = _packed(None, error, text)
+        pickle.loads(answer)  # classes with arguments of their own can often be written, and not read
+        return answer
+    except Exception:
+        return _packed(None, _described(error), text)
+
+
+def _described(error: BaseException) -> ExecutorError:
+    return ExecutorError(
+        "ProcessPool: expected a task to return, or to raise an exception that can be pickled.\n"
+        f"  Got {error!r} ({type(error).__name__}).\n"
+        "  Raise a RuntimeError with a text; the traceback stands above, as the cause."
+    )
+
+
+def _packed(result: Any, error: Exception | None, text: str = "") -> bytes:
+    return pickle.dumps((result, error, text), pickle.HIGHEST_PROTOCOL)
