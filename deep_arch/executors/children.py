@@ -58,8 +58,8 @@ class Child:
                 self._pipe.send_bytes(what)
 
     def waits(self) -> bool:
-        """Return whether it waits for a task: one that has ended closed the pipe."""
-        return not self._is_killed and not self._pipe.poll()
+        """Return whether it waits for a task: one that ended closed the pipe, unless it left it to another."""
+        return not self._is_killed and not self._pipe.poll() and self._process.poll() is None
 
     def ask(self, task: bytes) -> bytes:
         """Return the answer to a task.

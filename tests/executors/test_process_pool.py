@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, as_completed
@@ -55,10 +56,22 @@ class Blocked:
     def __init__(self, pool: ProcessPool, path: Path) -> None:
         os.mkfifo(path)
         self.future: Future[Any] = pool.submit(Path.read_text, path)
-        self._gate = path.open("w")  # which returns once the task reads
+        deadline = time.monotonic() + WAIT_S
+        while (gate := opened(path)) is None:
+            assert not self.future.done() and time.monotonic() < deadline
+            time.sleep(0.01)
+        self._gate = gate
 
     def release(self) -> None:
-        self._gate.close()
+        os.close(self._gate)
+
+
+def opened(path: Path) -> int | None:
+    """Return a pipe to write to, once a task reads from it."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 def error(future: Future[Any]) -> BaseException | None:
@@ -166,8 +179,10 @@ def test_a_death_is_noticed_though_a_forked_process_lives_on(pool: ProcessPool, 
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     dies = pool.submit(exec, FORKS.format(gate=str(gate)), {})
-    with gate.open("w"), pytest.raises(WorkerDied, match="Got exit code 3"):
-        dies.result(WAIT_S)
+    with gate.open("w"):
+        with pytest.raises(WorkerDied, match="Got exit code 3"):
+            dies.result(WAIT_S)
+        assert [pool.submit(abs, -i).result(WAIT_S) for i in range(8)] == list(range(8))
 
 
 def test_kill_ends_a_running_task(pool: ProcessPool, tmp_path: Path) -> None:
