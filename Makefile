@@ -4,12 +4,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SETUP := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: demo test check bench wheel graphviz clean
+.PHONY: demo test check bench wheel graphviz postgres clean
 
 demo: .venv/demo graphviz  ## search networks for real data, about two minutes, and draw what happened
 	$(BIN)/python examples/digits.py --output demo
 
-test: .venv/test graphviz  ## run the whole suite, with doctests and examples
+test: .venv/test graphviz postgres  ## run the whole suite, with doctests and examples
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/test  ## formatting, lint and strict types
@@ -42,6 +42,19 @@ graphviz:  ## the program `dot`, which draws the pictures
 	if command -v apt-get >/dev/null; then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq graphviz; \
 	elif command -v brew >/dev/null; then brew install graphviz; \
 	else echo "Install Graphviz first: https://graphviz.org/download/"; exit 1; fi; }
+
+# While this file lies there, Debian's package makes and starts no server of its own.
+NO_CLUSTER := /etc/postgresql-common/createcluster.d/deep_arch.conf
+
+postgres: .venv/test  ## PostgreSQL, of which tests start servers of their own
+	@$(BIN)/python -c "from deep_arch.testing.postgres_programs import postgres_programs as p; p()" 2>/dev/null || { \
+	echo "Installing PostgreSQL, of which tests start servers of their own"; \
+	if command -v apt-get >/dev/null; then \
+	  $(SUDO) mkdir -p $(dir $(NO_CLUSTER)) && echo "create_main_cluster = false" | $(SUDO) tee $(NO_CLUSTER) >/dev/null; \
+	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends postgresql; code=$$?; \
+	  $(SUDO) rm $(NO_CLUSTER); exit $$code; \
+	elif command -v brew >/dev/null; then brew install postgresql@17; \
+	else echo "Install PostgreSQL first: https://www.postgresql.org/download/"; exit 1; fi; }
 
 clean:
 	rm -rf .venv build dist *.egg-info demo pipelines network.onnx

@@ -1,47 +1,82 @@
-"""Exporting: what a study holds, for other tools."""
+"""Exporting: all that a search holds, for other tools."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+import secrets
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, Final
 
-from deep_arch.analysis.tables import frame
+from deep_arch.analysis.columns import Columns, results, tabulated, values
+from deep_arch.analysis.tables import each
+from deep_arch.errors import is_kind, wrong_kind
 from deep_arch.extras import imported
 from deep_arch.studies.trial import Trial
 
 if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs]
 
+    from deep_arch.studies.search import Search
 
-def full_frame(trials: Sequence[Trial]) -> DataFrame:
-    """Return the table of `frame`, and after it a column for each attribute, named `attribute.<name>`, and the columns
-    `started` and `finished` (in UTC), `duration_s`, `worker` and `error`.
+_RUN: Final = ("started", "finished", "duration_s", "worker", "error")
+_KEPT: Final = ("number", "state", "scores", "budget", "continues", "error", "worker", "started", "finished")
+
+
+def full_frame(search: Search) -> DataFrame:
+    """Return the table of `analysis.frame`, and after it all else that is known of a trial.
+
+    That is a column for each attribute, named `attribute.seconds`, and `started` and `finished` (in UTC), `duration_s`,
+    `worker` and `error`. An address that is named like one of these is written as `value.worker`.
     """
-    listed = list(trials)
-    pandas = imported("pandas")
-    table: Any = frame(listed)
-    more: dict[str, list[Any]] = {}
-    for name in dict.fromkeys([name for trial in listed for name in trial.attributes]):
-        more[f"attribute.{name}"] = [trial.attributes.get(name) for trial in listed]
+    attributes = Columns(lambda trial: {f"attribute.{name}": value for name, value in trial.attributes.items()})
+    own, run = results(len(search.directions)), Columns(_run, _RUN)
+    addresses = values([*own.names, *_RUN], prefixes=("attribute.",))
+    table: Any = tabulated(each("to_dataframe", search), [own, addresses, attributes, run])
     for name in ("started", "finished"):
-        more[name] = list(pandas.to_datetime([getattr(trial, name) for trial in listed], unit="s", utc=True))
-    for name in ("duration_s", "worker", "error"):
-        more[name] = [getattr(trial, name) for trial in listed]
-    added = pandas.DataFrame(more, index=table.index)
-    return cast("DataFrame", pandas.concat([table, added], axis=1))
+        table[name] = imported("pandas").to_datetime(table[name], unit="s", utc=True)
+    return table
 
 
-def write_jsonl(trials: Sequence[Trial], path: str | os.PathLike[str]) -> None:
-    """Write trials into a file, one JSON object a line; a value that JSON cannot hold is the position of its option."""
-    with open(path, "w", encoding="utf-8") as file:
+def _run(trial: Trial) -> dict[str, Any]:
+    cells = {name: getattr(trial, name) for name in _RUN}
+    return {name: cell for name, cell in cells.items() if cell is not None}
+
+
+def write_jsonl(trials: Iterable[Trial], path: str | os.PathLike[str]) -> None:
+    """Write trials into a file, one JSON object a line, whole or not at all.
+
+    Raises:
+        BadArgument: what is no path of a file.
+        OSError: the file cannot be written.
+    """
+    with _whole(path) as file:
         for trial in trials:
-            file.write(json.dumps(as_json(trial)) + "\n")
+            file.write(f"{as_json(trial)}\n")
 
 
-def as_json(trial: Trial) -> dict[str, Any]:
-    """Return all of a trial as JSON can hold it."""
-    names = ("number", "state", "scores", "budget", "continues", "error", "attributes", "worker", "started", "finished")
-    values = json.loads(trial.architecture.to_json())["values"]
-    return {**{name: getattr(trial, name) for name in names}, "values": values, "intermediate": trial.intermediate}
+def as_json(trial: Trial) -> str:
+    """Return all of a trial as JSON text, which is also that of its architecture."""
+    kept = {name: getattr(trial, name) for name in _KEPT}
+    more = {"intermediate": trial.intermediate, "attributes": trial.attributes}
+    return json.dumps({**kept, **more, **json.loads(trial.written)})
+
+
+@contextmanager
+def _whole(path: str | os.PathLike[str]) -> Generator[IO[str]]:
+    """Give a file that takes the place of what is at a path once it is whole."""
+    if not is_kind(path, str | os.PathLike) or (os.path.exists(path) and not os.path.isfile(path)):
+        raise wrong_kind("to_jsonl", "the path of a file", path, "Write study.to_jsonl('trials.jsonl').")
+    target = os.path.realpath(path)  # what a link leads to, so that it stays a link
+    part = f"{target}.{secrets.token_hex(4)}.part"
+    try:
+        with open(part, "x", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    except BaseException:
+        if os.path.exists(part):
+            os.remove(part)
+        raise

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from deep_arch.analysis.columns import by_number, results, tabulated, values
 from deep_arch.analysis.sensitivity import total_effects
 from deep_arch.errors import is_kind, wrong_kind
 from deep_arch.extras import imported
@@ -40,22 +41,9 @@ def frame(trials: Trials) -> DataFrame:
         0      complete     NaN  0.250            4
         1      complete     NaN  0.125            8
     """
-    listed, _, directions = _read("frame", trials)
-    names = ["score"] if len(directions) == 1 else [f"score_{i}" for i in range(len(directions))]
-    own = ["state", "budget", *names]
-    rows: list[dict[str, Any]] = []
-    for trial in listed:
-        budget = math.nan if trial.budget is None else trial.budget
-        cells = [trial.state, budget, *(trial.scores or [math.nan] * len(names))]
-        values = {f"value.{a}" if a in own else a: value for a, value in trial.values.items()}
-        rows.append({**dict(zip(own, cells, strict=True)), **values})
-    columns = list(dict.fromkeys([*own, *[name for row in rows for name in row]]))
-    table: Any = _table(listed, rows, columns=columns)
-    for name in columns:
-        cells = [row.get(name, math.nan) for row in rows]
-        if any(cell is None for cell in cells):  # an option, which pandas would show as NaN
-            table[name] = imported("pandas").Series(cells, index=table.index, dtype=object)
-    return cast("DataFrame", table)
+    given = trials if isinstance(trials, Search) else list(each("frame", trials))
+    own = results(len(given.directions if isinstance(given, Search) else _read("frame", given)[2]))
+    return tabulated(each("frame", given), [own, values(own.names)])
 
 
 def best_so_far(trials: Trials, directions: Directions = None) -> DataFrame:
@@ -64,8 +52,8 @@ def best_so_far(trials: Trials, directions: Directions = None) -> DataFrame:
     Raises:
         BadArgument: there are several objectives, or no such directions.
     """
-    listed, best, direction = _best("best_so_far", trials, directions)
-    return _table(listed, {"best": [upward([score], [direction])[0] for score in best]})
+    numbers, best, direction = _best("best_so_far", trials, directions)
+    return _table(numbers, {"best": [upward([score], [direction])[0] for score in best]})
 
 
 def regret(trials: Trials, optimum: float, directions: Directions = None) -> DataFrame:
@@ -75,19 +63,19 @@ def regret(trials: Trials, optimum: float, directions: Directions = None) -> Dat
         BadArgument: there are several objectives, or no such directions.
     """
     _check_numbers("regret", [optimum])
-    listed, best, direction = _best("regret", trials, directions)
+    numbers, best, direction = _best("regret", trials, directions)
     (highest,) = upward([optimum], [direction])
-    return _table(listed, {"regret": [highest - score for score in best]})
+    return _table(numbers, {"regret": [highest - score for score in best]})
 
 
-def _best(where: str, trials: Trials, directions: Directions) -> tuple[list[Trial], list[float], Direction]:
-    """Return the trials, the best score up to each, turned so that more is better, and the direction."""
-    listed, points, (direction, *more) = _read(where, trials, directions)
+def _best(where: str, trials: Trials, directions: Directions) -> tuple[list[int], list[float], Direction]:
+    """Return the numbers of the trials, the best score up to each, turned so that more is better, and the direction."""
+    numbers, points, (direction, *more) = _read(where, trials, directions)
     if more:
         mend = "For several read analysis.hypervolume or analysis.pareto_front."
         raise wrong_kind(where, "one objective", (direction, *more), mend)
     scores = imported("pandas").Series([point[0] if point else math.nan for point in points], dtype=float)
-    return listed, scores.cummax().ffill().tolist(), direction
+    return numbers, scores.cummax().ffill().tolist(), direction
 
 
 def pareto_front(trials: Trials, directions: Directions = None) -> DataFrame:
@@ -116,7 +104,7 @@ def hypervolume(trials: Trials, reference: Sequence[float], directions: Directio
     Raises:
         BadArgument: a reference of another length, or no such directions.
     """
-    listed, points, turned = _read("hypervolume", trials, directions)
+    numbers, points, turned = _read("hypervolume", trials, directions)
     if not hasattr(reference, "__len__") or len(reference) != len(turned):  # an array too
         expected = f"a reference with a score for each of the {len(turned)} objectives"
         mend = f"Write the worst score that counts, for each of {', '.join(turned)}."
@@ -129,7 +117,7 @@ def hypervolume(trials: Trials, reference: Sequence[float], directions: Directio
             continue
         front = [point, *[other for other in front if not pareto.dominates(point, other)]]
         volumes.append(pareto.hypervolume(front, corner))
-    return _table(listed, {"hypervolume": volumes[1:]})
+    return _table(numbers, {"hypervolume": volumes[1:]})
 
 
 def compare(
@@ -192,7 +180,7 @@ def importance(trials: Trials, objective: int = 0, n_repeats: int = 10, seed: in
         Hutter, Hoos and Leyton-Brown, An efficient approach for assessing hyperparameter importance (ICML
         2014), for the use.
     """
-    complete = [trial for trial in _listed("importance", trials) if trial.scores]
+    complete = [trial for trial in each("importance", trials) if trial.scores]
     if len(complete) < 2:
         raise wrong_kind("importance", "at least two complete trials", trials, "Run the search first.")
     if objective not in range(n := len(complete[0].scores)):
@@ -209,25 +197,29 @@ def importance(trials: Trials, objective: int = 0, n_repeats: int = 10, seed: in
 
 def _read(
     where: str, trials: Trials, directions: Directions = None
-) -> tuple[list[Trial], list[pareto.Point], tuple[Direction, ...]]:
-    """Return the trials, their scores turned so that more is better, and a direction for each objective."""
-    listed = _listed(where, trials)
-    numbers = list(dict.fromkeys([len(trial.scores) for trial in listed if trial.scores]))
+) -> tuple[list[int], list[pareto.Point], tuple[Direction, ...]]:
+    """Return the numbers of the trials, their scores turned so that more is better, and a direction for each objective."""
+    found = [(trial.number, trial.scores) for trial in each(where, trials)]
+    numbers = list(dict.fromkeys([len(scores) for _, scores in found if scores]))
     own = trials.directions if isinstance(trials, Search) else ["maximize"] * max([1, *numbers])
     turned = listed_directions(own if directions is None else directions)
     if any(n != len(turned) for n in numbers):
         expected = f"trials with {len(turned)} scores, one for each of {', '.join(turned)}"
         raise wrong_kind(where, expected, tuple(numbers), "Leave directions out for those of the search.")
-    return listed, [upward(trial.scores, turned) for trial in listed], turned
+    return [number for number, _ in found], [upward(scores, turned) for _, scores in found], turned
 
 
-def _listed(where: str, trials: Trials) -> list[Trial]:
+def each(where: str, trials: Trials) -> Iterator[Trial]:
+    """Yield the trials, those of a study one after the other.
+
+    Raises:
+        BadArgument: one that is no trial.
+    """
     given: Any = trials.trials if isinstance(trials, Search) else trials
-    listed: list[Any] = list(given) if hasattr(given, "__iter__") else [given]
-    wrong = [trial for trial in listed if not isinstance(trial, Trial)]
-    if wrong:
-        raise wrong_kind(where, "a search, or a sequence of trials", wrong[0], "Pass what da.search returned.")
-    return listed
+    for trial in given if hasattr(given, "__iter__") else [given]:
+        if not isinstance(trial, Trial):
+            raise wrong_kind(where, "a search, or a sequence of trials", trial, "Pass what da.search returned.")
+        yield trial
 
 
 def _check_numbers(where: str, scores: Sequence[Any]) -> None:
@@ -236,7 +228,5 @@ def _check_numbers(where: str, scores: Sequence[Any]) -> None:
             raise wrong_kind(where, "a number", score, "Write it in the units of the scores.")
 
 
-def _table(trials: list[Trial], data: Any, **options: Any) -> DataFrame:
-    pandas = imported("pandas")
-    index = pandas.Index([trial.number for trial in trials], name="trial", dtype=int)
-    return cast("DataFrame", pandas.DataFrame(data, index=index, **options))
+def _table(numbers: Sequence[int], data: Mapping[str, Any]) -> DataFrame:
+    return cast("DataFrame", imported("pandas").DataFrame(data, index=by_number(numbers)))

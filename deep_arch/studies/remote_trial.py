@@ -78,11 +78,13 @@ def run_task(objective: Objective, task: Task) -> dict[str, Any]:
     """Run an objective on the trial of a task, in a worker, and return how it ended."""
     line = Line(task.address, task.number)
     try:
-        line.call("begin", **who())
         architecture = Architecture.from_json(task.values, task.space)
         trial = Trial(task.number, architecture, task.budget, _Elsewhere(task, line))
         trial.continues = task.continues
-        evaluate(objective, trial, task.limit_s)
+        if line.call("begin", **who()) is False:
+            trial.fail(f"trial {task.number}: the workers that ran it died, time and again.")
+        else:
+            evaluate(objective, trial, task.limit_s)
     finally:
         line.close()
     kept = ("state", "scores", "intermediate", "error", "attributes")

@@ -22,6 +22,7 @@ from deep_arch.studies.evaluating import evaluate
 from deep_arch.studies.machine import is_over, this_machine
 from deep_arch.studies.progress import Progress
 from deep_arch.studies.remote_trial import Task, run_task, take_back
+from deep_arch.studies.stored_search import MOST_LOST
 from deep_arch.studies.trial import Trial
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class _Out:
     process: int | None = None
     killed: bool = False
     gone: bool = False
+    n_begun: int = 0
 
 
 @dataclass
@@ -255,6 +257,8 @@ class Run:
         call, trial = message["call"], out.trial
         if call == "begin":
             out.machine, out.process, out.begun = message["machine"], message["process"], time.monotonic()
+            out.n_begun += 1  # some executors, such as Dask's, give a task that died out again by themselves
+            return out.n_begun <= MOST_LOST
         elif call == "report":
             trial.report(message["score"], message["step"])
         elif call == "mark":

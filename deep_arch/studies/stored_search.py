@@ -33,7 +33,7 @@ quicker than to go through what led to it."""
 _PATIENCE_S: Final = 300.0
 """How long a storage that cannot be reached is tried again, such as a server that restarts."""
 
-_MOST_LOST: Final = 2
+MOST_LOST: Final = 2
 """Workers that die of a trial while others live on, with which it counts as failed."""
 
 _MOST_STOPPED: Final = 10
@@ -263,7 +263,7 @@ class StoredSearch(Search):
         turn = self._record.open_turn
         mine = [row for row, _ in turn.running() if row.number == number and row.worker == self._heart.worker.id]
         for row in mine:
-            self._lost(turn, row, why, _MOST_LOST)
+            self._lost(turn, row, why, MOST_LOST)
 
     def release(self, trials: Sequence[Trial]) -> None:
         """Let trials that were given out here wait, to be given out again: the search stops before they ended."""
@@ -287,7 +287,7 @@ class StoredSearch(Search):
             if row.worker != self._heart.worker.id and self._heart.is_dead(worker, now):
                 who = "its worker" if worker is None else f"its worker {shown(worker)}"
                 seen = (row.started or 0.0) > self._opened
-                self._lost(turn, row, f"{who} died", _MOST_LOST if seen else _MOST_STOPPED)
+                self._lost(turn, row, f"{who} died", MOST_LOST if seen else _MOST_STOPPED)
 
     def _lost(self, turn: Turn, row: TrialRow, why: str, most: int) -> None:
         lost = row.lost + 1

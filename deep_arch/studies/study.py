@@ -241,30 +241,53 @@ class Study(StoredSearch):
         self.storage.change(self.name, {**about, "notes": {**about.get("notes", {}), **notes}})
 
     def to_dataframe(self) -> DataFrame:
-        """Return the trials as a table: as `analysis.frame` does, with times, workers, errors and attributes."""
+        """Return the trials as a table: as `analysis.frame` does, with attributes, times, workers and errors.
+
+        Raises:
+            MissingDependency: pandas is not installed.
+        """
         from deep_arch.analysis.exporting import full_frame
 
-        return full_frame(self.trials)
+        return full_frame(self)
 
     def to_jsonl(self, path: str | os.PathLike[str]) -> None:
-        """Write the trials into a file, one JSON object a line."""
+        """Write the trials into a file, one JSON object a line; the file is written whole or not at all.
+
+        A line has the attributes of a trial, with `values` as `Architecture.to_json` writes them, and is read by
+        `Architecture.from_json`. So a file gives the architectures that another search begins with::
+
+            lines = Path("trials.jsonl").read_text().splitlines()
+            da.Architecture.from_json(lines[0], net)
+            da.search(net, RandomSearch(), trials=100, first=lines)
+
+        Raises:
+            BadArgument: what is no path of a file.
+            OSError: the file cannot be written.
+        """
         from deep_arch.analysis.exporting import write_jsonl
 
         write_jsonl(self.trials, path)
 
-    def export_optuna(self, storage: Any) -> None:
-        """Write the trials into a storage of Optuna, as a study of the same name, which optuna-dashboard shows.
+    def export_optuna(self, storage: Any, name: str | None = None) -> None:
+        """Write the trials into a storage of Optuna, as a study that optuna-dashboard shows.
+
+        Parameters are named as `searchers.suggest` names them, so `suggest(optuna_trial, space)` gives the architecture
+        again. A trial has its number, scores, scores on the way, times and attributes; what Optuna has no word for is
+        in further attributes: `deep_arch:budget`, `deep_arch:continues`, `deep_arch:error` and `deep_arch:worker`, and
+        `deep_arch:intermediate` for several objectives. A failed trial is FAIL there, a skipped one PRUNED, and one that
+        runs RUNNING, and stays so.
 
         Args:
-            storage: its URL, or a storage object of Optuna.
+            storage: its URL, such as "sqlite:///optuna.db", or a storage object of Optuna.
+            name: of Optuna's study; the name of this one if left out.
 
         Raises:
-            StudyError: Optuna's storage holds a study of this name already.
+            StudyError: the storage holds a study of this name already, or cannot be read or written.
             MissingDependency: optuna is not installed.
         """
         from deep_arch.searchers.optuna_export import export
 
-        export(self, storage)
+        export(self, storage, name)
 
     def close(self) -> None:
         """Tell that this worker leaves, and give back files and connections; what is used again opens again."""

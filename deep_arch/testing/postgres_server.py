@@ -49,7 +49,7 @@ class PostgresServer:
             everything but a machine that loses its power.
 
     Raises:
-        MissingDependency: PostgreSQL, psycopg or psutil is not installed.
+        MissingDependency: PostgreSQL or psycopg is not installed.
         StudyError: the server did not start or stop; the end of its log stands in the message.
 
     Example:
@@ -60,7 +60,6 @@ class PostgresServer:
     """
 
     def __init__(self, *, durable: bool = False) -> None:
-        require("psutil")
         require("psycopg")
         self._programs = postgres_programs()
         self._durable = durable

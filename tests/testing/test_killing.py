@@ -15,7 +15,6 @@ from deep_arch.testing.waiting import has_ended, wait_until
 
 psutil = pytest.importorskip("psutil")
 
-
 LIVES = "print('born', flush=True); import signal; signal.alarm(60); signal.pause()"
 
 PARENT = """
@@ -96,7 +95,7 @@ def test_each_run_draws_one_moment() -> None:
 def test_a_program_that_goes_on_where_it_was_comes_to_its_end(tmp_path: Path) -> None:
     file = tmp_path / "count"
     file.touch()
-    hits = killed_until_done(python(COUNTS, str(file)), random.Random(0), kills=5, within_s=0.1)
+    hits = killed_until_done(python(COUNTS, str(file)), random.Random(0), kills=5, within_s=0.05)
     assert hits == 5 and file.read_text() == "." * 100
 
 

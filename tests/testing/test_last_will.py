@@ -17,15 +17,22 @@ psutil = pytest.importorskip("psutil")
 LEAVE = """
 import os, signal, sys
 from deep_arch.testing.last_will import last_will
+from deep_arch.testing.waiting import wait_until
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def fork_and_die():
+    if os.fork():
+        die()
+    wait_until(lambda: os.path.exists(sys.argv[1]), "the command to run")
+    os._exit(0)
+
 with last_will(["touch", sys.argv[1]]):
     {end}
 """
 
-ENDS = {
-    "killed": "os.kill(os.getpid(), signal.SIGKILL)",
-    "exits at once": "os._exit(1)",
-    "a fork lives on": "os.fork() and os.kill(os.getpid(), signal.SIGKILL); signal.alarm(30); signal.pause()",
-}
+ENDS = {"killed": "die()", "exits at once": "os._exit(1)", "a fork lives on": "fork_and_die()"}
 
 
 @pytest.mark.parametrize("end", ENDS)
