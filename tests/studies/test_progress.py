@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,7 @@ class Clock:
 ENDED: Any = SimpleNamespace(number=0)
 
 
-def shown(steps: list[tuple[float, dict[Any, int], tuple[float, ...] | None]], **options: Any) -> list[str]:
+def shown(steps: Sequence[tuple[float, dict[Any, int], tuple[float, ...] | None]], **options: Any) -> list[str]:
     """Return the lines of a run: at each step so many seconds have passed, and so many trials stand so."""
     clock, file = Clock(), io.StringIO()
     options = {"total": 100, "directions": ("maximize",), **options}
