@@ -20,6 +20,8 @@ def trial_row(row: Row[Any]) -> TrialRow:
     """Return a row of the table of trials."""
     found = row._mapping  # pyright: ignore[reportPrivateUsage]  # the name that SQLAlchemy gives it, since columns are attributes
     plain = {name: found[name] for name in _PLAIN}
+    if plain["budget"] is not None and plain["budget"].is_integer():  # the column holds floats, and epochs are ints
+        plain["budget"] = int(plain["budget"])
     scores, intermediate = tuple(json.loads(found["scores"])), dict(json.loads(found["intermediate"]))
     return TrialRow(**plain, scores=scores, intermediate=intermediate, attributes=json.loads(found["attributes"]))
 

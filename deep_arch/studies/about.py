@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,9 +35,10 @@ def about_study(
 
 def searcher_text(searcher: Searcher) -> str:
     """Return a searcher with its arguments as text, equal for equal ones."""
-    settings = {
-        name: value for name, value in vars(searcher).items() if name[0] != "_" and name not in ("space", "rng")
-    }
+    known = {name: value for name, value in vars(searcher).items() if name[0] != "_" and name not in ("space", "rng")}
+    arguments = inspect.signature(type(searcher)).parameters
+    # Those that keep their arguments otherwise are known by all that they show.
+    settings = {name: known[name] for name in arguments} if arguments.keys() <= known.keys() else known
     return f"{type(searcher).__name__}({', '.join(f'{name}={_setting(value)}' for name, value in settings.items())})"
 
 
@@ -49,6 +52,8 @@ def _setting(value: Any) -> str:
         return f"{{{', '.join(f'{key}: {_setting(item)}' for key, item in items.items())}}}"
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
+    if isinstance(value, functools.partial):
+        return f"{_setting(value.func)}({_setting([*value.args, value.keywords])})"
     return getattr(value, "__qualname__", type(value).__qualname__)  # neither of which has an address in memory
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deep_arch.errors import StudyError, WorkerDied, is_kind, wrong_kind
 from deep_arch.executors.adopting import as_executor, is_here, n_parallel, renewed
+from deep_arch.executors.process_pool import ProcessPool
 from deep_arch.language.foreign import as_int
 from deep_arch.spaces.named_spaces import check_named
 from deep_arch.studies.channel import Channel
@@ -92,6 +93,13 @@ class Run:
     ) -> None:
         trials, timeout, trial_timeout, max_parallel, max_failures = limits
         _check(objective, callbacks, *limits)
+        if executor is not None and study.relaxes:
+            raise wrong_kind(
+                "run",
+                f"no executor, as {type(study.searcher).__name__} relaxes decisions of weights that are in this process",
+                executor,
+                "Leave it out, or search with one that samples paths, such as FairSampling.",
+            )
         self.study, self.objective = study, objective
         self.limit_s: float | None = trial_timeout
         self.callbacks = tuple(callbacks)
@@ -216,7 +224,7 @@ class Run:
         for future in done:
             self._back(future, self.out.pop(future))
         self._stop_late()
-        if time.monotonic() >= self.looks_at:
+        if isinstance(self.executor, ProcessPool) and time.monotonic() >= self.looks_at:
             self.looks_at = time.monotonic() + _LOOK_S
             self._notice_deaths()
 
@@ -271,7 +279,7 @@ class Run:
     # --- time limits ---------------------------------------------------------------------------------------------
 
     def _notice_deaths(self) -> None:
-        """Take in workers that ended in a way that their executor does not tell, such as with exit code 0."""
+        """Take in workers that ended with exit code 0, of which Pebble does not tell."""
         for future, out in list(self.out.items()):
             if (
                 out.process is None

@@ -284,7 +284,11 @@ class StoredSearch(Search):
         self._next_look = time.monotonic() + self._heart.every_s
         now = self.storage.now()
         for row, worker in turn.running():
-            if row.worker != self._heart.worker.id and self._heart.is_dead(worker, now):
+            if row.worker == self._heart.worker.id or not self._heart.is_dead(worker, now):
+                continue
+            if worker is not None and worker.beat is None:  # it left, such as by Ctrl-C, which is not the trial's fault
+                turn.release(row.number, row.lost)
+            else:
                 who = "its worker" if worker is None else f"its worker {shown(worker)}"
                 seen = (row.started or 0.0) > self._opened
                 self._lost(turn, row, f"{who} died", MOST_LOST if seen else _MOST_STOPPED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
@@ -24,6 +25,7 @@ from deep_arch.studies.about import about_study, check_same
 from deep_arch.studies.checks import check_kinds
 from deep_arch.studies.directions import Direction, listed_directions
 from deep_arch.studies.directories import Directories
+from deep_arch.studies.record import digest
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.studies.stored_search import StoredSearch
 from deep_arch.studies.trial import Trial
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
 DEFAULT: Final = "sqlite:///runs.db"
 """Where studies are kept unless another place is named: a file in the working directory."""
+
+_MOST_CHARACTERS: Final = 200
+"""Of a folder's name, of which file systems take 255 bytes."""
 
 
 class Study(StoredSearch):
@@ -107,20 +112,20 @@ class Study(StoredSearch):
         most = sys.maxsize if trials is None else trials
         check_kinds(space, searcher, most, seed, duplicates)
         _check_name(name)
-        if isinstance(heartbeat_s, bool) or not is_kind(heartbeat_s, int | float) or not heartbeat_s > 0:
+        if isinstance(heartbeat_s, bool) or not is_kind(heartbeat_s, int | float) or not 0 < heartbeat_s < math.inf:
             raise wrong_kind("study", "heartbeat_s to be a number of seconds", heartbeat_s, "Leave it out for 10.")
         opened, name = open_storage(storage), space.name if name is None else name
         assert name is not None, "a space has a name"
         wanted = listed_directions(directions)
         known = opened.about(name)
         folder = _folder(directory, known, opened, name)
-        about = about_study(space, searcher, wanted, duplicates, None if folder is None else str(folder))
+        about = about_study(space, searcher, wanted, duplicates, None if directory is None else str(folder))
         if reads and known is not None:
             about["searcher"] = known["searcher"]
         elif reads:
             raise no_study(name, opened)
         if known is not None:  # before a searcher starts, which may not fit another space
-            check_same(name, opened.url, known, about)
+            check_same(name, opened.shown, known, about)
         super().__init__(
             space,
             searcher,
@@ -135,9 +140,9 @@ class Study(StoredSearch):
         )
         if known is None:
             known = opened.begin(name, about, self.state(), self._record.early())
-            check_same(name, opened.url, known, about)
+            check_same(name, opened.shown, known, about)
         self._directories = Directories(folder, again=True)
-        weakref.finalize(self, self._heart.stop)
+        weakref.finalize(self, self._heart.let_go).atexit = False  # where the heart itself stops
 
     def run(
         self,
@@ -272,10 +277,12 @@ class Study(StoredSearch):
         """Write the trials into a storage of Optuna, as a study that optuna-dashboard shows.
 
         Parameters are named as `searchers.suggest` names them, so `suggest(optuna_trial, space)` gives the architecture
-        again. A trial has its number, scores, scores on the way, times and attributes; what Optuna has no word for is
-        in further attributes: `deep_arch:budget`, `deep_arch:continues`, `deep_arch:error` and `deep_arch:worker`, and
-        `deep_arch:intermediate` for several objectives. A failed trial is FAIL there, a skipped one PRUNED, and one that
-        runs RUNNING, and stays so.
+        again. A trial keeps its number, scores, scores on the way, times and attributes. Further attributes hold what
+        Optuna has no word for: `deep_arch:budget`, `deep_arch:continues`, `deep_arch:error`, `deep_arch:worker`, and
+        `deep_arch:intermediate` for several objectives. What failed is FAIL there, what was skipped PRUNED, and what
+        runs is RUNNING, and stays so.
+
+        A database takes Optuna some 20 ms a trial; a `JournalStorage` is ten times as fast.
 
         Args:
             storage: its URL, such as "sqlite:///optuna.db", or a storage object of Optuna.
@@ -368,7 +375,7 @@ def _is_text(name: str) -> bool:
 
 
 def _folder(given: Any, known: Any, storage: Storage, name: str) -> Path | None:
-    """Return where trials have their folders: as said, as before, or beside the file of the storage."""
+    """Return where trials have their folders: as said, as it was said before, or beside the file of the storage."""
     if given is not None or (known is not None and (given := known["directory"]) is not None):
         if not is_kind(given, str | os.PathLike):
             raise BadArgument(
@@ -379,4 +386,6 @@ def _folder(given: Any, known: Any, storage: Storage, name: str) -> Path | None:
     if not file:
         return None
     # No name leads out of this folder: quoted, it holds no separator, and a prefix keeps it from being "..".
-    return Path(f"{file}.trials") / f"study-{quote(name, safe=' ')[:200]}"
+    quoted = quote(name, safe=" ")
+    short = quoted if len(quoted) <= _MOST_CHARACTERS else f"{quoted[: _MOST_CHARACTERS - 33]}-{digest(name)}"
+    return Path(f"{file}.trials") / f"study-{short}"
