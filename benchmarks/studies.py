@@ -149,7 +149,11 @@ def print_trials() -> None:
                 peers = [optuna(space_name, sampler, other) for other in others if peer]
                 mine, *theirs = timed(ours(space, searcher, storage), *peers)
                 rows = [f"{shown(times)}{ratio(times, mine)}" for times in theirs]
-                print(f"\n{'':32}{'a file of its journal beside it':32}".join([shown(mine) + "".join(rows[:1]), *rows[1:]]))
+                print(
+                    f"\n{'':32}{'a file of its journal beside it':32}".join(
+                        [shown(mine) + "".join(rows[:1]), *rows[1:]]
+                    )
+                )
 
 
 # --- a large study ---------------------------------------------------------------------------------------------------
@@ -281,7 +285,9 @@ def print_workers() -> None:
                 study.run(objective, trials=WORKERS + N_TASKS, executor=pool, progress=False)
                 share = ideal / (time.perf_counter() - started)
                 study.close()
-                print(f"{name:10}{storage:10}{share:8.1%}, after {started - begun - TASK_S:.1f} s of starting processes")
+                print(
+                    f"{name:10}{storage:10}{share:8.1%}, after {started - begun - TASK_S:.1f} s of starting processes"
+                )
 
 
 def main() -> None:

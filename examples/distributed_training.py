@@ -43,7 +43,9 @@ MOST_IDLE = timedelta(days=1)
 
 
 def block() -> da.Module:
-    return da.sequential(lambda: ops.Dense(da.choice([16, 32, 64])), ops.LayerNormalization, da.or_([ops.ReLU, ops.SiLU]))
+    return da.sequential(
+        lambda: ops.Dense(da.choice([16, 32, 64])), ops.LayerNormalization, da.or_([ops.ReLU, ops.SiLU])
+    )
 
 
 @da.space
@@ -130,7 +132,11 @@ def lead(arguments: argparse.Namespace) -> None:
 
 def report(study: da.Study, trial: da.Trial) -> None:
     """Print what came of a trial."""
-    came = f"{trial.score:.1%}" if trial.score is not None else f"{trial.state}: {(trial.error or '').strip().splitlines()[-1]}"
+    came = (
+        f"{trial.score:.1%}"
+        if trial.score is not None
+        else f"{trial.state}: {(trial.error or '').strip().splitlines()[-1]}"
+    )
     print(f"trial {trial.number}: {came}", flush=True)
 
 

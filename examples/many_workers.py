@@ -27,7 +27,9 @@ from deep_arch.searchers import RegularizedEvolution
 
 
 def block() -> da.Module:
-    return da.sequential(lambda: ops.Dense(da.choice([16, 32, 64])), ops.LayerNormalization, da.or_([ops.ReLU, ops.SiLU]))
+    return da.sequential(
+        lambda: ops.Dense(da.choice([16, 32, 64])), ops.LayerNormalization, da.or_([ops.ReLU, ops.SiLU])
+    )
 
 
 @da.space

@@ -15,9 +15,7 @@ from deep_arch.storage.rows import End, TrialRow, WorkerRow
 from deep_arch.storage.schema import trials, workers
 
 _FIELDS: Final = [field.name for field in fields(TrialRow)]
-_SCORES, _INTERMEDIATE, _ATTRIBUTES, _BUDGET = map(
-    _FIELDS.index, ("scores", "intermediate", "attributes", "budget")
-)
+_SCORES, _INTERMEDIATE, _ATTRIBUTES, _BUDGET = map(_FIELDS.index, ("scores", "intermediate", "attributes", "budget"))
 _PLAIN: Final = [name for name in _FIELDS if name not in ("scores", "intermediate", "attributes", "started")]
 
 of_study: Final = trials.c.study == bindparam("of_study")

@@ -72,7 +72,9 @@ class StorageContract(ABC):
                 pass
 
         arguments = ("net", 20, str(tmp_path))
-        others = [Elsewhere(self, storage, elsewhere.count_alone, *arguments) for _ in range(2 if storage.shared else 0)]
+        others = [
+            Elsewhere(self, storage, elsewhere.count_alone, *arguments) for _ in range(2 if storage.shared else 0)
+        ]
         _in_threads([count] * 4)
         for other in others:
             other.answers()
@@ -150,7 +152,12 @@ class StorageContract(ABC):
         assert (storage.keep("net", 0, "me", {}, {}), owner()) == (False, None)
         with storage.turn("net") as turn:
             claimed = turn.claim(0, "you")
-            assert (claimed.worker, claimed.state, claimed.attributes, claimed.intermediate) == ("you", "running", {}, {})
+            assert (claimed.worker, claimed.state, claimed.attributes, claimed.intermediate) == (
+                "you",
+                "running",
+                {},
+                {},
+            )
         assert (keeps("me"), keeps("you"), owner()) == (False, True, "you")
         with storage.turn("net") as turn:
             turn.end(0, End("complete", (1.0,)))
@@ -324,7 +331,9 @@ def _check_equal(found: list[TrialRow | None] | list[TrialRow], expected: list[T
     for row, other in zip(found, expected, strict=True):
         assert row is not None
         plain = replace(row, started=None, finished=None, budget=None)
-        assert repr(plain) == repr(replace(other, budget=None)), "a row is not what was given"  # `==` takes -0.0 for 0.0
+        assert repr(plain) == repr(replace(other, budget=None)), (
+            "a row is not what was given"
+        )  # `==` takes -0.0 for 0.0
         assert row.budget == other.budget and row.started is not None
         assert (row.finished is None) == (row.state == "running")
 

@@ -10,10 +10,41 @@ from hypothesis import strategies as st
 from deep_arch.storage.rows import TrialRow
 
 NAMES: Final = (
-    *("net", "Net", "NET ", " net", "", " ", "\t\n", ".", "..", "../../x", "/etc/passwd", "a/b", "a\\b", "C:\\nul", "~"),
+    *(
+        "net",
+        "Net",
+        "NET ",
+        " net",
+        "",
+        " ",
+        "\t\n",
+        ".",
+        "..",
+        "../../x",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "C:\\nul",
+        "~",
+    ),
     *("'", '"', "`", "; DROP TABLE deep_arch_studies; --", "'; DROP TABLE deep_arch_studies; --", '" OR 1=1 --'),
     *("%", "%s", "%(name)s", "{}", "{0}", "$1", ":name", "?", "_", "n_t", "n%t", "*", "NULL", "None", "0", "-0.0"),
-    *("é", "e\u0301", "ß", "ss", "İ", "\U0001f9ea", "\u200b", "\ufeff", "\u202e", "\x1b[31m", "\x1a0000", "\0", "a\0b", "\ud800"),
+    *(
+        "é",
+        "e\u0301",
+        "ß",
+        "ss",
+        "İ",
+        "\U0001f9ea",
+        "\u200b",
+        "\ufeff",
+        "\u202e",
+        "\x1b[31m",
+        "\x1a0000",
+        "\0",
+        "a\0b",
+        "\ud800",
+    ),
     *("x" * 10_000, "x" * 10_001, "".join([chr(0x4E00 + 7 * i % 20_000) for i in range(10_000)])),
 )
 """Names that a storage might take for something else, or for one another."""

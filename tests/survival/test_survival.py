@@ -51,7 +51,9 @@ def journal(tmp_path: Path) -> Counter[int]:
 
 def run_together(commands: Sequence[list[str]]) -> list[str]:
     """Run programs side by side, and return what they printed; all must end well."""
-    programs = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for line in commands]
+    programs = [
+        subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for line in commands
+    ]
     outputs = [program.communicate()[0] for program in programs]
     assert [program.returncode for program in programs] == [0] * len(programs), outputs
     return outputs
