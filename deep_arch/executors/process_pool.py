@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Final, TypeVar
 
@@ -85,12 +86,12 @@ class ProcessPool(Executor):
                 self._pool = self._new()
                 inner = self._pool.schedule(fn, args, kwargs)
         future.inner = inner  # type: ignore[attr-defined]
-        inner.add_done_callback(lambda done: _pass_on(done, future))
+        inner.add_done_callback(partial(_pass_on, future))
         return future
 
     def kill(self, future: Future[Any]) -> bool:
         """Kill the process that runs the task of a future, which then raises; False where it has ended."""
-        return bool(future.inner.cancel())  # type: ignore[attr-defined]
+        return not future.done() and bool(future.inner.cancel())  # type: ignore[attr-defined]
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; wait for those that run, or else stop them."""
@@ -112,7 +113,7 @@ class _Context(SpawnContext):
         self._variables, self._devices = variables, devices
         self._held: list[tuple[str, SpawnProcess]] = []
 
-    def Process(self, **options: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+    def Process(self, **options: Any) -> SpawnProcess:  # type: ignore[override]
         """Return a process, not yet started."""
         return _Process(self, **options)
 
@@ -167,7 +168,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, name="deep_arch parent", daemon=True).start()
 
 
-def _pass_on(done: Future[Any], future: Future[Any]) -> None:
+def _pass_on(future: Future[Any], done: Future[Any]) -> None:
     error = None if done.cancelled() else done.exception()
     if done.cancelled() or type(error).__name__ == "CancelledError":
         future.set_exception(WorkerDied("worker: was killed, as asked for.\n  Got a call of kill."))

@@ -10,8 +10,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from deep_arch.errors import ExecutorError, WorkerDied, is_kind, wrong_kind
-from deep_arch.executors.process_pool import n_cores
-from deep_arch.executors.process_pool import RemoteTraceback
+from deep_arch.executors.process_pool import RemoteTraceback, n_cores
 from deep_arch.extras import imported
 from deep_arch.language.foreign import as_int
 

@@ -48,8 +48,8 @@ def _setting(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_setting, value))}]"  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, Mapping):
-        items: Mapping[Any, Any] = value
-        return f"{{{', '.join(f'{key}: {_setting(item)}' for key, item in items.items())}}}"
+        given: Any = value
+        return f"{{{', '.join(f'{key}: {_setting(item)}' for key, item in given.items())}}}"
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     if isinstance(value, functools.partial):

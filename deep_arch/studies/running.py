@@ -39,7 +39,7 @@ _GRACE_S: Final = 5.0
 """What is not stopped so long after its limit is killed."""
 
 _SHARE_SHOWN: Final = 0.05
-"""Of the time, what goes at most into showing how far it is: the trials are counted for it, of which there may be many."""
+"""Of the time, what goes at most into showing how far it is, for which all trials are counted."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Run:
         if executor is not None and study.relaxes:
             raise wrong_kind(
                 "run",
-                f"no executor, as {type(study.searcher).__name__} relaxes decisions of weights that are in this process",
+                f"no executor, as {type(study.searcher).__name__} relaxes decisions of weights in this process",
                 executor,
                 "Leave it out, or search with one that samples paths, such as FairSampling.",
             )
@@ -267,7 +267,7 @@ class Run:
             out.machine, out.process, out.begun = message["machine"], message["process"], time.monotonic()
             out.n_begun += 1  # some executors, such as Dask's, give a task that died out again by themselves
             return out.n_begun <= MOST_LOST
-        elif call == "report":
+        if call == "report":
             trial.report(message["score"], message["step"])
         elif call == "mark":
             for name, value in message["attributes"].items():

@@ -347,14 +347,15 @@ class _Thread(threading.Thread):
 
     def __init__(self, act: Callable[[], object]) -> None:
         super().__init__(daemon=True)
-        self._act, self._error = act, None
+        self._act = act
+        self._error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         try:
             self._act()
         except BaseException as error:
-            self._error: BaseException | None = error
+            self._error = error
 
     def join(self, timeout: float | None = DEADLINE_S) -> None:
         super().join(timeout)

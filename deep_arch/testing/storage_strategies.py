@@ -105,8 +105,11 @@ trials: Final[st.SearchStrategy[TrialRow]] = st.builds(
 steps: Final = st.lists(
     st.tuples(
         st.sampled_from(
-            "give give give end end release release claim save count queue queue take take saw seen keep mark "
-            "events first latest waiting running owner saved fail".split()
+            [
+                *("give", "give", "give", "end", "end", "release", "release", "claim", "save", "count"),
+                *("queue", "queue", "take", "take", "saw", "seen", "keep", "mark"),
+                *("events", "first", "latest", "waiting", "running", "owner", "saved", "fail"),
+            ]
         ),
         st.integers(0, 7),
         st.integers(0, 2),
