@@ -80,4 +80,3 @@ class Heart:
             return True
         gone = machine.is_gone(worker)
         return now - worker.beat > _MISSED * self.every_s if gone is None else gone
-
