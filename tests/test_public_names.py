@@ -7,7 +7,7 @@ import types
 import pytest
 
 import deep_arch
-from deep_arch import analysis, searchers, visualization
+from deep_arch import analysis, executors, searchers, visualization
 
 NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Mixture Operation Search SearchSpace
@@ -45,6 +45,7 @@ MEMBERS = {
 }
 
 ANALYSIS = ["best_so_far", "compare", "frame", "hypervolume", "importance", "pareto_front", "regret"]
+EXECUTORS = ["ProcessPool", "RayExecutor"]
 VISUALIZATION = """
 mimebundle plot_scores plot_sharpening render render_changes render_steps render_supernet score_curve sharpening
 """
@@ -60,6 +61,7 @@ def test_public_names() -> None:
     assert names(deep_arch) == sorted(NAMES.split())
     assert names(searchers) == sorted(SEARCHERS.split())
     assert names(analysis) == sorted(ANALYSIS)
+    assert names(executors) == EXECUTORS
     assert names(visualization) == sorted(VISUALIZATION.split())
 
 

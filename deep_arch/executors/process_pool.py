@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Final, TypeVar
 
-from deep_arch.errors import WorkerDied, is_kind, wrong_kind
+from deep_arch.errors import ExecutorError, WorkerDied, is_kind, wrong_kind
 from deep_arch.extras import imported
 from deep_arch.language.foreign import as_int
 
@@ -55,7 +55,7 @@ class ProcessPool(Executor):
     """
 
     def __init__(self, workers: int | None = None, threads: int = 1, gpus: int | Sequence[str] | None = None) -> None:
-        self.n_parallel: Final = _count("workers", _cores() if workers is None else workers)
+        self.n_parallel: Final = _count("workers", n_cores() if workers is None else workers)
         n_threads = _count("threads", threads)
         variables = {name: str(n_threads) for name in _THREADS if name not in os.environ}
         self._context = _Context(variables, _devices(gpus))
@@ -75,7 +75,10 @@ class ProcessPool(Executor):
         future: Future[T] = Future()
         with self._lock:
             if self._is_shut:
-                raise RuntimeError("ProcessPool: takes no tasks after its shutdown.\n  Got one.\n  Make another pool.")
+                raise ExecutorError(
+                    f"ProcessPool: expected tasks before the pool is shut down.\n  Got {fn!r} ({type(fn).__name__}).\n"
+                    "  Submit inside `with ProcessPool() as pool:`, or make a new pool."
+                )
             try:
                 inner = self._pool.schedule(fn, args, kwargs)
             except RuntimeError:  # it broke, as all processes ended without a task
@@ -191,7 +194,15 @@ def died(code: int | None) -> WorkerDied:
     return WorkerDied(f"worker: ended while it ran a task.\n  Got {how}.\n  {mend}")
 
 
-def _cores() -> int:
+class RemoteTraceback(Exception):
+    """The traceback of an exception where it was raised, as its cause here."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

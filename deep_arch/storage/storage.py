@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from deep_arch.errors import StudyError, nearest
 from deep_arch.storage.rows import End, RowState, TrialRow, WorkerRow
 
 
@@ -209,3 +210,21 @@ class Storage(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give back files and connections; what is used again opens again."""
+
+
+def no_study(name: str, storage: Storage) -> StudyError:
+    """Return the error for a study that a storage does not hold."""
+    names = storage.names()
+    return StudyError(
+        f"{name}: expected the name of a study in {storage.shown}.\n"
+        f"  Got {name!r}, which is none of its {len(names)}.\n"
+        f"  Begin it with da.Study(space, searcher, storage=..., name={name!r}).{nearest(name, names)}"
+    )
+
+
+def was_removed(name: str, storage: Storage) -> StudyError:
+    """Return the error for a study that a storage held, and holds no more or has begun anew."""
+    return StudyError(
+        f"{name}: expected to go on with this study in {storage.shown}.\n  Got one that was removed meanwhile.\n"
+        f"  Open it anew, to begin from the start: da.Study(space, searcher, storage=..., name={name!r})."
+    )

@@ -17,6 +17,9 @@ _MISSED: Final = 6
 """Beats without which a worker counts as dead: a process may be kept from beating for a while, such as by compiled
 code that holds Python's lock."""
 
+_BEATING: Final[set[str]] = set()
+"""The workers of this process that beat: of what runs here, the process itself tells nothing."""
+
 
 class Heart:
     """A worker that beats in a thread of its own, from its first trial on.
@@ -41,6 +44,7 @@ class Heart:
                 self._storage.beat(self.worker)
                 self._thread = threading.Thread(target=self._beat, name="deep_arch heart", daemon=True)
                 atexit.register(self.stop)
+                _BEATING.add(self.worker.id)
                 self._thread.start()
 
     def stop(self) -> None:
@@ -65,6 +69,7 @@ class Heart:
                     self._storage.beat(self.worker)
             else:
                 break
+        _BEATING.discard(self.worker.id)
         with contextlib.suppress(StudyError):  # others find out by themselves
             self._storage.beat(self.worker, leaves=True)
         atexit.unregister(self.stop)
@@ -78,5 +83,7 @@ class Heart:
         """
         if worker is None or worker.beat is None:
             return True
+        if (worker.machine, worker.process) == (self.worker.machine, self.worker.process):
+            return worker.id not in _BEATING
         gone = machine.is_gone(worker)
         return now - worker.beat > _MISSED * self.every_s if gone is None else gone

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deep_arch.errors import DeepArchError, StudyError, WorkerDied, is_kind, wrong_kind
 from deep_arch.executors.adopting import as_executor, is_here, n_parallel, renewed
+from deep_arch.executors.process_pool import ProcessPool
 from deep_arch.language.foreign import as_int
 from deep_arch.spaces.named_spaces import check_named
 from deep_arch.studies.channel import Channel
@@ -248,7 +249,7 @@ class Run:
         for future in done:
             self._back(future, self.out.pop(future))
         self._stop_late()
-        if time.monotonic() >= self.looks_at:
+        if isinstance(self.executor, ProcessPool) and time.monotonic() >= self.looks_at:
             self.looks_at = time.monotonic() + _LOOK_S
             self._notice_deaths()
 
@@ -318,7 +319,7 @@ class Run:
     # --- time limits ---------------------------------------------------------------------------------------------
 
     def _notice_deaths(self) -> None:
-        """Take in workers that ended in a way that their executor does not tell, such as with exit code 0."""
+        """Take in workers that ended with exit code 0, of which Pebble does not tell."""
         for future, out in list(self.out.items()):
             if (
                 out.process is None

@@ -290,10 +290,12 @@ class Study(StoredSearch):
         """Write the trials into a storage of Optuna, as a study that optuna-dashboard shows.
 
         Parameters are named as `searchers.suggest` names them, so `suggest(optuna_trial, space)` gives the architecture
-        again. A trial has its number, scores, scores on the way, times and attributes; what Optuna has no word for is
-        in further attributes: `deep_arch:budget`, `deep_arch:continues`, `deep_arch:error` and `deep_arch:worker`, and
-        `deep_arch:intermediate` for several objectives. A failed trial is FAIL there, a skipped one PRUNED, and one that
-        runs RUNNING, and stays so.
+        again. A trial keeps its number, scores, scores on the way, times and attributes. Further attributes hold what
+        Optuna has no word for: `deep_arch:budget`, `deep_arch:continues`, `deep_arch:error`, `deep_arch:worker`, and
+        `deep_arch:intermediate` for several objectives. What failed is FAIL there, what was skipped PRUNED, and what
+        runs is RUNNING, and stays so.
+
+        A database takes Optuna some 20 ms a trial; a `JournalStorage` is ten times as fast.
 
         Args:
             storage: its URL, such as "sqlite:///optuna.db", or a storage object of Optuna.
