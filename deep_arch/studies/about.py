@@ -53,7 +53,8 @@ def _setting(value: Any) -> str:
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     if isinstance(value, functools.partial):
-        return f"{_setting(value.func)}({_setting([*value.args, value.keywords])})"
+        partial: Any = value
+        return f"{_setting(partial.func)}({_setting([*partial.args, partial.keywords])})"
     return getattr(value, "__qualname__", type(value).__qualname__)  # neither of which has an address in memory
 
 

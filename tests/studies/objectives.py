@@ -120,6 +120,22 @@ def keeps(trial: da.Trial) -> float:
     return units(trial)
 
 
+def trains(trial: da.Trial) -> float:
+    """Train for as many epochs as are left of the budget, and return how many these were."""
+    done = trial.directory / "epochs"
+    before = int(done.read_text()) if done.exists() else 0
+    assert bool(before) == (trial.continues is not None) and trial.budget is not None
+    done.write_text(str(trial.budget))
+    return trial.budget - before
+
+
+def writes_process_and_sleeps(trial: da.Trial) -> float:
+    path = trial.directory / "written"
+    path.write_text(str(os.getpid()))
+    path.rename(trial.directory / "process")
+    return sleeps(trial)
+
+
 def tells_by_itself(trial: da.Trial) -> None:
     if trial.number % 3 == 0:
         trial.tell(7)

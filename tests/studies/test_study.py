@@ -218,9 +218,7 @@ def test_curves_errors_and_attributes_stay(file: Path) -> None:
 @pytest.mark.parametrize("value", [float("nan"), object(), {1: {2, 3}}, b"bytes", lambda: 0, np.float32(1)])
 def test_an_attribute_that_json_cannot_hold_is_refused(file: Path, value: Any) -> None:
     trial = next(study(file))
-    with pytest.raises(
-        TrialError, match=r"trial 0: an attribute has a name, and a value that JSON can hold(.|\n)*Got "
-    ):
+    with pytest.raises(TrialError, match=r"trial 0: an attribute has a name, and a value that JSON can(.|\n)*Got "):
         trial.set_attribute("weights", value)
     assert trial.attributes == {}
     trial.skip()
@@ -258,7 +256,7 @@ def test_another_space_is_refused_with_what_changed(file: Path) -> None:
     [
         (
             {"searcher": RegularizedEvolution()},
-            r"expected the searcher that it was begun with, RandomSearch(.|\n)*Regul",
+            r"expected the searcher that it was begun with, RandomSearch(.|\n)*Got Reg",
         ),
         ({"searcher": RandomSearch("architectures")}, r"RandomSearch\((.|\n)*Got RandomSearch\(.*'architectures'"),
         ({"searcher": EarlyStopping(RandomSearch(), median_rule())}, r"Got EarlyStopping\(searcher=RandomSearch\("),
@@ -303,9 +301,7 @@ def test_a_searcher_that_proposes_otherwise_is_found_out(file: Path) -> None:
     one, other = (da.Study(net, Fickle(), file, "digits") for _ in range(2))
     one._save_after = 10**9
     trial = one.ask()
-    with pytest.raises(
-        StudyError, match=r"trial 0: expected its searcher to propose again what it did(.|\n)*self\.rng"
-    ):
+    with pytest.raises(StudyError, match=r"trial 0: expected its searcher to propose again what(.|\n)*self\.rng"):
         other.ask()
     assert trial is not None and one.trials[0].values == trial.values
     trial.tell(1)
@@ -459,9 +455,7 @@ def test_a_study_of_a_space_without_a_name_needs_it(file: Path) -> None:
 def test_a_study_that_is_read_gives_out_no_trials(file: Path, act: Any) -> None:
     run(study(file), 2)
     opened = da.open_study(file)
-    with pytest.raises(
-        StudyError, match=r"was opened for reading, and gives out no trials(.|\n)*Open it with the sear"
-    ):
+    with pytest.raises(StudyError, match=r"was opened for reading, and gives out no trials(.|\n)*Open it with the"):
         act(opened)
     assert opened.counts == {"complete": 2}
     opened.trials[0].set_attribute("read", True)
