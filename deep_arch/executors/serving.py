@@ -48,6 +48,19 @@ def outcome(answer: bytes) -> tuple[Any, Exception | None]:
     return result, error
 
 
+def portable(error: BaseException, pickler: Any = pickle) -> Exception:
+    """Return the exception of a task, or one that tells of it where it cannot be sent, or would end who gets it."""
+    with suppress(Exception):
+        # Classes with arguments of their own can often be written, and not read.
+        if isinstance(error, Exception) and pickler.loads(pickler.dumps(error)) is not None:
+            return error
+    return ExecutorError(
+        "executor: expected a task to return, or to raise an exception that can be pickled.\n"
+        f"  Got {error!r} ({type(error).__name__}).\n"
+        "  Raise a RuntimeError with a text; the traceback stands above, as the cause."
+    )
+
+
 def _receive(pipe: Connection, parent: int, tasks: SimpleQueue[bytes]) -> None:
     """Hand on what arrives; end this process with its parent, whatever it is doing."""
     try:
@@ -66,31 +79,11 @@ def _answered(task: bytes) -> bytes:
         function, args, kwargs = pickle.loads(task)
         return _packed(function(*args, **kwargs), None)
     except BaseException as error:
-        return _failed(error)
+        return _packed(None, portable(error), "".join(traceback.format_exception(error)))
     finally:
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):  # there may be none, or a closed one
                 stream.flush()
-
-
-def _failed(error: BaseException) -> bytes:
-    text = "".join(traceback.format_exception(error))
-    try:
-        if not isinstance(error, Exception):
-            raise TypeError  # one such as SystemExit would end the parent
-        answer = _packed(None, error, text)
-        pickle.loads(answer)  # classes with arguments of their own can often be written, and not read
-        return answer
-    except Exception:
-        return _packed(None, _described(error), text)
-
-
-def _described(error: BaseException) -> ExecutorError:
-    return ExecutorError(
-        "ProcessPool: expected a task to return, or to raise an exception that can be pickled.\n"
-        f"  Got {error!r} ({type(error).__name__}).\n"
-        "  Raise a RuntimeError with a text; the traceback stands above, as the cause."
-    )
 
 
 def _packed(result: Any, error: Exception | None, text: str = "") -> bytes:
