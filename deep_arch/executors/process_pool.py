@@ -15,6 +15,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Final, TypeVar
 
 from deep_arch.errors import ExecutorError, WorkerDied, is_kind, wrong_kind
+from deep_arch.executors.travelling import answer, outcome, packed
 from deep_arch.extras import imported
 from deep_arch.language.foreign import as_int
 
@@ -81,10 +82,15 @@ class ProcessPool(Executor):
                     "  Submit inside `with ProcessPool() as pool:`, or make a new pool."
                 )
             try:
-                inner = self._pool.schedule(fn, args, kwargs)
+                task = packed(fn, args, kwargs)
+            except Exception as error:
+                future.set_exception(error)
+                return future
+            try:
+                inner = self._pool.schedule(answer, [task])
             except RuntimeError:  # it broke, as all processes ended without a task
                 self._pool = self._new()
-                inner = self._pool.schedule(fn, args, kwargs)
+                inner = self._pool.schedule(answer, [task])
         future.inner = inner  # type: ignore[attr-defined]
         inner.add_done_callback(partial(_pass_on, future))
         return future
@@ -179,7 +185,11 @@ def _pass_on(future: Future[Any], done: Future[Any]) -> None:
     elif error is not None:
         future.set_exception(error)
     else:
-        future.set_result(done.result())
+        result, raised = outcome(done.result())
+        if raised is None:
+            future.set_result(result)
+        else:
+            future.set_exception(raised)
 
 
 def died(code: int | None) -> WorkerDied:
@@ -193,13 +203,6 @@ def died(code: int | None) -> WorkerDied:
         memory = "Was it killed for its memory? Run fewer workers, or train in smaller batches."
         how, mend = name, memory if name == "SIGKILL" else "Does compiled code crash? Run the task in this process."
     return WorkerDied(f"worker: ended while it ran a task.\n  Got {how}.\n  {mend}")
-
-
-class RemoteTraceback(Exception):
-    """The traceback of an exception where it was raised, as its cause here."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 def n_cores() -> int:

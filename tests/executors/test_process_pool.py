@@ -49,9 +49,24 @@ def test_sums(pool: ProcessPool) -> None:
     assert os.getpid() not in {pool.submit(os.getpid).result(WAIT_S) for _ in range(4)}
 
 
+ODD = "type('Odd', (Exception,), {'__init__': lambda self, a, b: None})(1, 2)"
+
+
+class Unread:
+    """What can be written, and not read."""
+
+    def __reduce__(self) -> Any:
+        return int, ("six",)
+
+
 def test_exceptions_come_back(pool: ProcessPool) -> None:
     with pytest.raises(ValueError, match="'six'"):
         pool.submit(int, "six").result(WAIT_S)
+    with pytest.raises(ValueError, match="'six'"):
+        pool.submit(abs, Unread()).result(WAIT_S)
+    for code in ("__import__('sys').exit(3)", f"(_ for _ in ()).throw({ODD})"):
+        with pytest.raises(ExecutorError, match=r"expected a task to return, or to raise an exception that can be"):
+            pool.submit(eval, code).result(WAIT_S)
     with pytest.raises(Exception, match=r"[Pp]ickle"):
         pool.submit(operator.not_, lambda: None).result(WAIT_S)
     assert pool.submit(abs, -1).result(WAIT_S) == 1
