@@ -5,8 +5,9 @@
 
 Rank 0 holds the study. It sends each architecture to the others as text, all train it together on their shares of the
 images, and rank 0 tells the accuracy. Where a rank raises, the others are cut off from it at once, the trial has
-failed, and the search goes on; `--fail 2` lets one raise in trial 2, to see that. Where a rank is killed, all end: start
-the script again, or let `torchrun --max-restarts 3` do so, and the search goes on with the trial that was cut short.
+failed, and the search goes on; `--fail 2` lets one raise in trial 2, to see that. Where a rank is killed, all end:
+start the script again, or let `torchrun --max-restarts 3` do so, and the search goes on with the trial that was cut
+short.
 
 About ten seconds with scikit-learn's 1,797 images of digits, on one core or two. Needs the extras torch and demo.
 """

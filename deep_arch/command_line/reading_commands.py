@@ -166,7 +166,8 @@ def export(
 
             write_jsonl(KeptStudy(opened, name).record.trials, output)
         elif form == "csv":
-            open_study(opened, name).to_dataframe().to_csv(output)
+            table: Any = open_study(opened, name).to_dataframe()
+            table.to_csv(output)
         else:
             open_study(opened, name).export_optuna(output if "://" in output else f"sqlite:///{output}")
         n = sum(opened.counts(KeptStudy(opened, name).name).get(state, 0) for state in ENDED)

@@ -13,7 +13,7 @@ import typer
 
 from deep_arch.command_line.telling import as_text, errors_told, print_json
 from deep_arch.command_line.written_specs import read_specs
-from deep_arch.errors import BadArgument, NotCountable
+from deep_arch.errors import BadArgument, NotCountable, is_kind
 from deep_arch.language.specs import Inputs
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.named_spaces import find_space
@@ -133,12 +133,13 @@ def _values(given: str) -> dict[str, Any]:
         written: Any = json.loads(text)
     except ValueError as error:
         raise _no_values(text, str(error)) from None
-    if isinstance(written, list) and len(written) == 1:  # pyright: ignore[reportUnknownArgumentType]
+    if is_kind(written, list) and len(written) == 1:
         written = written[0]
-    if not isinstance(written, dict):
+    if not is_kind(written, dict):
         raise _no_values(text, f"a {type(written).__name__}")
-    inner: Any = written.get("values")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    return inner if isinstance(inner, dict) else written  # pyright: ignore[reportUnknownVariableType]
+    inner: Any = written.get("values")
+    values: dict[str, Any] = inner if is_kind(inner, dict) else written
+    return values
 
 
 def _no_values(text: str, why: str) -> BadArgument:

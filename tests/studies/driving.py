@@ -60,8 +60,8 @@ class Shared:
         self._again = again
         first = options.pop("first", ())
         self._options = options
-        self.workers = [self._again(seed, first=first, **options)]  # type: ignore[no-untyped-call]
-        self.workers += [self._again(seed + 1000 + i, **options) for i in range(1, n_workers)]  # type: ignore[no-untyped-call]
+        self.workers = [self._again(seed, first=first, **options)]
+        self.workers += [self._again(seed + 1000 + i, **options) for i in range(1, n_workers)]
 
     def ask(self, worker: int) -> da.Trial | None:
         """Return what the worker is given."""
@@ -72,7 +72,7 @@ class Shared:
     def stop(self, worker: int, out: Sequence[da.Trial]) -> list[da.Trial]:
         """Let a worker stop with trials that are out."""
         self.workers[worker].close()
-        self.workers[worker] = self._again(random.randrange(2**32), **self._options)  # type: ignore[no-untyped-call]
+        self.workers[worker] = self._again(random.randrange(2**32), **self._options)
         return []
 
     def enqueue(self, worker: int, values: Any) -> None:

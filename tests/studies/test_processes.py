@@ -1,4 +1,4 @@
-"""Studies whose trials run in other processes: the pool of this library, that of the standard one, and what dies there."""
+"""Studies whose trials run in other processes: our pool, that of the standard library, and what dies there."""
 
 from __future__ import annotations
 
