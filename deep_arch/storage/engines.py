@@ -31,6 +31,15 @@ def new_engine(url: str) -> Engine:
         StudyError: they are of a later version.
     """
     engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+    try:
+        _prepare(engine, url)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _prepare(engine: Engine, url: str) -> None:
     with engine.connect() as connection:
         found = schema.found_version(connection)
     if found is not None and found > schema.VERSION:
@@ -46,7 +55,6 @@ def new_engine(url: str) -> Engine:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5723011)")
             schema.prepare(connection)
             connection.commit()
-    return engine
 
 
 def begin(connection: Connection, writes: bool) -> None:

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +280,7 @@ def test_turns_of_a_killed_process_in_a_folder_that_cannot_be_written(
 def test_nobody_answers() -> None:
     for place in ("127.0.0.1:1", "no.such.host.invalid"):
         url = f"postgresql://me:{PASSWORD.replace('/', '%2F')}@{place}/runs"
-        fault(StudyUnreachable, lambda url=url: open_storage(url), "", "See that the database runs and can be reached")
+        fault(StudyUnreachable, partial(open_storage, url), "", "See that the database runs and can be reached")
 
 
 def test_no_such_database(postgres: PostgresServer) -> None:
