@@ -35,7 +35,8 @@ def full_frame(search: Search) -> DataFrame:
     addresses = values([*own.names, *_RUN], prefixes=("attribute.",))
     table: Any = tabulated(each("to_dataframe", search), [own, addresses, attributes, run])
     for name in ("started", "finished"):
-        table[name] = imported("pandas").to_datetime(table[name], unit="s", utc=True)
+        moments = imported("pandas").to_datetime(table[name], unit="s", utc=True)
+        table[name] = moments.astype("datetime64[ns, UTC]")  # also where there are none
     return table
 
 

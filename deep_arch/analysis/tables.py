@@ -198,7 +198,7 @@ def importance(trials: Trials, objective: int = 0, n_repeats: int = 10, seed: in
 def _read(
     where: str, trials: Trials, directions: Directions = None
 ) -> tuple[list[int], list[pareto.Point], tuple[Direction, ...]]:
-    """Return the numbers of the trials, their scores turned so that more is better, and a direction for each objective."""
+    """Return the numbers of the trials, their scores so that more is better, and a direction for each objective."""
     found = [(trial.number, trial.scores) for trial in each(where, trials)]
     numbers = list(dict.fromkeys([len(scores) for _, scores in found if scores]))
     own = trials.directions if isinstance(trials, Search) else ["maximize"] * max([1, *numbers])

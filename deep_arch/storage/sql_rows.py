@@ -15,7 +15,7 @@ from deep_arch.storage.rows import End, TrialRow, WorkerRow
 from deep_arch.storage.schema import trials, workers
 
 _FIELDS: Final = [field.name for field in fields(TrialRow)]
-_SCORES, _INTERMEDIATE, _ATTRIBUTES = map(_FIELDS.index, ("scores", "intermediate", "attributes"))
+_SCORES, _INTERMEDIATE, _ATTRIBUTES, _BUDGET = map(_FIELDS.index, ("scores", "intermediate", "attributes", "budget"))
 _PLAIN: Final = [name for name in _FIELDS if name not in ("scores", "intermediate", "attributes", "started")]
 
 of_study: Final = trials.c.study == bindparam("of_study")
@@ -39,6 +39,9 @@ def _trial_row(row: list[Any]) -> TrialRow:
     row[_SCORES] = tuple(json.loads(row[_SCORES]))
     row[_INTERMEDIATE] = dict(json.loads(row[_INTERMEDIATE]))
     row[_ATTRIBUTES] = json.loads(row[_ATTRIBUTES])
+    budget = row[_BUDGET]
+    if budget is not None and budget.is_integer():  # the column holds floats, and epochs are ints
+        row[_BUDGET] = int(budget)
     return TrialRow(*row)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deep_arch.errors import StudyError
+from deep_arch.errors import StudyError, is_kind
 from deep_arch.spaces.describing import changes, description, digest
 from deep_arch.spaces.named_spaces import name_of
 from deep_arch.spaces.space import SearchSpace
@@ -33,9 +35,10 @@ def about_study(
 
 def searcher_text(searcher: Searcher) -> str:
     """Return a searcher with its arguments as text, equal for equal ones."""
-    settings = {
-        name: value for name, value in vars(searcher).items() if name[0] != "_" and name not in ("space", "rng")
-    }
+    known = {name: value for name, value in vars(searcher).items() if name[0] != "_" and name not in ("space", "rng")}
+    arguments = inspect.signature(type(searcher)).parameters
+    # Those that keep their arguments otherwise are known by all that they show.
+    settings = {name: known[name] for name in arguments} if arguments.keys() <= known.keys() else known
     return f"{type(searcher).__name__}({', '.join(f'{name}={_setting(value)}' for name, value in settings.items())})"
 
 
@@ -44,11 +47,12 @@ def _setting(value: Any) -> str:
         return searcher_text(value)
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_setting, value))}]"  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, Mapping):
-        items: Mapping[Any, Any] = value
-        return f"{{{', '.join(f'{key}: {_setting(item)}' for key, item in items.items())}}}"
+    if is_kind(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_setting(item)}' for key, item in value.items())}}}"
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
+    if is_kind(value, functools.partial):
+        return f"{_setting(value.func)}({_setting([*value.args, value.keywords])})"
     return getattr(value, "__qualname__", type(value).__qualname__)  # neither of which has an address in memory
 
 

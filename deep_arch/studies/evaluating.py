@@ -57,7 +57,7 @@ def _trace(error: BaseException) -> str:
 
 @contextmanager
 def time_limit(seconds: float | None, what: str) -> Generator[None]:
-    """Raise TimeLimit in this thread where the block takes longer, as soon as it runs Python."""
+    """Raise TimeLimit in this thread where the block takes longer, as soon as it runs Python, and at its end."""
     if seconds is None:
         yield
         return
@@ -65,24 +65,27 @@ def time_limit(seconds: float | None, what: str) -> Generator[None]:
         f"{what}: took longer than it may.\n  Got more than {seconds:g} s.\n"
         "  Raise trial_timeout, or train for less: trial.budget and trial.should_stop() say how long."
     )
-    over = threading.Event()
+    over, passed = threading.Event(), threading.Event()
     stop = _stop_by_signal if threading.current_thread() is threading.main_thread() and _HAS_ALARM else _stop_thread
-    with stop(seconds, text, over):
+    with stop(seconds, text, over, passed):
         try:
             yield
         finally:
             over.set()
+    if passed.is_set():  # and the block caught what was to stop it
+        raise TimeLimit(text)
 
 
 _HAS_ALARM: Final = hasattr(signal, "setitimer")
 
 
 @contextmanager
-def _stop_by_signal(seconds: float, text: str, over: threading.Event) -> Generator[None]:
+def _stop_by_signal(seconds: float, text: str, over: threading.Event, passed: threading.Event) -> Generator[None]:
     """Stop the main thread, which a signal wakes from a call that waits."""
 
     def stop(_signal: int, _frame: Any) -> None:
         if not over.is_set():
+            passed.set()
             raise TimeLimit(text)
 
     before = signal.signal(signal.SIGALRM, stop)
@@ -95,7 +98,7 @@ def _stop_by_signal(seconds: float, text: str, over: threading.Event) -> Generat
 
 
 @contextmanager
-def _stop_thread(seconds: float, text: str, over: threading.Event) -> Generator[None]:
+def _stop_thread(seconds: float, text: str, over: threading.Event, passed: threading.Event) -> Generator[None]:
     """Stop a thread by an exception that it raises the next time that it runs Python."""
 
     class Stopped(TimeLimit):
@@ -107,6 +110,7 @@ def _stop_thread(seconds: float, text: str, over: threading.Event) -> Generator[
     def watch() -> None:
         wait = seconds
         while not over.wait(wait):
+            passed.set()
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Stopped))
             wait = _AGAIN_S
 

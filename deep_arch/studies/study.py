@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
@@ -21,9 +22,11 @@ from deep_arch.storage.opening import no_study, open_storage
 from deep_arch.storage.rows import RowState
 from deep_arch.storage.storage import Storage
 from deep_arch.studies.about import about_study, check_same
-from deep_arch.studies.checks import check_kinds
+from deep_arch.studies.checks import check_kinds, check_name
 from deep_arch.studies.directions import Direction, listed_directions
 from deep_arch.studies.directories import Directories
+from deep_arch.studies.record import digest
+from deep_arch.studies.search import left_alone
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.studies.stored_search import StoredSearch
 from deep_arch.studies.trial import Trial
@@ -33,10 +36,13 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs]
 
-    from deep_arch.studies.running import Objective
+    from deep_arch.studies.running import Objective, Run
 
 DEFAULT: Final = "sqlite:///runs.db"
 """Where studies are kept unless another place is named: a file in the working directory."""
+
+_MOST_CHARACTERS: Final = 200
+"""Of a folder's name, of which file systems take 255 bytes."""
 
 
 class Study(StoredSearch):
@@ -106,21 +112,21 @@ class Study(StoredSearch):
         reads, searcher = searcher is None, _Unknown() if searcher is None else searcher
         most = sys.maxsize if trials is None else trials
         check_kinds(space, searcher, most, seed, duplicates)
-        _check_name(name)
-        if isinstance(heartbeat_s, bool) or not is_kind(heartbeat_s, int | float) or not heartbeat_s > 0:
+        check_name(name)
+        if isinstance(heartbeat_s, bool) or not is_kind(heartbeat_s, int | float) or not 0 < heartbeat_s < math.inf:
             raise wrong_kind("study", "heartbeat_s to be a number of seconds", heartbeat_s, "Leave it out for 10.")
         opened, name = open_storage(storage), space.name if name is None else name
         assert name is not None, "a space has a name"
         wanted = listed_directions(directions)
         known = opened.about(name)
         folder = _folder(directory, known, opened, name)
-        about = about_study(space, searcher, wanted, duplicates, None if folder is None else str(folder))
+        about = about_study(space, searcher, wanted, duplicates, None if directory is None else str(folder))
         if reads and known is not None:
             about["searcher"] = known["searcher"]
         elif reads:
             raise no_study(name, opened)
         if known is not None:  # before a searcher starts, which may not fit another space
-            check_same(name, opened.url, known, about)
+            check_same(name, opened.shown, known, about)
         super().__init__(
             space,
             searcher,
@@ -135,9 +141,10 @@ class Study(StoredSearch):
         )
         if known is None:
             known = opened.begin(name, about, self.state(), self._record.early())
-            check_same(name, opened.url, known, about)
+            check_same(name, opened.shown, known, about)
         self._directories = Directories(folder, again=True)
-        weakref.finalize(self, self._heart.stop)
+        self.in_runs: dict[int, Run] = {}  # those of the trials that are here that a `run` will end
+        weakref.finalize(self, self._heart.let_go).atexit = False  # where the heart itself stops
 
     def run(
         self,
@@ -198,17 +205,28 @@ class Study(StoredSearch):
         best = None if self.n_objectives > 1 else self.storage.best(self.name, self.directions[0] == "maximize")
         return None if best is None else best.scores
 
+    def begin_run(self, trials: int | None) -> int:
+        """Look anew for trials to give out, and return how many there are to be in all: so many, or the study's bound.
+
+        Raises:
+            TrialError: a trial was asked for by hand and left without a result, so that a run would wait for it.
+        """
+        left = [trial for number, trial in self.here.items() if number not in self.in_runs]
+        if left:
+            raise left_alone(left[0])
+        with self._lock:
+            self.ending, self.stopped, self._idle_since = None, False, None
+            return self._n_trials if trials is None else trials
+
     @contextmanager
-    def bounded(self, trials: int | None) -> Generator[int]:
-        """Give out no more than so many trials in all while the block runs; None leaves the bound as it is."""
-        before = self._n_trials
-        if trials is not None:
-            self._n_trials = trials
-        self.ending, self.stopped = None, False
-        try:
-            yield self._n_trials
-        finally:
-            self._n_trials = before
+    def bounded(self, trials: int) -> Generator[None]:
+        """Give out no more than so many trials in all while the block runs, for which other threads wait."""
+        with self._lock:
+            before, self._n_trials = self._n_trials, trials
+            try:
+                yield
+            finally:
+                self._n_trials = before
 
     def stop(self) -> None:
         """Begin no further trial in the run that goes on; for callbacks."""
@@ -272,10 +290,12 @@ class Study(StoredSearch):
         """Write the trials into a storage of Optuna, as a study that optuna-dashboard shows.
 
         Parameters are named as `searchers.suggest` names them, so `suggest(optuna_trial, space)` gives the architecture
-        again. A trial has its number, scores, scores on the way, times and attributes; what Optuna has no word for is
-        in further attributes: `deep_arch:budget`, `deep_arch:continues`, `deep_arch:error` and `deep_arch:worker`, and
-        `deep_arch:intermediate` for several objectives. A failed trial is FAIL there, a skipped one PRUNED, and one that
-        runs RUNNING, and stays so.
+        again. A trial keeps its number, scores, scores on the way, times and attributes. Further attributes hold what
+        Optuna has no word for: `deep_arch:budget`, `deep_arch:continues`, `deep_arch:error`, `deep_arch:worker`, and
+        `deep_arch:intermediate` for several objectives. What failed is FAIL there, what was skipped PRUNED, and what
+        runs is RUNNING, and stays so.
+
+        A database takes Optuna some 20 ms a trial; a `JournalStorage` is ten times as fast.
 
         Args:
             storage: its URL, such as "sqlite:///optuna.db", or a storage object of Optuna.
@@ -352,23 +372,8 @@ def study_names(storage: str | os.PathLike[str] | Storage | None = DEFAULT) -> l
     return open_storage(storage).names()
 
 
-def _check_name(name: Any) -> None:
-    if name is None:
-        return
-    if not is_kind(name, str) or not name or "\0" in name or not _is_text(name):
-        raise wrong_kind("study", "a name, a str of at least one character", name, "Write name='digits'.")
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # half of a character
-        return False
-    return True
-
-
 def _folder(given: Any, known: Any, storage: Storage, name: str) -> Path | None:
-    """Return where trials have their folders: as said, as before, or beside the file of the storage."""
+    """Return where trials have their folders: as said, as it was said before, or beside the file of the storage."""
     if given is not None or (known is not None and (given := known["directory"]) is not None):
         if not is_kind(given, str | os.PathLike):
             raise BadArgument(
@@ -379,4 +384,6 @@ def _folder(given: Any, known: Any, storage: Storage, name: str) -> Path | None:
     if not file:
         return None
     # No name leads out of this folder: quoted, it holds no separator, and a prefix keeps it from being "..".
-    return Path(f"{file}.trials") / f"study-{quote(name, safe=' ')[:200]}"
+    quoted = quote(name, safe=" ")
+    short = quoted if len(quoted) <= _MOST_CHARACTERS else f"{quoted[: _MOST_CHARACTERS - 33]}-{digest(name)}"
+    return Path(f"{file}.trials") / f"study-{short}"

@@ -7,17 +7,17 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from searching import net, score, searcher  # pyright: ignore[reportMissingImports]
+from searching import net, score, searcher  # type: ignore[import-not-found]
 
 import deep_arch as da
-from deep_arch.errors import StudyError
+from deep_arch.errors import MissingDependency, StudyError
 from deep_arch.studies.trial import Trial
-from deep_arch.testing.faulty_disks import SmallDisk
+from deep_arch.testing.faulty_disks import SmallDisk, small_disk
 from deep_arch.testing.killing import killed_until_done, run_and_kill
 from deep_arch.testing.postgres_server import PostgresServer
 from deep_arch.testing.waiting import wait_until
@@ -51,7 +51,9 @@ def journal(tmp_path: Path) -> Counter[int]:
 
 def run_together(commands: Sequence[list[str]]) -> list[str]:
     """Run programs side by side, and return what they printed; all must end well."""
-    programs = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for line in commands]
+    programs = [
+        subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for line in commands
+    ]
     outputs = [program.communicate()[0] for program in programs]
     assert [program.returncode for program in programs] == [0] * len(programs), outputs
     return outputs
@@ -140,14 +142,25 @@ def test_a_server_that_goes_down_and_comes_back_is_waited_for(
     assert all(n == 1 for n in journal(tmp_path).values())
 
 
-def test_a_full_disk_ends_the_search_and_loses_nothing_that_was_finished(disk: SmallDisk) -> None:
+@pytest.fixture
+def larger_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk with room for what a database writes before it is full."""
+    try:
+        with small_disk(tmp_path / "disk", 2**24) as disk:
+            yield disk
+    except MissingDependency as error:
+        pytest.skip(str(error))
+
+
+def test_a_full_disk_ends_the_search_and_loses_nothing_that_was_finished(larger_disk: SmallDisk) -> None:
+    disk = larger_disk
     storage = f"sqlite:///{disk.folder / 'runs.db'}"
     study = da.Study(net, searcher(), storage, seed=3)
 
     def objective(trial: Trial) -> float:
         if trial.number == 20:
             disk.fill()
-        return score(trial)
+        return float(score(trial))
 
     with pytest.raises(StudyError, match="Make room on the disk"):
         study.run(objective, 200, progress=False)

@@ -1,0 +1,98 @@
+"""Studies as their storage holds them: read without their spaces, which may be elsewhere or take long to import."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, cast
+from urllib.parse import unquote
+
+from deep_arch.analysis.exporting import as_json
+from deep_arch.errors import StudyError
+from deep_arch.spaces.space import SearchSpace
+from deep_arch.storage.opening import no_study, open_storage
+from deep_arch.storage.storage import Storage
+from deep_arch.studies.machine import new_worker
+from deep_arch.studies.stored_record import StoredRecord
+from deep_arch.studies.trial import Owner, Trial
+
+
+class KeptStudy:
+    """A study that is only read.
+
+    Args:
+        storage: where it is kept.
+        name: of the study; None for the only one.
+
+    Attributes:
+        name, storage: what it is called, and where it is kept.
+        about: what is known about it.
+        record: its trials; of these `written` has the values, and `architecture` is missing.
+
+    Raises:
+        StudyError: there is no such study.
+    """
+
+    relaxes = False
+
+    def __init__(self, storage: Storage, name: str | None) -> None:
+        if name is None and len(names := storage.names()) == 1:
+            (name,) = names
+        about = storage.about(name or "")
+        if name is None or about is None:
+            raise no_study(name or "", storage)
+        self.name, self.storage, self.about = name, storage, about
+        no_space = cast(SearchSpace, None)
+        self.record = StoredRecord(tuple(about["directions"]), storage, name, no_space, new_worker())
+        self.record.owner = cast(Owner, self)
+
+    @property
+    def n_objectives(self) -> int:
+        """How many scores a trial has."""
+        return len(self.about["directions"])
+
+    @property
+    def found(self) -> tuple[Trial, ...]:
+        """The best trial, or with several objectives the Pareto front.
+
+        Raises:
+            TrialError: no trial is complete.
+        """
+        return self.record.front if self.n_objectives > 1 else (self.record.best,)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What it is and how far it is, as JSON can hold it."""
+        known = ("title", "space", "searcher", "directions")
+        counts = self.storage.counts(self.name)
+        best = [trial_json(trial) for trial in self.found] if counts.get("complete") else []
+        return {"name": self.name, **{key: self.about[key] for key in known}, "trials": counts, "best": best}
+
+
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """Return all of a trial as JSON can hold it."""
+    return cast("dict[str, Any]", json.loads(as_json(trial)))
+
+
+def existing_storage(given: str) -> Storage:
+    """Return a storage that is there: what is only read makes no file.
+
+    Raises:
+        StudyError: there is no such file, or the storage cannot be read.
+    """
+    path = _file(given)
+    if path is not None and not os.path.exists(path):
+        raise StudyError(
+            f"storage: expected a file with studies.\n  Got {given!r}, and there is no {os.path.abspath(path)}.\n"
+            "  Begin a study with `deep-arch search`, or name its file with --storage."
+        )
+    return open_storage(given)
+
+
+def _file(given: str) -> str | None:
+    """Return the file of a storage; None for a server."""
+    if "://" not in given:
+        return given
+    scheme, _, rest = given.partition("://")
+    path = unquote(rest.partition("?")[0])[1:]
+    return path if scheme.partition("+")[0] == "sqlite" and path not in ("", ":memory:") else None

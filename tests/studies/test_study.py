@@ -1,0 +1,517 @@
+"""Studies: how they begin and go on, what they refuse, and what is read of them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import deep_arch as da
+from deep_arch import ops
+from deep_arch.errors import BadArgument, ScopeError, StudyError, TrialError, UnknownAddress, ValueOutsideDomain
+from deep_arch.searchers import DARTS, Hyperband, RandomSearch, RegularizedEvolution, median_rule
+from deep_arch.searchers.early_stopping import EarlyStopping
+from deep_arch.storage.memory_storage import MemoryStorage
+from deep_arch.studies.about import searcher_text
+from deep_arch.studies.study import Study, study_names
+from deep_arch.testing.searcher_spaces import SPACES
+from tests.studies.every_searcher import MADE
+from tests.studies.objectives import UNITS, four, net, units
+
+FILE = "runs.db"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / FILE
+
+
+def study(file: Any, **options: Any) -> Study:
+    return da.Study(net, RandomSearch(), file, **{"name": "digits", "seed": 0, **options})
+
+
+def run(of: Study, n: int) -> Study:
+    of.run(units, trials=n, progress=False)
+    return of
+
+
+# --- beginning, and going on -----------------------------------------------------------------------------------------
+
+
+def test_a_study_goes_on_under_its_name(file: Path) -> None:
+    first = run(study(file), 5)
+    assert repr(first) == f"<study 'digits' in sqlite:///{file}: 5 trials, ended: all 5 trials were given out>"
+    again = run(study(str(file)), 8)
+    assert [trial.values for trial in again.trials[:5]] == [trial.values for trial in first.trials[:5]]
+    assert [trial.number for trial in again.trials] == list(range(8))
+    assert da.study_names(file) == ["digits"]
+
+
+def test_the_name_is_that_of_the_space_if_left_out(file: Path) -> None:
+    assert da.Study(net, RandomSearch(), file).name == "net"
+
+
+def test_studies_of_one_storage_are_apart(file: Path) -> None:
+    for name, n in (("a", 3), ("b", 5), ("A", 1)):
+        run(study(file, name=name, seed=n), n)
+    assert study_names(file) == ["a", "b", "A"]
+    assert [len(study(file, name=name).trials) for name in ("a", "b", "A")] == [3, 5, 1]
+    values = [study(file, name=name).trials[0].values for name in ("a", "b", "A")]
+    assert len({json.dumps(dict(each)) for each in values}) == 3
+
+
+def test_the_seed_decides_and_no_global_random_state_moves(file: Path, tmp_path: Path) -> None:
+    before = random.getstate(), repr(np.random.get_state(legacy=False))
+    histories = [
+        [dict(t.values) for t in run(study(None, seed=seed), 3).trials] for seed in (0, 0, 1, random.Random(1))
+    ]
+    assert histories[0] == histories[1] != histories[2] == histories[3]
+    assert (random.getstate(), repr(np.random.get_state(legacy=False))) == before
+
+
+def test_a_storage_is_shared_by_those_who_hold_it() -> None:
+    storage = MemoryStorage()
+    run(study(storage), 3)
+    assert [trial.number for trial in run(study(storage), 4).trials] == [0, 1, 2, 3]
+    assert len(run(study(None), 2).trials) == 2
+
+
+def test_a_bound_holds_over_all_runs(file: Path) -> None:
+    for _ in range(2):
+        one = study(file, trials=4)
+        for trial in one:
+            trial.tell(units(trial))
+        assert (len(one.trials), one.ending) == (4, "all 4 trials were given out")
+    one.run(units, progress=False)
+    assert len(one.trials) == 4
+
+
+def test_what_is_tried_first_matters_where_a_study_begins(file: Path) -> None:
+    known: list[Any] = [{UNITS: 5, "rate": 0.5}]
+    run(study(file, first=known), 2)
+    again = run(study(file, first=[{UNITS: 6, "rate": 0.5}]), 3)
+    assert [trial.values[UNITS] for trial in again.trials].count(5) == 1
+    assert again.trials[0].values == known[0] and 6 not in [trial.values[UNITS] for trial in again.trials]
+
+
+def test_what_is_enqueued_comes_next_in_any_worker(file: Path) -> None:
+    one, other = study(file), study(file)
+    one.enqueue({UNITS: 7})
+    one.enqueue(net.sample(3))
+    assert [trial.values[UNITS] for trial in (other.ask(), one.ask()) if trial] == [7, net.sample(3).values[UNITS]]
+    for of in (one, other):
+        of.close()
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "text"),
+    [
+        ({"width": 3}, UnknownAddress, r"enqueue: (.|\n)*width"),
+        ({UNITS: 0}, ValueOutsideDomain, r"enqueue: dense\.units: 0 (.|\n)*Got 0"),
+        (7, BadArgument, r"enqueue: (.|\n)*Got 7"),
+    ],
+)
+def test_what_is_not_of_the_space_is_not_enqueued(file: Path, values: Any, error: type[Exception], text: str) -> None:
+    one = study(file)
+    with pytest.raises(error, match=text):
+        one.enqueue(values)
+    assert run(one, 2).counts == {"complete": 2}
+
+
+def test_a_trial_left_without_a_result_is_told_of_as_in_a_search(file: Path) -> None:
+    one = study(file)
+    next(one)
+    with pytest.raises(TrialError, match=r"trial 0: was left without a result"):
+        next(one)
+    one.close()
+
+
+def test_a_duplicate_of_a_trial_that_failed_is_one(file: Path) -> None:
+    one = da.Study(four, RandomSearch(), file, seed=0)
+    for trial in one:
+        trial.fail("diverged")
+    assert len(one.trials) == 4 and one.ending == "every architecture of the space was seen"
+
+
+# --- what is read ----------------------------------------------------------------------------------------------------
+
+
+def test_trials_are_read_as_a_sequence(file: Path) -> None:
+    one = run(study(file), 6)
+    trials = study(file).trials
+    assert len(trials) == 6 and [trial.number for trial in trials] == list(range(6))
+    assert [trial.number for trial in trials[1:4]] == [1, 2, 3] and trials[-1].number == 5
+    assert repr(trials) == "<the 6 trials of study 'digits'>"
+    for index in (6, -7):
+        with pytest.raises(IndexError, match=rf"expected a number below 6(.|\n)*Got {index}"):
+            trials[index]
+    for trial, mine in zip(trials, one.trials, strict=True):
+        assert (trial.values, trial.config, trial.score) == (mine.values, mine.config, units(mine))
+        assert trial.architecture.fingerprint() == mine.architecture.fingerprint()
+        assert trial.finished is not None and trial.duration_s == trial.finished - trial.started >= 0
+        assert trial.worker is not None and trial.state == "complete" and trial.error is None
+
+
+def test_what_stands_in_a_study(file: Path) -> None:
+    one = study(file, directions="minimize")
+    ends: list[Any] = [
+        lambda t: t.tell(3),
+        lambda t: t.fail("no"),
+        lambda t: t.skip(),
+        lambda t: t.tell(1),
+        lambda _: 0,
+    ]
+    for end in ends:
+        trial = one.ask()
+        assert trial is not None
+        end(trial)
+    again = study(file, directions="minimize")
+    assert one.counts == again.counts == {"complete": 2, "failed": 1, "skipped": 1, "running": 1}
+    assert again.best.number == 3 and again.best.score == 1.0 and again.best_scores == (1.0,)
+    assert [architecture.values for architecture in again.best_architectures] == [again.best.values]
+    assert [told.gains for told in again.results] == [(-3.0,), (), (), (-1.0,)]
+    assert [trial.state for trial in again.trials] == ["complete", "failed", "skipped", "complete", "running"]
+    one.close()
+
+
+def test_several_objectives_have_a_front(file: Path) -> None:
+    one = study(file, directions=("maximize", "minimize"))
+    for scores in [(1, 1), (2, 2), (2, 3), (0, 1)]:
+        next(one).tell(scores)
+    again = study(file, directions=["maximize", "minimize"])
+    assert [trial.scores for trial in again.front] == [(1.0, 1.0), (2.0, 2.0)]
+    assert again.directions == ("maximize", "minimize") and again.best_scores is None
+    with pytest.raises(TrialError, match=r"2 objectives have no single best trial"):
+        _ = again.best
+
+
+def test_without_a_complete_trial_nothing_is_best(file: Path) -> None:
+    one = study(file)
+    next(one).fail("all wrong")
+    for read in (lambda: one.best, lambda: one.front, lambda: one.best_architectures):
+        with pytest.raises(TrialError, match=r"no trial is complete yet(.|\n)*Got 1 trials(.|\n)*all wrong"):
+            read()
+    assert one.best_scores is None
+
+
+def test_curves_errors_and_attributes_stay(file: Path) -> None:
+    text = "odd: \0, \ud800 and é"
+    one = study(file)
+    trial = next(one)
+    trial.report(0.25, 3)
+    trial.report(1e-300, 1)
+    trial.set_attribute("text", text)
+    trial.fail(text)
+    trial.set_attribute("after", [1, {"deep": None}])
+    found = study(file).trials[0]
+    assert (found.intermediate, list(found.intermediate)) == ({3: 0.25, 1: 1e-300}, [3, 1])
+    assert found.attributes == {"text": text, "after": [1, {"deep": None}]}
+    assert found.error == "odd: \\0, \\ud800 and é"
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), {1: {2, 3}}, b"bytes", lambda: 0, np.float32(1)])
+def test_an_attribute_that_json_cannot_hold_is_refused(file: Path, value: Any) -> None:
+    trial = next(study(file))
+    with pytest.raises(TrialError, match=r"trial 0: an attribute has a name, and a value that JSON can(.|\n)*Got "):
+        trial.set_attribute("weights", value)
+    assert trial.attributes == {}
+    trial.skip()
+
+
+def test_an_attribute_whose_name_is_no_text_is_refused(file: Path) -> None:
+    trial, wrong = next(study(file)), 3
+    with pytest.raises(TrialError, match=r"the name 3 is no str(.|\n)*trial\.directory"):
+        trial.set_attribute(wrong, 0)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    trial.skip()
+
+
+# --- another study than it was ---------------------------------------------------------------------------------------
+
+
+@da.space
+def wider(x: Any) -> Any:
+    da.config(rate=da.real(0, 1))
+    return ops.Dense(units=da.integer(1, 10**7))(x)
+
+
+def test_another_space_is_refused_with_what_changed(file: Path) -> None:
+    run(study(file), 2)
+    with pytest.raises(StudyError, match=r"'digits' in sqlite:(.|\n)*expected the space that(.|\n)*net") as caught:
+        da.Study(wider, RandomSearch(), file, "digits")
+    text = str(caught.value)
+    assert "Got wider, which is another (- as begun, + as given)" in text and "name='digits-2'" in text
+    assert any(line.startswith("- ") and "1000000" in line for line in text.splitlines())
+    assert any(line.startswith("+ ") and "10000000" in line for line in text.splitlines())
+    assert run(study(file), 3).counts == {"complete": 3}
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            {"searcher": RegularizedEvolution()},
+            r"expected the searcher that it was begun with, RandomSearch(.|\n)*Got Reg",
+        ),
+        ({"searcher": RandomSearch("architectures")}, r"RandomSearch\((.|\n)*Got RandomSearch\(.*'architectures'"),
+        ({"searcher": EarlyStopping(RandomSearch(), median_rule())}, r"Got EarlyStopping\(searcher=RandomSearch\("),
+        ({"directions": "minimize"}, r'the directions that it was begun with, \["maximize"\](.|\n)*Got \["minimize"\]'),
+        ({"duplicates": "give"}, r"the duplicates that it was begun with, record(.|\n)*Got give"),
+    ],
+)
+def test_another_way_to_search_is_refused(file: Path, options: dict[str, Any], text: str) -> None:
+    run(study(file), 2)
+    given: dict[str, Any] = {"searcher": RandomSearch(), "storage": file, "name": "digits", **options}
+    with pytest.raises(StudyError, match=text + r"(.|\n)*Go on with what it was, or begin another: name='digits-2'"):
+        da.Study(net, **given)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_searcher_that_has_searched_is_still_the_same(name: str) -> None:
+    space = SPACES["flat"]
+    searcher = MADE[name](space)
+    before = searcher_text(searcher)
+    for trial in da.search(space, searcher, 8, seed=0):
+        trial.skip()
+    assert searcher_text(searcher) == before == searcher_text(MADE[name](space))
+    assert " at 0x" not in before
+
+
+def test_a_searcher_is_not_that_of_two_searches(file: Path) -> None:
+    searcher = RandomSearch()
+    one = da.Study(net, searcher, file)
+    da.search(net, searcher, 3)
+    with pytest.raises(TrialError, match=r"another search has started its searcher since"):
+        one.ask()
+
+
+class Fickle(RandomSearch):
+    """Draws from what no state holds."""
+
+    def choose(self, point: Any) -> Any:
+        return point.domain.draw(random.Random())
+
+
+def test_a_searcher_that_proposes_otherwise_is_found_out(file: Path) -> None:
+    one, other = (da.Study(net, Fickle(), file, "digits") for _ in range(2))
+    one._save_after = 10**9
+    trial = one.ask()
+    with pytest.raises(StudyError, match=r"trial 0: expected its searcher to propose again what(.|\n)*self\.rng"):
+        other.ask()
+    assert trial is not None and one.trials[0].values == trial.values
+    trial.tell(1)
+    for of in (one, other):
+        of.close()
+
+
+class Stumbling(RandomSearch):
+    """Cannot be told that something failed."""
+
+    def tell(self, trial: da.FinishedTrial) -> None:
+        if trial.state == "failed":
+            raise ZeroDivisionError
+
+
+def test_what_a_searcher_stumbles_over_leaves_nothing_half_done(file: Path) -> None:
+    one = da.Study(net, Stumbling(), file, "digits", seed=0)
+    trial = next(one)
+    with pytest.raises(ZeroDivisionError):
+        trial.fail("no")
+    assert one.counts == {"running": 1}
+    one.close()
+    other = da.Study(net, Stumbling(), file, "digits")
+    again = next(other)
+    again.tell(3)
+    assert (again.values, other.counts) == (trial.values, {"complete": 1})
+
+
+# --- names and folders -----------------------------------------------------------------------------------------------
+
+NAMES = [
+    "../../x",
+    "..",
+    ".",
+    "a/b",
+    "a\\b",
+    "/etc/passwd",
+    "'; DROP TABLE deep_arch_trials; --",
+    "%2e%2e/",
+    "naïve 名前 \U0001f600",
+    "new\nline",
+    " ",
+    "x" * 5000,
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_any_text_is_a_name_and_no_more_than_that(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "inside"
+    root.mkdir()
+    one = study(root / FILE, name=name)
+    for trial in one:
+        (trial.directory / "weights").touch()
+        trial.tell(1)
+        break
+    assert study_names(root / FILE) == [name] and study(root / FILE, name=name).counts == {"complete": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["inside"]
+    (weights,) = root.rglob("weights")
+    assert weights.relative_to(root).parts[0] == f"{FILE}.trials" and len(weights.relative_to(root).parts) == 4
+
+
+def test_long_names_have_folders_of_their_own(file: Path) -> None:
+    folders = {next(study(file, name=name)).directory for name in ("x" * 5000, "x" * 4999, "x" * 201 + "y", "x" * 200)}
+    assert len(folders) == 4
+
+
+@pytest.mark.parametrize("name", ["", "\0", "a\0b", "half \ud800 a character", 3, b"digits", ["digits"]])
+def test_what_is_no_name_is_refused(file: Path, name: Any) -> None:
+    with pytest.raises(BadArgument, match=r"study: expected a name, a str of at least one character(.|\n)*Got "):
+        study(file, name=name)
+
+
+def test_folders_go_with_the_file(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    one = study(before / FILE)
+    trial = next(one)
+    (trial.directory / "weights").write_text("kept")
+    one.close()
+    before.rename(after)
+    again = next(study(after / FILE))
+    assert (again.directory / "weights").read_text() == "kept" and not before.exists()
+    again.skip()
+
+
+def test_a_directory_stays_that_of_the_study(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = study(file, directory="kept")
+    folder = next(one).directory
+    one.close()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    trial = next(study(file))
+    assert trial.directory == folder == tmp_path / "kept" / "trial-0"
+    trial.skip()
+
+
+def test_a_study_in_memory_has_temporary_folders() -> None:
+    trial = next(study(None))
+    folder = trial.directory
+    assert folder.is_dir() and folder.name == "trial-0"
+    trial.skip()
+
+
+def test_a_trial_with_more_budget_goes_on_in_the_folder_of_the_first(file: Path) -> None:
+    for _ in range(2):  # begun, and gone on with
+        one = da.Study(net, Hyperband(max_budget=9), file, "digits", seed=0)
+        for trial in one:
+            notes = trial.directory / "notes"
+            begun = notes.read_text() if notes.exists() else ""
+            assert bool(begun) == (trial.continues is not None)
+            notes.write_text(f"{begun}{trial.number}({trial.continues}) ")
+            trial.tell(units(trial))
+            if trial.number in (7, 15):
+                break
+        one.close()
+    longest = max((path.read_text() for path in file.parent.rglob("notes")), key=len).split()
+    assert len(longest) == 3 and longest[0].endswith("(None)")
+
+
+def test_budgets_stay_what_they_were(file: Path) -> None:
+    """An int can be a number of epochs, a float cannot."""
+    one = da.Study(net, Hyperband(max_budget=9), file, "digits", seed=0)
+    trial = next(one)
+    budget = trial.budget
+    one.close()
+    again = next(da.Study(net, Hyperband(max_budget=9), file, "digits"))
+    assert (again.number, again.budget, type(again.budget)) == (0, budget, type(budget))
+    again.skip()
+
+
+# --- reading alone ---------------------------------------------------------------------------------------------------
+
+
+def test_a_study_is_opened_by_what_it_left(file: Path) -> None:
+    run(study(file), 4)
+    for opened in (da.open_study(file), da.open_study(str(file), "digits"), da.open_study(file, space=net)):
+        assert (opened.name, opened.counts, opened.best.values) == ("digits", {"complete": 4}, study(file).best.values)
+        assert opened.space is net
+
+
+def test_a_study_of_a_space_without_a_name_needs_it(file: Path) -> None:
+    space = da.space(lambda x: ops.Dense(units=da.integer(1, 9))(x))
+    da.Study(space, RandomSearch(), file, "digits").run(units, trials=2, progress=False)
+    with pytest.raises(ScopeError, match=r"study 'digits': expected a space that is found by its name(.|\n)*space=net"):
+        da.open_study(file)
+    assert da.open_study(file, space=space).counts == {"complete": 2}
+
+
+@pytest.mark.parametrize("act", [lambda s: s.ask(), next, lambda s: s.run(units), lambda s: s.enqueue({UNITS: 3})])
+def test_a_study_that_is_read_gives_out_no_trials(file: Path, act: Any) -> None:
+    run(study(file), 2)
+    opened = da.open_study(file)
+    with pytest.raises(StudyError, match=r"was opened for reading, and gives out no trials(.|\n)*Open it with the"):
+        act(opened)
+    assert opened.counts == {"complete": 2}
+    opened.trials[0].set_attribute("read", True)
+    assert study(file).trials[0].attributes == {"read": True}
+
+
+@pytest.mark.parametrize("name", ["digit", None])
+def test_a_study_that_is_not_there_is_told_of(file: Path, name: str | None) -> None:
+    study(file), study(file, name="letters")
+    with pytest.raises(StudyError, match=r"expected the name of a study in sqlite:(.|\n)*none of its 2") as caught:
+        da.open_study(file, name)
+    assert ("Did you mean 'digits'?" in str(caught.value)) == (name == "digit")
+    with pytest.raises(StudyError, match=r"Got 'digit', which is none of its 2"):
+        da.Study(net, None, file, "digit")
+
+
+# --- arguments -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"storage": 3}, r"storage: expected the URL of a database, or the path of a file(.|\n)*Got 3"),
+        ({"storage": ""}, r"storage: expected the URL of a database(.|\n)*Got ''"),
+        ({"storage": "mysql://host/runs"}, r"storage: expected an SQLite file or a PostgreSQL server(.|\n)*mysql"),
+        ({"searcher": RandomSearch}, r"second argument is a searcher(.|\n)*RandomSearch\(\)"),
+        ({"space": units}, r"first argument is a search space"),
+        ({"trials": -1}, r"trials is an int of at least 0(.|\n)*Got -1"),
+        ({"trials": 2.5}, r"trials is an int of at least 0(.|\n)*Got 2\.5"),
+        ({"seed": "zero"}, r"seed is an int(.|\n)*Got 'zero'"),
+        ({"directions": "up"}, r"directions is(.|\n)*Got 'up'"),
+        ({"duplicates": "drop"}, r"duplicates is 'record' or 'give'"),
+        ({"directory": 3}, r"study: directory is a path(.|\n)*Got 3"),
+        ({"first": {UNITS: 3}}, r"expected first to be a list"),
+        ({"heartbeat_s": 0}, r"heartbeat_s to be a number of seconds(.|\n)*Got 0"),
+        ({"heartbeat_s": True}, r"heartbeat_s to be a number of seconds(.|\n)*Got True"),
+        ({"heartbeat_s": "1"}, r"heartbeat_s to be a number of seconds(.|\n)*Got '1'"),
+        ({"heartbeat_s": float("inf")}, r"heartbeat_s to be a number of seconds(.|\n)*Got inf"),
+        ({"searcher": RegularizedEvolution(), "directions": ["maximize"] * 2}, r"learns from 1 score"),
+    ],
+)
+def test_a_wrong_argument_is_refused(file: Path, options: dict[str, Any], text: str) -> None:
+    given = {"space": net, "searcher": RandomSearch(), "storage": file, "name": "digits", **options}
+    with pytest.raises(BadArgument, match=text):
+        da.Study(given.pop("space"), **given)
+
+
+def test_a_study_goes_into_no_pickle(file: Path) -> None:
+    one = study(file)
+    for act in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(StudyError, match=r"study 'digits': is in its storage already(.|\n)*da\.Study\("):
+            act(one)
+
+
+def test_relaxed_trials_run_in_this_process_alone(file: Path) -> None:
+    one = da.Study(SPACES["conditional"], DARTS(), file, "digits")
+    with pytest.raises(BadArgument, match=r"run: expected no executor, as DARTS relaxes(.|\n)*weights"):
+        one.run(units, trials=3, executor=2, progress=False)
+    assert one.counts == {}
