@@ -1,4 +1,4 @@
-"""Studies whose trials run in other processes: the pool of this library, that of the standard one, and what dies there."""
+"""Studies whose trials run in other processes: what travels, what dies there, and what hangs."""
 
 from __future__ import annotations
 
