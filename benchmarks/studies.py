@@ -1,11 +1,12 @@
 """Print what studies take: a trial beside Optuna on the same disk, a study of 100,000 trials, two busy workers.
 
 The objective is empty, so a trial takes what it takes to propose, keep and tell it. Ours also looks whether the same
-graph was given out before. Optuna writes each hyperparameter by itself, and in SQLite waits for the disk each time; ours
-writes a trial when it is given out and when it ends, and leaves it to the system when this reaches the disk: what a
-killed process wrote is there, and a loss of power may take the last trials. Each row is the mean of several runs, each
-in a new study, and their standard deviation; a run ends after `ENOUGH_S` even if it has fewer trials, on both sides.
-With DEEP_ARCH_POSTGRES, the URL of a database that may be written, rows of PostgreSQL are added. Run with `make bench`.
+graph was given out before. Optuna writes each hyperparameter by itself, and in SQLite waits for the disk each time;
+ours writes a trial when it is given out and when it ends, and leaves it to the system when this reaches the disk: what
+a killed process wrote is there, and a loss of power may take the last trials. Each row is the mean of several runs,
+each in a new study, and their standard deviation; a run ends after `ENOUGH_S` even if it has fewer trials, on both
+sides. With DEEP_ARCH_POSTGRES, the URL of a database that may be written, rows of PostgreSQL are added. Run with `make
+bench`.
 """
 
 from __future__ import annotations

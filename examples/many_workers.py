@@ -46,9 +46,9 @@ def train_and_score(trial: da.Trial) -> float:
     model = torch_backend.build(trial.architecture, da.vector(64), seed=0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=trial.config["learning_rate"])
     for epoch in range(5):
-        for batch, wanted in zip(images[:1200].split(60), labels[:1200].split(60), strict=True):
+        for batch, wanted in zip(images[:1200].split(60), labels[:1200].split(60), strict=True):  # type: ignore[no-untyped-call]
             optimizer.zero_grad()
-            F.cross_entropy(model(batch), wanted).backward()
+            F.cross_entropy(model(batch), wanted).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         with torch.inference_mode():
             accuracy = float((model(images[1200:]).argmax(1) == labels[1200:]).float().mean())

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TextIO
 
 import typer
 
 from deep_arch.command_line.kept_studies import KeptStudy, existing_storage, trial_json
-from deep_arch.command_line.telling import errors_told, print_json, say, shown, table
+from deep_arch.command_line.telling import as_text, errors_told, say, shown, table
 from deep_arch.storage.rows import ENDED, RowState
 from deep_arch.studies.study import DEFAULT, open_study
 from deep_arch.studies.trial import Trial
@@ -31,13 +30,14 @@ def studies(storage: Storage = DEFAULT, as_json: AsJson = False) -> None:
     deep-arch studies
     deep-arch studies --storage postgresql://me@server/searches --json
     """
-    with errors_told():
+    with errors_told() as out:
         opened = existing_storage(storage)
         found = [KeptStudy(opened, name).summary for name in opened.names()]
         if as_json:
-            print_json(found)
+            print(as_text(found), file=out)
         else:
-            print(table(("study", "space", "searcher", "trials", "best"), [_study_row(study) for study in found]))
+            rows = [_study_row(study) for study in found]
+            print(table(("study", "space", "searcher", "trials", "best"), rows), file=out)
 
 
 def _study_row(study: dict[str, Any]) -> list[str]:
@@ -66,17 +66,18 @@ def trials(
     deep-arch trials --storage runs.db --name net --state failed --json
     deep-arch trials --csv > trials.csv
     """
-    with errors_told():
+    with errors_told() as out:
         if as_json and as_csv:
             raise typer.BadParameter("give --json or --csv, and not both.")
         study = KeptStudy(existing_storage(storage), name)
         chosen = [trial_json(trial) for trial in _chosen(study, state, limit)]
         if as_json:
-            print_json(chosen)
+            print(as_text(chosen), file=out)
         elif as_csv:
-            _write_csv(chosen, study.n_objectives)
+            _write_csv(chosen, study.n_objectives, out)
         else:
-            print(table(("trial", "state", "score", "seconds", "values or error"), [*map(_trial_row, chosen)]))
+            headings = ("trial", "state", "score", "seconds", "values or error")
+            print(table(headings, [*map(_trial_row, chosen)]), file=out)
 
 
 def _chosen(study: KeptStudy, state: RowState | None, limit: int | None) -> Iterable[Trial]:
@@ -98,12 +99,12 @@ def _values(trial: dict[str, Any]) -> str:
     return json.dumps(trial["values"], ensure_ascii=False)
 
 
-def _write_csv(chosen: list[dict[str, Any]], n_objectives: int) -> None:
+def _write_csv(chosen: list[dict[str, Any]], n_objectives: int, out: TextIO) -> None:
     """Print the trials as a table: what is known of each, and a column for each address."""
     names = ("number", "state", "budget", "continues", "started", "finished", "worker", "error")
     scores = ["score"] if n_objectives == 1 else [f"score_{i}" for i in range(n_objectives)]
     addresses = list(dict.fromkeys([address for trial in chosen for address in trial["values"]]))
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*names, *scores, *addresses])
     for trial in chosen:
         values = [trial["values"].get(address) for address in addresses]
@@ -119,11 +120,11 @@ def best(storage: Storage = DEFAULT, name: Name = None, as_json: AsJson = False)
     deep-arch best
     deep-arch best --storage runs.db --name net --json
     """
-    with errors_told():
-        print_best(KeptStudy(existing_storage(storage), name), as_json)
+    with errors_told() as out:
+        print_best(KeptStudy(existing_storage(storage), name), as_json, out)
 
 
-def print_best(study: KeptStudy, as_json: bool = False) -> None:
+def print_best(study: KeptStudy, as_json: bool, out: TextIO) -> None:
     """Print the best trial, or those of the Pareto front.
 
     Raises:
@@ -131,9 +132,9 @@ def print_best(study: KeptStudy, as_json: bool = False) -> None:
     """
     found = [trial_json(trial) for trial in study.found]
     if as_json:
-        print_json(found if study.n_objectives > 1 else found[0])
+        print(as_text(found if study.n_objectives > 1 else found[0]), file=out)
     else:
-        print("\n\n".join(["\n".join(_lines(trial)) for trial in found]))
+        print("\n\n".join(["\n".join(_lines(trial)) for trial in found]), file=out)
 
 
 def _lines(trial: dict[str, Any]) -> Iterator[str]:
@@ -166,7 +167,8 @@ def export(
 
             write_jsonl(KeptStudy(opened, name).record.trials, output)
         elif form == "csv":
-            open_study(opened, name).to_dataframe().to_csv(output)
+            found: Any = open_study(opened, name).to_dataframe()
+            found.to_csv(output)
         else:
             open_study(opened, name).export_optuna(output if "://" in output else f"sqlite:///{output}")
         n = sum(opened.counts(KeptStudy(opened, name).name).get(state, 0) for state in ENDED)

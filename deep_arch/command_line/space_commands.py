@@ -7,13 +7,13 @@ import json
 import random
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TextIO
 
 import typer
 
-from deep_arch.command_line.telling import as_text, errors_told, print_json
+from deep_arch.command_line.telling import as_text, errors_told
 from deep_arch.command_line.written_specs import read_specs
-from deep_arch.errors import BadArgument, NotCountable
+from deep_arch.errors import BadArgument, NotCountable, is_kind
 from deep_arch.language.specs import Inputs
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.named_spaces import find_space
@@ -31,13 +31,13 @@ def size(space: Space, as_json: AsJson = False) -> None:
     deep-arch size net.py:net
     deep-arch size net.py:net --json      {"space": "net", "size": 1010100}; null where it is infinite
     """
-    with errors_told():
+    with errors_told() as out:
         found = find_space(space)
         n = found.size()
         if as_json:
-            print_json({"space": found.name, "size": n if isinstance(n, int) else None})
+            print(as_text({"space": found.name, "size": n if isinstance(n, int) else None}), file=out)
         else:
-            print(f"{n:,}" if isinstance(n, int) else "infinite")
+            print(f"{n:,}" if isinstance(n, int) else "infinite", file=out)
 
 
 def sample(
@@ -57,13 +57,13 @@ def sample(
     deep-arch sample net.py:net --number 3 --seed 0 --uniform architectures
     deep-arch sample net.py:net --json | deep-arch show net.py:net --values @-
     """
-    with errors_told():
+    with errors_told() as out:
         found, rng = find_space(space), random.Random(seed)
         drawn = [found.sample(rng, uniform=uniform) for _ in range(number)]
         if as_json:
-            print_json([json.loads(architecture.to_json()) for architecture in drawn])
+            print(as_text([json.loads(architecture.to_json()) for architecture in drawn]), file=out)
         else:
-            print("\n\n".join(map(listed_values, drawn)))
+            print("\n\n".join(map(listed_values, drawn)), file=out)
 
 
 def listed_values(architecture: Architecture) -> str:
@@ -100,16 +100,16 @@ def show(
     Inputs have sizes without the batch, channels first, and may have a type: image:3x32x32:float64. Those of several
     inputs are named: left=vector:8,right=tokens:128x5000.
     """
-    with errors_told():
+    with errors_told() as out:
         found = find_space(space)
         architecture = _chosen(found, values, seed)
         specs = None if inputs is None else read_specs(inputs)
         wanted = "json" if as_json else form or _form(output)
         if wanted == "picture":
-            _draw(architecture or found.start(), specs, output)
+            _draw(architecture or found.start(), specs, output, out)
         else:
             text = (_table if wanted == "table" else _document)(found, architecture, specs)
-            print(text) if output is None else output.write_text(text + "\n", encoding="utf-8")
+            print(text, file=out) if output is None else output.write_text(text + "\n", encoding="utf-8")
 
 
 def _form(output: Path | None) -> Form:
@@ -133,12 +133,13 @@ def _values(given: str) -> dict[str, Any]:
         written: Any = json.loads(text)
     except ValueError as error:
         raise _no_values(text, str(error)) from None
-    if isinstance(written, list) and len(written) == 1:  # pyright: ignore[reportUnknownArgumentType]
+    if is_kind(written, list) and len(written) == 1:
         written = written[0]
-    if not isinstance(written, dict):
+    if not is_kind(written, dict):
         raise _no_values(text, f"a {type(written).__name__}")
-    inner: Any = written.get("values")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    return inner if isinstance(inner, dict) else written  # pyright: ignore[reportUnknownVariableType]
+    inner = written.get("values")
+    found: dict[str, Any] = inner if is_kind(inner, dict) else written
+    return found
 
 
 def _no_values(text: str, why: str) -> BadArgument:
@@ -157,10 +158,10 @@ def _read(path: str) -> str:
         ) from None
 
 
-def _draw(architecture: Architecture, specs: Inputs | None, output: Path | None) -> None:
+def _draw(architecture: Architecture, specs: Inputs | None, output: Path | None, out: TextIO) -> None:
     text = architecture.render(output, **({} if specs is None else {"inputs": specs}))
     if output is None:
-        print(text)
+        print(text, file=out)
 
 
 def _table(space: SearchSpace, architecture: Architecture | None, specs: Inputs | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -88,7 +88,7 @@ def search(
     deep-arch search net.py:net --objective net.py:score --name tuned \\
         --searcher 'RegularizedEvolution(population=20, sample=5)' --workers 2 --trial-timeout 600
     """
-    with errors_told():
+    with errors_told() as out:
         wanted: Any = tuple(part.strip() for part in directions.split(","))
         made_by = searcher or ("NSGA2" if len(wanted) > 1 else "RegularizedEvolution")
         kept = {"space": lasting(space), "searcher": lasting_searcher(made_by), "trials": trials}
@@ -96,7 +96,7 @@ def search(
         run = NamedObjective(objective)
         study = Study(find_space(space), find_searcher(made_by), storage, name, seed, directions=wanted)
         study.note(**kept, objective=run.name)
-        _run(study, run, kept, timeout, quiet, as_json)
+        _run(study, run, kept, timeout, quiet, as_json, out)
 
 
 def resume(
@@ -119,7 +119,7 @@ def resume(
     deep-arch resume
     deep-arch resume --storage runs.db --name net --trials 200
     """
-    with errors_told():
+    with errors_told() as out:
         known = KeptStudy(existing_storage(storage), name)
         notes: dict[str, Any] = dict(known.about.get("notes", {}))
         if not {"space", "searcher", "objective"} <= notes.keys():
@@ -133,11 +133,17 @@ def resume(
         found, made_by = find_space(notes["space"]), find_searcher(notes["searcher"])
         study = Study(found, made_by, known.storage, known.name, directions=directions)
         study.note(**notes)
-        _run(study, run, notes, timeout, quiet, as_json)
+        _run(study, run, notes, timeout, quiet, as_json, out)
 
 
 def _run(
-    study: Study, objective: NamedObjective, kept: Mapping[str, Any], timeout: float | None, quiet: bool, as_json: bool
+    study: Study,
+    objective: NamedObjective,
+    kept: Mapping[str, Any],
+    timeout: float | None,
+    quiet: bool,
+    as_json: bool,
+    out: TextIO,
 ) -> None:
     limits: Any = {"trial_timeout": kept["trial_timeout"], "executor": kept["workers"]}
     try:
@@ -150,7 +156,7 @@ def _run(
     finally:
         study.close()
     try:
-        print_best(KeptStudy(study.storage, study.name), as_json)
+        print_best(KeptStudy(study.storage, study.name), as_json, out)
     except TrialError as error:
         say(f"error: {error}")
         raise typer.Exit(NOTHING_FOUND) from None

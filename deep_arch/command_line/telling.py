@@ -8,9 +8,9 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import typer
 
@@ -31,15 +31,14 @@ _LIBRARIES: Final = tuple({sysconfig.get_path(name) for name in ("stdlib", "pure
 
 
 @contextmanager
-def errors_told() -> Generator[None]:
-    """Print errors as text, with DEEP_ARCH_DEBUG=1 also where they were raised, and end with the code of their kind."""
+def errors_told() -> Generator[TextIO]:
+    """Give what results are printed to, the standard output, and tell what a command raises.
+
+    Errors are printed as text, with DEEP_ARCH_DEBUG=1 also where they were raised, and end with the code of their kind.
+    """
     try:
-        with _long_numbers():
-            yield
-        sys.stdout.flush()  # here, where a reader that is gone is no error
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit from None
+        with _long_numbers(), _own_output() as out:
+            yield out
     except KeyboardInterrupt:
         _tell("interrupted")
         raise typer.Exit(INTERRUPTED) from None
@@ -53,6 +52,35 @@ def errors_told() -> Generator[None]:
             f"error: {_place(error)}: {type(error).__name__}: {error}\n  DEEP_ARCH_DEBUG=1 shows the whole traceback."
         )
         raise typer.Exit(FAILED) from None
+
+
+@contextmanager
+def _own_output() -> Generator[TextIO]:
+    """Give the standard output; what modules and objectives print, also in other processes, goes to standard error."""
+    out = sys.stdout
+    if not _is_real(out):  # such as a test's
+        with redirect_stdout(sys.stderr):
+            yield out
+        return
+    out.flush()
+    own = os.fdopen(os.dup(out.fileno()), "w", encoding=out.encoding, errors=out.errors)
+    os.dup2(sys.stderr.fileno(), out.fileno())
+    try:
+        with redirect_stdout(sys.stderr):
+            yield own
+        own.flush()
+    except BrokenPipeError:  # who read it has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), own.fileno())
+    finally:
+        os.dup2(own.fileno(), out.fileno())
+        own.close()
+
+
+def _is_real(out: Any) -> bool:
+    try:
+        return bool(out.fileno() == 1 and sys.stderr.fileno() == 2)
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def say(text: str) -> None:
@@ -87,11 +115,6 @@ def _long_numbers() -> Generator[None]:
         yield
     finally:
         sys.set_int_max_str_digits(before)
-
-
-def print_json(value: Any) -> None:
-    """Print a value as the one JSON document of a command."""
-    print(as_text(value))
 
 
 def as_text(value: Any) -> str:

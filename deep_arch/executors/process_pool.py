@@ -10,10 +10,12 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Final, TypeVar
 
 from deep_arch.errors import ExecutorError, WorkerDied, is_kind, wrong_kind
+from deep_arch.executors.travelling import answer, outcome, packed
 from deep_arch.extras import imported
 from deep_arch.language.foreign import as_int
 
@@ -80,17 +82,22 @@ class ProcessPool(Executor):
                     "  Submit inside `with ProcessPool() as pool:`, or make a new pool."
                 )
             try:
-                inner = self._pool.schedule(fn, args, kwargs)
+                task = packed(fn, args, kwargs)
+            except Exception as error:
+                future.set_exception(error)
+                return future
+            try:
+                inner = self._pool.schedule(answer, [task])
             except RuntimeError:  # it broke, as all processes ended without a task
                 self._pool = self._new()
-                inner = self._pool.schedule(fn, args, kwargs)
+                inner = self._pool.schedule(answer, [task])
         future.inner = inner  # type: ignore[attr-defined]
-        inner.add_done_callback(lambda done: _pass_on(done, future))
+        inner.add_done_callback(partial(_pass_on, future))
         return future
 
     def kill(self, future: Future[Any]) -> bool:
         """Kill the process that runs the task of a future, which then raises; False where it has ended."""
-        return bool(future.inner.cancel())  # type: ignore[attr-defined]
+        return not future.done() and bool(future.inner.cancel())  # type: ignore[attr-defined]
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; wait for those that run, or else stop them."""
@@ -112,7 +119,7 @@ class _Context(SpawnContext):
         self._variables, self._devices = variables, devices
         self._held: list[tuple[str, SpawnProcess]] = []
 
-    def Process(self, **options: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+    def Process(self, **options: Any) -> SpawnProcess:  # type: ignore[override]
         """Return a process, not yet started."""
         return _Process(self, **options)
 
@@ -167,7 +174,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, name="deep_arch parent", daemon=True).start()
 
 
-def _pass_on(done: Future[Any], future: Future[Any]) -> None:
+def _pass_on(future: Future[Any], done: Future[Any]) -> None:
     error = None if done.cancelled() else done.exception()
     if done.cancelled() or type(error).__name__ == "CancelledError":
         future.set_exception(WorkerDied("worker: was killed, as asked for.\n  Got a call of kill."))
@@ -178,7 +185,11 @@ def _pass_on(done: Future[Any], future: Future[Any]) -> None:
     elif error is not None:
         future.set_exception(error)
     else:
-        future.set_result(done.result())
+        result, raised = outcome(done.result())
+        if raised is None:
+            future.set_result(result)
+        else:
+            future.set_exception(raised)
 
 
 def died(code: int | None) -> WorkerDied:
@@ -192,13 +203,6 @@ def died(code: int | None) -> WorkerDied:
         memory = "Was it killed for its memory? Run fewer workers, or train in smaller batches."
         how, mend = name, memory if name == "SIGKILL" else "Does compiled code crash? Run the task in this process."
     return WorkerDied(f"worker: ended while it ran a task.\n  Got {how}.\n  {mend}")
-
-
-class RemoteTraceback(Exception):
-    """The traceback of an exception where it was raised, as its cause here."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 def n_cores() -> int:

@@ -7,11 +7,11 @@ from concurrent.futures import Executor, Future
 from concurrent.futures import wait as wait_for
 from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from deep_arch.errors import ExecutorError, WorkerDied, is_kind, wrong_kind
 from deep_arch.executors.process_pool import n_cores
-from deep_arch.executors.process_pool import RemoteTraceback
+from deep_arch.executors.travelling import RemoteTraceback, portable
 from deep_arch.extras import imported
 from deep_arch.language.foreign import as_int
 
@@ -55,6 +55,7 @@ class RayExecutor(Executor):
         self._ray = imported("ray")
         self._refs: WeakKeyDictionary[Future[Any], Any] = WeakKeyDictionary()
         self._out: set[Future[Any]] = set()
+        self._killed: WeakSet[Future[Any]] = WeakSet()
         self._is_closed = False
         self._is_ours = not self._ray.is_initialized()
         if self._is_ours:
@@ -97,6 +98,7 @@ class RayExecutor(Executor):
         """
         if future.done() or future not in self._refs:
             return future.cancelled()
+        self._killed.add(future)
         self._ray.cancel(self._refs[future], force=True)
         return True
 
@@ -128,12 +130,12 @@ class RayExecutor(Executor):
         if (error := finished.exception()) is None:
             future.set_result(finished.result())
         else:
-            future.set_exception(self._plain(error))
+            future.set_exception(self._plain(error, future in self._killed))
 
-    def _plain(self, error: BaseException) -> BaseException:
+    def _plain(self, error: BaseException, is_killed: bool) -> BaseException:
         """Return the exception of a task as it was raised there."""
         if type(error).__name__ in _DEATHS:
-            return _died(error)
+            return _died(error, is_killed)
         cause = getattr(error, "cause", None)
         if not isinstance(error, self._ray.exceptions.RayTaskError) or not isinstance(cause, BaseException):
             return error
@@ -142,7 +144,12 @@ class RayExecutor(Executor):
 
 
 def _call(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
-    return function(*args, **kwargs)
+    try:
+        return function(*args, **kwargs)
+    except (Exception, SystemExit) as error:
+        if (sent := portable(error, imported("ray.cloudpickle"))) is error:
+            raise
+        raise sent from error
 
 
 def _check(num_cpus: Any, num_gpus: Any, max_parallel: Any) -> None:
@@ -154,8 +161,8 @@ def _check(num_cpus: Any, num_gpus: Any, max_parallel: Any) -> None:
         raise wrong_kind("RayExecutor: max_parallel", "an int of at least 1, or None", max_parallel, mend)
 
 
-def _died(error: BaseException) -> WorkerDied:
-    if type(error).__name__ == "TaskCancelledError":
+def _died(error: BaseException, is_killed: bool) -> WorkerDied:
+    if is_killed:
         got, mend = "a call of kill", "Submit the task once more where it is still needed."
     else:
         got, mend = f"{type(error).__name__}: {error}", "Was it killed for memory? Then say how much it needs: memory=."

@@ -35,6 +35,8 @@ def full_address(given: str) -> str:
     if scheme not in ("sqlite", "sqlite+pysqlite") or not rest.startswith("/"):
         raise wrong_kind("storage", "an SQLite file or a PostgreSQL server", shown(given), MEND)
     path, mark, query = rest[1:].partition("?")
+    if query and "uri=true" not in query:
+        raise wrong_kind("storage", "an SQLite file without options", given, MEND)
     if not path.startswith("file:"):  # so that a change of the working directory moves nothing
         path = quoted(os.path.abspath(unquote(path)))
     return f"{_SQLITE}{path}{mark}{query}"
@@ -61,4 +63,4 @@ def shown(url: str) -> str:
         'postgresql://me:***@host/runs'
     """
     scheme, mark, rest = url.partition("://")
-    return scheme + mark + _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", rest)
+    return scheme.removesuffix("+psycopg") + mark + _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", rest)

@@ -32,10 +32,15 @@ def new_engine(url: str) -> Engine:
     """
     engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
     try:
-        connection = engine.connect()
-    except TypeError as error:
-        raise ArgumentError("an unknown option") from error
-    with connection:
+        _prepare(engine, url)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _prepare(engine: Engine, url: str) -> None:
+    with engine.connect() as connection:
         found = schema.found_version(connection)
     if found is not None and found > schema.VERSION:
         raise StudyError(
@@ -50,7 +55,6 @@ def new_engine(url: str) -> Engine:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5723011)")
             schema.prepare(connection)
             connection.commit()
-    return engine
 
 
 def begin(connection: Connection, writes: bool) -> None:
@@ -103,13 +107,13 @@ def _is_writable(file: Path) -> bool:
 
 def _open_at_rest(file: Path, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
     """Open a file that cannot be written, and that no one else writes, as it is: SQLite would make others beside it."""
-    if file.is_file() and not _size(file.with_name(f"{file.name}-wal")):
+    if file.is_file() and not any(map(_size, (f"{file}-wal", f"{file}-journal"))):  # which one would have to mend
         arguments[0] = f"file:{quote(str(file))}?immutable=1"
         options["uri"] = True
 
 
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
+def _size(file: str) -> int:
+    return os.path.getsize(file) if os.path.exists(file) else 0
 
 
 def _file_connected(connection: Any, _record: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -88,4 +89,6 @@ def _unopened(file: Path) -> str:
         return f"Give a file in this folder: storage={str(file / 'runs.db')!r}."
     if not file.parent.is_dir():
         return f"Make the folder first: mkdir -p {str(file.parent)!r}."
+    if Path(f"{file}-wal").exists() and not os.access(file.parent, os.W_OK):
+        return f"Copy {file.name} and {file.name}-wal, which holds the last turns, to a folder that can be written."
     return "See that the file and its folder may be read and written."

@@ -71,21 +71,25 @@ class MemoryStorage(Storage):
 
     def rows(self, name: str, first: int = 0, state: RowState | None = None) -> Iterator[TrialRow]:
         """Return the trials from a number on, by number."""
-        rows = self._study(name).rows
-        for number in range(first, len(rows)):
-            if state is None or rows[number].state == state:
-                yield rows[number]
+        number = max(0, first)
+        while (row := self.row(name, number)) is not None:
+            if state is None or row.state == state:
+                yield row
+            number += 1
 
     def row(self, name: str, number: int) -> TrialRow | None:
         """Return one trial."""
-        rows = self._study(name).rows
-        return rows[number] if 0 <= number < len(rows) else None
+        study = self._study(name)
+        turn = study.my_turn
+        if turn is not None:  # in which all is as it leaves it
+            return turn.row(number) if 0 <= number < turn.n_given else None
+        return study.rows[number] if 0 <= number < len(study.rows) else None
 
     def counts(self, name: str) -> dict[RowState, int]:
         """Return how many trials stand in which way."""
         study, counts = self._study(name), dict[RowState, int]()
         with study.changing:
-            for row in study.rows:
+            for row in self.rows(name):
                 counts[row.state] = counts.get(row.state, 0) + 1
         return counts
 

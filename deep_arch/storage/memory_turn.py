@@ -109,11 +109,14 @@ class MemoryTurn(Turn):
 
     def first(self, key: str, before: int) -> TrialRow | None:
         found = self._study.first.get(key)
+        if found is None:
+            found = next((row.number for row in self._given if row.key == key), None)
         row = self.row(found) if found is not None else None
         return row if row is not None and row.given < before else None
 
     def latest(self, digest: str, before: int) -> TrialRow | None:
-        rows = [self.row(number) for number in reversed(self._study.latest.get(digest, []))]
+        mine = [row.number for row in reversed(self._given) if row.digest == digest]
+        rows = map(self.row, [*mine, *reversed(self._study.latest.get(digest, []))])
         return next((row for row in rows if row.given < before), None)
 
     def saw(self, digest: str) -> None:
@@ -141,8 +144,8 @@ class MemoryTurn(Turn):
         return event
 
     def owner(self, number: int) -> str | None:
-        row = self.row(number)
-        return row.worker if row.state == "running" else None
+        row = self.row(number) if 0 <= number < self.n_given else None
+        return row.worker if row is not None and row.state == "running" else None
 
     def waiting(self) -> TrialRow | None:
         rows = [self.row(number) for number in sorted({*self._study.waiting, *self._changed})]

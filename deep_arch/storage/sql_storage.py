@@ -36,7 +36,9 @@ _HELD: Final = (
     .where(_named)
     .with_for_update()  # which SQLite leaves out: it has one writer at a time
 )
-_BEGIN: Final = postgresql.insert(studies).on_conflict_do_nothing()  # SQLite's words too
+_BEGIN: Final = (
+    postgresql.insert(studies).inline().on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+)  # in SQLite's words too
 _QUEUE: Final = insert(queued)
 _ABOUT: Final = select(studies.c.id, studies.c.about).where(_named)
 _CHANGE: Final = update(studies).where(studies.c.id == bindparam("of_id"))
@@ -135,7 +137,7 @@ class SqlStorage(Storage):
         if known is None:
             with self._database.transaction(writes=True) as transaction:
                 begun = {"digest": _digest(name), "name": name, "about": json.dumps(about), "saved": state}
-                if transaction.write(_BEGIN, **begun):  # no other has begun it meanwhile
+                if transaction.write(_BEGIN, **begun) == 1:  # no other has begun it meanwhile
                     study = transaction.value(_ID, of_name=_digest(name))
                     for values in queue:
                         transaction.write(_QUEUE, study=study, values=values)

@@ -29,7 +29,8 @@ _FIRST: Final = find_trials.where(trials.c.key == bindparam("key"), _before).ord
 _LATEST: Final = (
     find_trials.where(trials.c.digest == bindparam("digest"), _before).order_by(trials.c.given.desc()).limit(1)
 )
-_IN_STATE: Final = find_trials.where(trials.c.state == bindparam("of_state")).order_by(trials.c.number)
+# Few trials wait or run. Ordered by the bare number, they would be looked for by it, which goes through all trials.
+_IN_STATE: Final = find_trials.where(trials.c.state == bindparam("of_state")).order_by(trials.c.number + 0)
 _FIRST_IN_STATE: Final = _IN_STATE.limit(1)
 _TRIAL: Final = find_trials.where(trials.c.number == bindparam("of_number"))
 _OWNER: Final = select(trials.c.worker).where(_the_trial, trials.c.state == "running")

@@ -38,10 +38,18 @@ class Address:
         """Connect to the study by the first of its hosts that can be reached from here."""
         for host in self.hosts[:-1]:
             try:
-                return Client((host, self.port), authkey=self.key)
+                return _prompt(Client((host, self.port), authkey=self.key))
             except OSError:
                 continue
-        return Client((self.hosts[-1], self.port), authkey=self.key)
+        return _prompt(Client((self.hosts[-1], self.port), authkey=self.key))
+
+
+def _prompt(connection: Connection[Any, Any]) -> Connection[Any, Any]:
+    """Let a connection send each message at once, where it would keep it back until that before is acknowledged."""
+    held = socket.socket(fileno=connection.fileno())
+    held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    held.detach()
+    return connection
 
 
 class Channel:

@@ -13,11 +13,12 @@ import tracemalloc
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from deep_arch.errors import StudyError
@@ -33,10 +34,6 @@ from deep_arch.testing.storage_programs import carried_out
 _N_KILLS: Final = 24
 _N_ROWS: Final = 5000
 
-_settings: Final = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow]
-)
-
 
 class StorageContract(ABC):
     """Tests of the laws of `Storage`.
@@ -45,7 +42,17 @@ class StorageContract(ABC):
         class TestMyStorage(StorageContract):
             def make(self, tmp_path: Path) -> Storage:
                 return MyStorage(tmp_path / "runs")
+
+    Attributes:
+        settings: of hypothesis, which says how much is tried.
     """
+
+    settings = settings(
+        max_examples=40,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow],
+    )
 
     @abstractmethod
     def make(self, tmp_path: Path) -> Storage:
@@ -178,14 +185,14 @@ class StorageContract(ABC):
                 self._read_all(storage)
             storage.beat(WorkerRow(f"worker {number}", "here", number, 0.5), leaves=True)
 
-        _in_threads([lambda number=number: report(number) for number in range(6)])
+        _in_threads([partial(report, number) for number in range(6)])
         found = [storage.worker(f"worker {number}") for number in range(7)]
         assert [row and row.beat for row in found] == [None] * 7 and found[6] is None, "a worker did not leave"
         with storage.turn("net") as turn:
             turn.end(7, End("complete", (3.0,)))
             report(6)
             storage.mark("net", 0, {"marked": True})
-            other = _Thread(lambda: self._read_all(storage) == {"running": 8} or pytest.fail("read half a turn"))
+            other = _Thread(lambda: self._check_counts(storage, {"running": 8}))
             other.join()
             later = _Thread(lambda: report(5))  # which may wait for the end of the turn
         later.join()
@@ -202,6 +209,9 @@ class StorageContract(ABC):
         assert abs(storage.now() - time.time()) < 3600
         return storage.counts("net")
 
+    def _check_counts(self, storage: Storage, expected: dict[Any, int]) -> None:
+        assert self._read_all(storage) == expected, "what a turn changed is read before it is over"
+
     # --- studies -------------------------------------------------------------------------------------------------
 
     def test_beginning_is_done_once(self, storage: Storage) -> None:
@@ -212,7 +222,7 @@ class StorageContract(ABC):
                 found += list(elsewhere.begin(storage, name, of))[1:]
 
             others = [Elsewhere(self, storage, elsewhere.begin, name, of) for of in range(2 if storage.shared else 0)]
-            _in_threads([lambda of=of, name=name, begin=begin: begin(name, of) for of in range(10, 14)])
+            _in_threads([partial(begin, name, of) for of in range(10, 14)])
             found += [other.answers()[1] for other in others]
             assert len(found) == 4 + len(others) and found == found[:1] * len(found), "several began one study"
             with storage.turn(name) as turn:
@@ -255,7 +265,7 @@ class StorageContract(ABC):
 
         for name in strategies.NAMES:
             begin(name)
-        _settings(given(strategies.any_text)(begin))()
+        self.settings(given(strategies.any_text)(begin))()
         assert storage.names() == list(known), "names are not as they were given, or not in their order"
         for name in [*known][1:]:
             assert storage.about(name) == {"name": name}
@@ -270,31 +280,31 @@ class StorageContract(ABC):
     def test_rows_come_by_number(self, storage: Storage) -> None:
         numbers = itertools.count()
 
-        def check(rows: list[tuple[TrialRow, dict[str, Any]]], released: set[int]) -> None:
+        def check(rows: list[tuple[TrialRow, dict[str, Any]]]) -> None:
             storage.begin(name := f"study {next(numbers)}", {}, "0")
             for number, (row, _) in enumerate(rows):
                 with storage.turn(name) as turn:
                     turn.give(replace(row, number=number, given=turn.position + 1))
-            given = [replace(row, number=number, given=number + 1) for number, (row, _) in enumerate(rows)]
-            _check_equal(list(storage.rows(name)), given)
+            begun = [replace(row, number=number, given=number + 1) for number, (row, _) in enumerate(rows)]
+            _check_equal(list(storage.rows(name)), begun)
             with storage.turn(name) as turn:
                 for number in reversed(range(len(rows))):
                     turn.end(number, End("complete", **rows[number][1]))
             n = len(rows)
             ended = [
                 replace(row, state="complete", ended=2 * n - row.number, **result)
-                for row, (_, result) in zip(given, rows, strict=True)
+                for row, (_, result) in zip(begun, rows, strict=True)
             ]
             _check_equal(list(storage.rows(name)), ended)
             _check_equal(list(storage.rows(name, 1, "complete")), ended[1:])
-            _check_equal([row for number in range(-1, n + 1) if (row := storage.row(name, number))], ended)
+            _check_equal([one for number in range(-1, n + 1) if (one := storage.row(name, number))], ended)
             assert (list(storage.rows(name, state="failed")), list(storage.rows(name, n))) == ([], [])
             assert repr(storage.scores(name)) == repr([(row.number, row.scores) for row in ended])
             for largest, extreme in ((True, max), (False, min)):
                 _check_equal([storage.best(name, largest)], [extreme(ended, key=lambda row: row.scores[0])])
 
         rows = st.lists(st.tuples(strategies.trials, strategies.results), min_size=1, max_size=3)
-        _settings(given(rows, st.just(set[int]()))(check))()
+        self.settings(given(rows)(check))()
 
     def test_answers_are_those_of_memory(self, storage: Storage) -> None:
         numbers = itertools.count()
@@ -308,7 +318,7 @@ class StorageContract(ABC):
             ):
                 assert found == expected, f"another answer to {steps[number]}, step {number} of {steps}"
 
-        _settings(given(strategies.steps)(check))()
+        self.settings(given(strategies.steps)(check))()
 
     def test_many_rows_are_read_in_little_memory(self, storage: Storage) -> None:
         values = "0123456789" * 400
@@ -347,14 +357,15 @@ class _Thread(threading.Thread):
 
     def __init__(self, act: Callable[[], object]) -> None:
         super().__init__(daemon=True)
-        self._act, self._error = act, None
+        self._act = act
+        self._error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         try:
             self._act()
         except BaseException as error:
-            self._error: BaseException | None = error
+            self._error = error
 
     def join(self, timeout: float | None = DEADLINE_S) -> None:
         super().join(timeout)

@@ -156,7 +156,10 @@ def count_alone(storage: Storage, name: str, n: int, folder: str) -> Iterator[An
 def alone(folder: Path) -> Generator[None, None, None]:
     """Fail where another thread or process is in such a block of this folder."""
     inside = folder / "inside"
-    inside.touch(exist_ok=False)
+    try:
+        inside.touch(exist_ok=False)
+    except FileExistsError:
+        raise AssertionError("two turns were taken at once") from None
     try:
         yield
     finally:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
-from deep_arch.storage.rows import End, RowState, TrialRow, WorkerRow
+from deep_arch.storage.rows import ENDED, End, TrialRow, WorkerRow
 from deep_arch.storage.storage import Storage, Turn
 
 _WORKERS = [WorkerRow(id, "here", 1, 0.5) for id in ("a", "b", "c")]
@@ -52,8 +52,7 @@ def _answer(storage: Storage, name: str, turn: Turn, what: str, which: int, how:
             row = TrialRow(turn.n_given, text, text, turn.position + 1, key=text if how else None, worker=worker)
             return turn.give(row)
         case "end" if running:
-            state: RowState = ("complete", "failed", "skipped")[how]  # type: ignore[assignment]
-            return turn.end(number, End(state, (which / 2,) if how == 0 else (), {1: 0.5}, text, {"a": [which]}))
+            return turn.end(number, End(ENDED[how], (which / 2,) if how == 0 else (), {1: 0.5}, text, {"a": [which]}))
         case "release" if running:
             return turn.release(number, which)
         case "claim":
@@ -102,5 +101,5 @@ def _asked(turn: Turn, what: str, which: int, how: int) -> Any:
 
 def _timeless(found: Any) -> Any:
     if isinstance(found, list):
-        return [_timeless(row) for row in found]
+        return [_timeless(row) for row in cast("list[TrialRow]", found)]
     return None if found is None else replace(found, started=None, finished=None)

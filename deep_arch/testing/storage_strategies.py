@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any, Final
 
@@ -62,11 +63,13 @@ floats: Final = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_fr
 
 _steps: Final = st.dictionaries(st.integers(0, 2**40), floats, max_size=4)
 
+_json_text: Final = any_text.map(lambda text: json.loads(json.dumps(text)))  # which makes two halves one character
+
 attributes: Final = st.dictionaries(
-    any_text,
+    _json_text,
     st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**70), 2**70) | floats | any_text,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),
+        st.none() | st.booleans() | st.integers(-(2**70), 2**70) | floats | _json_text,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_json_text, inner, max_size=3),
         max_leaves=5,
     ),
     max_size=3,
@@ -102,12 +105,14 @@ trials: Final[st.SearchStrategy[TrialRow]] = st.builds(
 )
 """Trials as they are given out, whose numbers and events are still to be set."""
 
+_STEPS: Final = (
+    *("give", "give", "give", "end", "end", "release", "release", "claim", "save", "count", "keep", "mark", "fail"),
+    *("queue", "queue", "take", "saw", "seen", "events", "first", "latest", "waiting", "running", "owner", "saved"),
+)
+
 steps: Final = st.lists(
     st.tuples(
-        st.sampled_from(
-            "give give give end end release release claim save count queue queue take take saw seen keep mark "
-            "events first latest waiting running owner saved fail".split()
-        ),
+        st.sampled_from(_STEPS),
         st.integers(0, 7),
         st.integers(0, 2),
     ),

@@ -56,7 +56,8 @@ with RayExecutor() as executor:
     raised = executor.submit(int, "six").exception()
     print(type(raised) is ValueError, raised, "_call" in str(raised.__cause__))
     print(text(executor.submit(print, threading.Lock())).partition(" ")[0])
-    print("this" in text(executor.submit(odd)))
+    print(text(executor.submit(odd)).partition("|")[0], '"this"' in str(executor.submit(odd).exception().__cause__))
+    print(text(executor.submit(sys.exit, 2)).split("|")[1])
     other = executor.submit(waits)
     await_begun(1)
     print(text(executor.submit(signal.raise_signal, signal.SIGKILL)))
@@ -96,22 +97,23 @@ print(endless.cancelled(), ray.is_initialized())
 def test_tasks_on_a_cluster(printed: Callable[..., list[str]]) -> None:
     pytest.importorskip("ray")
     lines = [line for line in printed(TASKS) if "(raylet)" not in line]  # which tells of deaths itself
-    assert lines[:5] == [
+    assert lines[:6] == [
         "True False 2 2",
         "285 255",
         "True invalid literal for int() with base 10: 'six' True",
         "TypeError:",
-        "True",
+        "ExecutorError: executor: expected a task to return, or to raise an exception that can be pickled. True",
+        "  Got SystemExit(2) (SystemExit).",
     ]
-    assert lines[5].startswith(f"{DIED}|  Got WorkerCrashedError") and "Was it killed for memory?" in lines[5]
-    assert lines[6] == f"True True {DIED} False"
+    assert lines[6].startswith(f"{DIED}|  Got WorkerCrashedError") and "Was it killed for memory?" in lines[6]
+    assert lines[7] == f"True True {DIED} False"
     assert (
-        lines[7]
+        lines[8]
         == f"True {DIED}|  Got a call of kill.|  Submit the task once more where it is still needed. Other tasks go on."
     )
-    assert lines[8] == f"1 False True {DIED}"
-    assert lines[9] == "True"  # Ray was there before
-    assert lines[10].startswith("RayExecutor: expected tasks before it is shut down.|  Got <built-in function abs>")
+    assert lines[9] == f"1 False True {DIED}"
+    assert lines[10] == "True"  # Ray was there before
+    assert lines[11].startswith("RayExecutor: expected tasks before it is shut down.|  Got <built-in function abs>")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Studies whose trials run in other processes: what travels, what dies there, and what hangs."""
+"""Studies whose trials run in other processes: our pool, that of the standard library, and what dies there."""
 
 from __future__ import annotations
 

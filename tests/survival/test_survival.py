@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from searching import net, score, searcher  # pyright: ignore[reportMissingImports]
+from searching import net, score, searcher  # type: ignore[import-not-found]
 
 import deep_arch as da
 from deep_arch.errors import MissingDependency, StudyError
@@ -160,7 +160,7 @@ def test_a_full_disk_ends_the_search_and_loses_nothing_that_was_finished(larger_
     def objective(trial: Trial) -> float:
         if trial.number == 20:
             disk.fill()
-        return score(trial)
+        return float(score(trial))
 
     with pytest.raises(StudyError, match="Make room on the disk"):
         study.run(objective, 200, progress=False)
