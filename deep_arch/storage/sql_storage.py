@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql
 
 from deep_arch.storage.addresses import full_address, shown
@@ -48,7 +48,13 @@ _REMOVE_STUDY: Final = delete(studies).where(studies.c.id == bindparam("of_id"))
 _ROWS: Final = find_trials.where(trials.c.number >= bindparam("first")).order_by(trials.c.number).limit(_CHUNK)
 _ROWS_IN_STATE: Final = _ROWS.where(trials.c.state == bindparam("of_state"))
 _ROW: Final = find_trials.where(trials.c.number == bindparam("of_number"))
-_COUNTS: Final = select(trials.c.state, func.count()).where(of_study).group_by(trials.c.state)
+_COUNTS: Final = (
+    select(trials.c.state, func.count())
+    .where(of_study, trials.c.state.in_(["waiting", "running", "failed", "skipped"]))
+    .group_by(trials.c.state)
+    .union_all(select(literal("complete"), studies.c.n_given).where(studies.c.id == bindparam("of_study")))
+)
+"""How many stand in each way; for "complete", of which there are most, the number of all."""
 _BEST: Final = {
     largest: find_trials.where(
         trials.c.number
@@ -205,7 +211,9 @@ class SqlStorage(Storage):
         """Return how many trials stand in which way."""
         with self._database.transaction() as transaction:
             found = transaction.all(_COUNTS, of_study=self._id(transaction, name))
-        return {state: n for state, n in found}  # noqa: C416  # dict() has no type for it
+        counts: dict[RowState, int] = {state: n for state, n in found}  # noqa: C416  # dict() has no type for it
+        counts["complete"] = 2 * counts["complete"] - sum(counts.values())
+        return {state: n for state, n in counts.items() if n}
 
     def best(self, name: str, largest: bool) -> TrialRow | None:
         """Return the complete trial with the largest or smallest first score."""

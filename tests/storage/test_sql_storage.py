@@ -281,7 +281,7 @@ class Statements:
         with self._engine.connect() as connection:
             for statement, values in self.done:
                 if statement.startswith("SELECT"):
-                    explain = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "
+                    explain = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN ANALYZE "
                     plan = connection.exec_driver_sql(explain + statement, values).all()
                     found.append("\n".join([str(line[-1]) for line in plan]))
         return found
