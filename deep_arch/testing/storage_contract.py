@@ -265,7 +265,7 @@ class StorageContract(ABC):
 
         for name in strategies.NAMES:
             begin(name)
-        self.settings(given(strategies.any_text)(begin))()
+        self.settings(given(strategies.json_text)(begin))()
         assert storage.names() == list(known), "names are not as they were given, or not in their order"
         for name in [*known][1:]:
             assert storage.about(name) == {"name": name}

@@ -63,13 +63,13 @@ floats: Final = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_fr
 
 _steps: Final = st.dictionaries(st.integers(0, 2**40), floats, max_size=4)
 
-_json_text: Final = any_text.map(lambda text: json.loads(json.dumps(text)))  # which makes two halves one character
+json_text: Final = any_text.map(lambda text: json.loads(json.dumps(text)))  # which makes two halves one character
 
 attributes: Final = st.dictionaries(
-    _json_text,
+    json_text,
     st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**70), 2**70) | floats | _json_text,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_json_text, inner, max_size=3),
+        st.none() | st.booleans() | st.integers(-(2**70), 2**70) | floats | json_text,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(json_text, inner, max_size=3),
         max_leaves=5,
     ),
     max_size=3,

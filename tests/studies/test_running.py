@@ -446,9 +446,12 @@ def test_without_progress_nothing_is_written(study: Study, capfd: pytest.Capture
         ({"max_failures": None}, r"run: expected max_failures to be an int of at least 1(.|\n)*Got None"),
         ({"callbacks": print}, r"run: expected callbacks to be functions(.|\n)*Got <built-in function print>"),
         ({"callbacks": [3]}, r"run: expected callbacks to be functions(.|\n)*Got \(3,\)"),
-        ({"executor": "threads"}, r"run: expected an executor, or a number of processes(.|\n)*Got 'threads'"),
-        ({"executor": 0}, r"workers to be an int of at least 1(.|\n)*Got 0"),
-        ({"executor": ThreadPoolExecutor}, r"run: expected an executor(.|\n)*Got <class"),
+        (
+            {"executor": "threads"},
+            r"executor: expected None, a number of processes, or an executor(.|\n)*Got 'threads'",
+        ),
+        ({"executor": 0}, r"executor: expected None, a number of processes(.|\n)*Got 0"),
+        ({"executor": ThreadPoolExecutor}, r"executor: expected None(.|\n)*Got <class"),
     ],
 )
 def test_a_wrong_argument_is_refused(study: Study, options: dict[str, Any], text: str) -> None:
