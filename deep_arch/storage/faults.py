@@ -18,7 +18,10 @@ from deep_arch.storage.addresses import MEND, file_of, shown
 
 _KEPT: Final = "run the script again: what was finished is kept, and it goes on there."
 
+_LOCKED: Final = "is locked"
+
 _MENDS: Final = {
+    _LOCKED: f"Wait for the process that has its turn, or end it, and {_KEPT}",
     "disk is full": f"Make room on the disk and {_KEPT}",
     "no space left": f"Make room on the server's disk and {_KEPT}",
     "disk i/o": f"See to the disk (is it full, or a network's, which SQLite cannot lock?), and {_KEPT}",
@@ -39,7 +42,7 @@ _MENDS: Final = {
 """What a database says, in part, and how it is mended; the first that fits."""
 
 _PASSING: Final = (
-    *("is locked", "is busy", "connection", "server closed", "shutting down", "starting up", "terminating", "deadlock"),
+    *("is busy", "connection", "server closed", "shutting down", "starting up", "terminating", "deadlock"),
     *("recovery mode", "could not serialize", "too many clients", "resolve host", "timeout"),
 )
 """What a database says, in part, where it may work again in a moment."""
@@ -78,7 +81,7 @@ def _fault(url: str, said: str, cut: bool) -> StudyError:
     mend = next((mend for part, mend in _MENDS.items() if part in lower), None)
     if "unable to open" in lower and (file := file_of(url)) is not None:
         mend = _unopened(file)
-    passes = cut or (mend is None and any(part in lower for part in _PASSING))
+    passes = cut or _LOCKED in lower or (mend is None and any(part in lower for part in _PASSING))
     kind = StudyUnreachable if passes else StudyError
     mend = mend or f"See that the database runs and can be reached, and {_KEPT}"
     return kind(f"storage: expected to read and write {shown(url)}.\n  Got: {said}\n  {mend}")

@@ -22,6 +22,8 @@ from deep_arch.storage.storage import Storage
 DEADLINE_S: Final = 120.0
 """After so long a process is held to wait for ever; a test that passes never waits for this."""
 
+_KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
+
 Act = Callable[..., Iterator[Any]]
 
 
@@ -66,7 +68,7 @@ class Elsewhere:
         if code is None:
             self._process.kill()
             self._process.join()
-        assert code in (0, -signal.SIGKILL), f"another process ended with {code}; it answered {found}"
+        assert code in (0, -_KILL), f"another process ended with {code}; it answered {found}"
         return found
 
 
@@ -97,7 +99,7 @@ def _counted(answers: Iterator[Any], killed_at: int | None) -> Iterator[Any]:
         nonlocal n_lines
         n_lines += event == "line"
         if n_lines == killed_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), _KILL)
         return trace
 
     while True:
