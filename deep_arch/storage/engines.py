@@ -102,7 +102,7 @@ def _sqlite(url: str) -> Engine:
 
 
 def _is_writable(file: Path) -> bool:
-    return os.access(file.parent, os.W_OK) and (os.access(file, os.W_OK) or not file.exists())
+    return os.access(file.parent, os.W_OK) and (not file.exists() or os.access(file, os.W_OK))  # it may just be made
 
 
 def _open_at_rest(file: Path, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:

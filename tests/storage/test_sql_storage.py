@@ -174,16 +174,23 @@ def test_a_study_is_removed_in_a_turn_of_it(storage: Storage) -> None:
 
 
 def test_many_make_the_tables_at_once(url: str) -> None:
-    found: list[Storage] = []
-    threads = [threading.Thread(target=lambda: found.append(open_storage(url)), daemon=True) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(found) == 8
-    for storage in found:
-        assert storage.names() == []
-        storage.close()
+    for place in [f"{url}{i}" for i in range(25)] if url.startswith("sqlite") else [url]:
+        found: list[Storage] = []
+        together = threading.Barrier(8, timeout=60)
+
+        def open_it(place: str = place, found: list[Storage] = found, together: threading.Barrier = together) -> None:
+            together.wait()
+            found.append(open_storage(place))
+
+        threads = [threading.Thread(target=open_it, daemon=True) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(found) == 8
+        for storage in found:
+            assert storage.names() == []
+            storage.close()
 
 
 def make_version_0(url: str) -> None:
