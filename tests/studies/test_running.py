@@ -450,7 +450,7 @@ def test_without_progress_nothing_is_written(study: Study, capfd: pytest.Capture
             {"executor": "threads"},
             r"executor: expected None, a number of processes, or an executor(.|\n)*Got 'threads'",
         ),
-        ({"executor": 0}, r"int of at least 1(.|\n)*Got 0"),
+        ({"executor": 0}, r"executor: expected None, a number of processes(.|\n)*Got 0"),
         ({"executor": ThreadPoolExecutor}, r"executor: expected None(.|\n)*Pass ThreadPoolExecutor\(\)"),
     ],
 )
