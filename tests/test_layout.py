@@ -15,7 +15,7 @@ from deep_arch import errors
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ["torch", "tensorflow", "keras", "optuna", "numpy", "networkx", "graphviz", "rich", "matplotlib", "hypothesis"]
-HEAVY += ["scipy", "sklearn", "pandas", "ray", "distributed", "dask", "mpi4py"]
+HEAVY += ["scipy", "sklearn", "pandas", "ray", "distributed", "dask", "mpi4py", "sqlalchemy", "psycopg"]
 
 
 def imports(path: Path, lazy_too: bool) -> set[str]:

@@ -7,7 +7,7 @@ import types
 import pytest
 
 import deep_arch
-from deep_arch import analysis, executors, searchers, visualization
+from deep_arch import analysis, executors, searchers, storage, visualization
 
 NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Mixture Operation Search SearchSpace
@@ -53,9 +53,16 @@ MEMBERS = {
         ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives propose relaxed
         should_stop start state_dict tell weigh
     """,
+    storage.Storage: """
+        about beat begin best change close counts keep mark names now remove row rows scores shown turn worker
+    """,
+    storage.Turn: """
+        claim end events first give latest n_queued n_seen owner queue release running save saved saw take waiting
+    """,
     deep_arch.Graph: "config edges groups inputs n_values output_names outputs_are_named sources",
 }
 
+STORAGE = "End MemoryStorage RowState SqlStorage Storage TrialRow Turn WorkerRow open_storage"
 ANALYSIS = ["best_so_far", "compare", "frame", "hypervolume", "importance", "pareto_front", "regret"]
 EXECUTORS = ["ProcessPool", "RayExecutor"]
 VISUALIZATION = """
@@ -75,6 +82,7 @@ def test_public_names() -> None:
     assert names(searchers) == sorted(SEARCHERS.split())
     assert names(analysis) == sorted(ANALYSIS)
     assert names(executors) == EXECUTORS
+    assert names(storage) == STORAGE.split()
     assert names(visualization) == sorted(VISUALIZATION.split())
 
 

@@ -61,7 +61,7 @@ trials = Table(
     Column("state", String(8), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("key", String(120)),
-    Column("budget", Float(53)),
+    Column("budget", String(40)),
     Column("continues", Integer),
     Column("score", Float(53)),
     Column("worker", String(64)),

@@ -15,8 +15,9 @@ from deep_arch.storage.rows import End, TrialRow, WorkerRow
 from deep_arch.storage.schema import trials, workers
 
 _FIELDS: Final = [field.name for field in fields(TrialRow)]
-_SCORES, _INTERMEDIATE, _ATTRIBUTES, _BUDGET = map(_FIELDS.index, ("scores", "intermediate", "attributes", "budget"))
-_PLAIN: Final = [name for name in _FIELDS if name not in ("scores", "intermediate", "attributes", "started")]
+_AS_JSON: Final = ("scores", "intermediate", "attributes", "budget")
+_SCORES, _INTERMEDIATE, _ATTRIBUTES, _BUDGET = map(_FIELDS.index, _AS_JSON)
+_PLAIN: Final = [name for name in _FIELDS if name not in (*_AS_JSON, "started")]
 
 of_study: Final = trials.c.study == bindparam("of_study")
 
@@ -39,15 +40,15 @@ def _trial_row(row: list[Any]) -> TrialRow:
     row[_SCORES] = tuple(json.loads(row[_SCORES]))
     row[_INTERMEDIATE] = dict(json.loads(row[_INTERMEDIATE]))
     row[_ATTRIBUTES] = json.loads(row[_ATTRIBUTES])
-    budget = row[_BUDGET]
-    if budget is not None and budget.is_integer():  # the column holds floats, and epochs are ints
-        row[_BUDGET] = int(budget)
+    if row[_BUDGET] is not None:
+        row[_BUDGET] = json.loads(row[_BUDGET])  # epochs stay ints
     return TrialRow(*row)
 
 
 def written(row: TrialRow) -> dict[str, Any]:
     """Return what the table holds of a trial when it is given out."""
-    return {name: getattr(row, name) for name in _PLAIN} | written_result(row)
+    budget = None if row.budget is None else json.dumps(row.budget)
+    return {name: getattr(row, name) for name in _PLAIN} | {"budget": budget} | written_result(row)
 
 
 def written_result(row: TrialRow | End) -> dict[str, Any]:

@@ -212,6 +212,8 @@ class SqlStorage(Storage):
         with self._database.transaction() as transaction:
             found = transaction.all(_COUNTS, of_study=self._id(transaction, name))
         counts: dict[RowState, int] = {state: n for state, n in found}  # noqa: C416  # dict() has no type for it
+        if "complete" not in counts:
+            raise was_removed(name, self)
         counts["complete"] = 2 * counts["complete"] - sum(counts.values())
         return {state: n for state, n in counts.items() if n}
 
