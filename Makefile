@@ -25,6 +25,7 @@ bench: .venv/test .venv/bench  ## print speed as ratios to hand-written code and
 	$(BIN)/python benchmarks/counting.py
 	$(BIN)/python benchmarks/programs.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proposals.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/studies.py
 	$(BIN)/python benchmarks/torch_models.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/supernets.py
 	$(BIN)/python benchmarks/tensorflow_models.py

@@ -27,6 +27,7 @@ DeepArchError
 ├── StudyError (RuntimeError)          a study that cannot go on, or a storage that cannot be read or written
 │   └── StudyUnreachable (ConnectionError) the same, where it may pass
 ├── WorkerDied (RuntimeError)          a process that ended while it ran a task
+├── ExecutorError (RuntimeError)       an executor used where it cannot be
 ├── TimeLimit (TimeoutError)           a trial that took longer than it may
 └── MissingDependency (ImportError)    a package or program that is not installed
 
@@ -149,6 +150,10 @@ class StudyUnreachable(StudyError, ConnectionError):
 
 class WorkerDied(DeepArchError, RuntimeError):
     """A process that ended while it ran a task."""
+
+
+class ExecutorError(DeepArchError, RuntimeError):
+    """An executor used where it cannot be."""
 
 
 class TimeLimit(DeepArchError, TimeoutError):

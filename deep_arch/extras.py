@@ -25,6 +25,7 @@ _EXTRA = {
     "psycopg": "postgres",
     "ray": "ray",
     "distributed": "dask",
+    "mpi4py": "mpi",
 }
 
 

@@ -11,7 +11,7 @@ from deep_arch.errors import StudyError, is_kind, wrong_kind
 from deep_arch.extras import require
 from deep_arch.searchers.optuna_objective import parameters, suggest
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.storage.sql_storage import shown
+from deep_arch.storage.addresses import shown
 from deep_arch.studies.searcher import Values
 from deep_arch.studies.trial import Trial
 

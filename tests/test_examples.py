@@ -145,6 +145,34 @@ def test_pipelines_fit_what_each_searches() -> None:
     assert len(example["flat_space"]()) == 5 * 3 * 3 * 15
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [[], ["torch.distributed.run", "--nproc-per-node", "2", "--standalone"]])
+def test_a_rank_that_fails_fails_its_trial_alone(tmp_path: Path, launcher: list[str]) -> None:
+    script = [str(EXAMPLES / "distributed_training.py"), "--storage", str(tmp_path / "digits.db")]
+    begin = [sys.executable, *(["-m", *launcher] if launcher else []), *script]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent)}
+    for trials, fails in ((3, ["--fail", "1", "--patience", "10"]), (4, [])):  # the second goes on
+        command = [*begin, "--trials", str(trials), "--epochs", "2", *fails]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+    found = da.open_study(tmp_path / "digits.db", "distributed", runpy.run_path(script[0])["net"]).trials
+    assert [trial.state for trial in found] == ["complete", "failed", "complete", "complete"]
+    assert "Rank 1: " in (found[1].error or "") and "MemoryError: as was asked for" in (found[1].error or "")
+    assert all(0.15 < trial.score <= 1 for trial in found if trial.score is not None), "better than a guess"
+
+
+@pytest.mark.slow
+def test_many_workers_share_one_study(tmp_path: Path) -> None:
+    storage = str(tmp_path / "digits.db")
+    command = [sys.executable, str(EXAMPLES / "many_workers.py"), "--storage", storage, "--trials", "12"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent)}
+    workers = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [worker.communicate()[0].splitlines() for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0]
+    assert told[0] == told[1], "both know what all of them found"
+    assert sum(map(int, re.findall(r": (\d+)(?:,|$)", told[0][1]))) == 12
+
+
 def test_weight_sharing_has_six_loops() -> None:
     heading, *rows = [line.split() for line in printed("weight_sharing", "--steps", "8")]
     assert heading == ["loop", "CPU", "s", "MACs", "inherited", "alone"]

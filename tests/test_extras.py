@@ -14,7 +14,7 @@ from deep_arch.extras import imported, missing, require
 SETUP = configparser.ConfigParser()
 SETUP.read(Path(__file__).parents[1] / "setup.cfg", encoding="utf-8")
 PACKAGES = ["torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "onnxscript", "tf2onnx", "matplotlib"]
-PACKAGES += ["scipy", "sklearn", "pandas", "optuna", "psycopg", "ray", "distributed"]
+PACKAGES += ["scipy", "sklearn", "pandas", "optuna", "psycopg", "ray", "distributed", "mpi4py"]
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "psycopg": "psycopg[binary]"}
 
 

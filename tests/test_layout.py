@@ -15,7 +15,7 @@ from deep_arch import errors
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ["torch", "tensorflow", "keras", "optuna", "numpy", "networkx", "graphviz", "rich", "matplotlib", "hypothesis"]
-HEAVY += ["scipy", "sklearn", "pandas"]
+HEAVY += ["scipy", "sklearn", "pandas", "ray", "distributed", "dask", "mpi4py"]
 
 
 def imports(path: Path, lazy_too: bool) -> set[str]:
@@ -160,7 +160,7 @@ def test_searchers_know_nothing_of_unfolding(path: Path) -> None:
 
 
 def test_import_loads_no_framework() -> None:
-    code = "import sys, deep_arch, deep_arch.ops, deep_arch.searchers, deep_arch.analysis\n"
+    code = "import sys, deep_arch, deep_arch.ops, deep_arch.searchers, deep_arch.analysis, deep_arch.executors\n"
     code += f"print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -7,7 +7,7 @@ import types
 import pytest
 
 import deep_arch
-from deep_arch import analysis, searchers, visualization
+from deep_arch import analysis, executors, searchers, visualization
 
 NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Mixture Operation Search SearchSpace
@@ -26,16 +26,25 @@ mutate_each mutate_one suggest within
 
 MEMBERS = {
     deep_arch.SearchSpace: """
-        at choice_points complete decidable decide decoded discretize domains enumerate fix inputs limit name neighbours
-        no_such_address nth outside render replay sample size start summary unfold where
+        at choice_points complete decidable decide decoded discretize domains enumerate fix inputs limit name
+        neighbours no_such_address nth outside render replay sample size start summary unfold where written
     """,
     deep_arch.Architecture: """
         assign config cost fingerprint from_json graph is_specified render settled shapes structure summary to_json
         to_networkx unassigned value_specs waiting
     """,
-    deep_arch.Trial: "architecture directory fail mixtures report score should_stop skip slopes tell weigh",
+    deep_arch.Trial: """
+        architecture config continues directory duration_s end fail mixtures report restored score set_attribute
+        should_stop skip slopes tell values weigh written
+    """,
     deep_arch.Search: """
-        advises_stop ask best ended folder front n_objectives relaxes reported results trials weighed
+        advises_stop ask best ended enqueue folder front marked n_objectives relaxes reported results trials
+        weighed
+    """,
+    deep_arch.Study: """
+        advises_stop ask begin_run best best_architectures best_scores bounded close counts ended enqueue
+        export_optuna folder front here lose marked n_objectives note notes relaxes release reported results run
+        state stop stopped to_dataframe to_jsonl trials weighed
     """,
     deep_arch.Searcher: """
         ask budget choose decode decode_trial encode encode_trial load_state_dict n_objectives propose relaxed
@@ -45,6 +54,7 @@ MEMBERS = {
 }
 
 ANALYSIS = ["best_so_far", "compare", "frame", "hypervolume", "importance", "pareto_front", "regret"]
+EXECUTORS = ["ProcessPool", "RayExecutor"]
 VISUALIZATION = """
 mimebundle plot_scores plot_sharpening render render_changes render_steps render_supernet score_curve sharpening
 """
@@ -60,6 +70,7 @@ def test_public_names() -> None:
     assert names(deep_arch) == sorted(NAMES.split())
     assert names(searchers) == sorted(SEARCHERS.split())
     assert names(analysis) == sorted(ANALYSIS)
+    assert names(executors) == EXECUTORS
     assert names(visualization) == sorted(VISUALIZATION.split())
 
 

@@ -10,10 +10,12 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Final, TypeVar
 
-from deep_arch.errors import WorkerDied, is_kind, wrong_kind
+from deep_arch.errors import ExecutorError, WorkerDied, is_kind, wrong_kind
+from deep_arch.executors.travelling import answer, outcome, packed
 from deep_arch.extras import imported
 from deep_arch.language.foreign import as_int
 
@@ -55,7 +57,7 @@ class ProcessPool(Executor):
     """
 
     def __init__(self, workers: int | None = None, threads: int = 1, gpus: int | Sequence[str] | None = None) -> None:
-        self.n_parallel: Final = _count("workers", _cores() if workers is None else workers)
+        self.n_parallel: Final = _count("workers", n_cores() if workers is None else workers)
         n_threads = _count("threads", threads)
         variables = {name: str(n_threads) for name in _THREADS if name not in os.environ}
         self._context = _Context(variables, _devices(gpus))
@@ -75,19 +77,27 @@ class ProcessPool(Executor):
         future: Future[T] = Future()
         with self._lock:
             if self._is_shut:
-                raise RuntimeError("ProcessPool: takes no tasks after its shutdown.\n  Got one.\n  Make another pool.")
+                raise ExecutorError(
+                    f"ProcessPool: expected tasks before the pool is shut down.\n  Got {fn!r} ({type(fn).__name__}).\n"
+                    "  Submit inside `with ProcessPool() as pool:`, or make a new pool."
+                )
             try:
-                inner = self._pool.schedule(fn, args, kwargs)
+                task = packed(fn, args, kwargs)
+            except Exception as error:
+                future.set_exception(error)
+                return future
+            try:
+                inner = self._pool.schedule(answer, [task])
             except RuntimeError:  # it broke, as all processes ended without a task
                 self._pool = self._new()
-                inner = self._pool.schedule(fn, args, kwargs)
+                inner = self._pool.schedule(answer, [task])
         future.inner = inner  # type: ignore[attr-defined]
-        inner.add_done_callback(lambda done: _pass_on(done, future))
+        inner.add_done_callback(partial(_pass_on, future))
         return future
 
     def kill(self, future: Future[Any]) -> bool:
         """Kill the process that runs the task of a future, which then raises; False where it has ended."""
-        return bool(future.inner.cancel())  # type: ignore[attr-defined]
+        return not future.done() and bool(future.inner.cancel())  # type: ignore[attr-defined]
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; wait for those that run, or else stop them."""
@@ -109,7 +119,7 @@ class _Context(SpawnContext):
         self._variables, self._devices = variables, devices
         self._held: list[tuple[str, SpawnProcess]] = []
 
-    def Process(self, **options: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+    def Process(self, **options: Any) -> SpawnProcess:  # type: ignore[override]
         """Return a process, not yet started."""
         return _Process(self, **options)
 
@@ -164,7 +174,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, name="deep_arch parent", daemon=True).start()
 
 
-def _pass_on(done: Future[Any], future: Future[Any]) -> None:
+def _pass_on(future: Future[Any], done: Future[Any]) -> None:
     error = None if done.cancelled() else done.exception()
     if done.cancelled() or type(error).__name__ == "CancelledError":
         future.set_exception(WorkerDied("worker: was killed, as asked for.\n  Got a call of kill."))
@@ -175,7 +185,11 @@ def _pass_on(done: Future[Any], future: Future[Any]) -> None:
     elif error is not None:
         future.set_exception(error)
     else:
-        future.set_result(done.result())
+        result, raised = outcome(done.result())
+        if raised is None:
+            future.set_result(result)
+        else:
+            future.set_exception(raised)
 
 
 def died(code: int | None) -> WorkerDied:
@@ -191,7 +205,8 @@ def died(code: int | None) -> WorkerDied:
     return WorkerDied(f"worker: ended while it ran a task.\n  Got {how}.\n  {mend}")
 
 
-def _cores() -> int:
+def n_cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,97 +1,179 @@
-"""An executor on a Ray cluster."""
+"""An executor on Ray: each task is one of Ray's, with its resources."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from typing import Any, Final, TypeVar
+from concurrent.futures import wait as wait_for
+from functools import partial
+from typing import Any, Final, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
-from deep_arch.errors import WorkerDied, wrong_kind
+from deep_arch.errors import ExecutorError, WorkerDied, is_kind, wrong_kind
+from deep_arch.executors.process_pool import n_cores
+from deep_arch.executors.travelling import RemoteTraceback, portable
 from deep_arch.extras import imported
 from deep_arch.language.foreign import as_int
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+_DEATHS: Final = (
+    "WorkerCrashedError",
+    "OutOfMemoryError",
+    "NodeDiedError",
+    "LocalRayletDiedError",
+    "TaskCancelledError",
+)
+"""Ray's exceptions of a task that did not come to its end."""
 
 
 class RayExecutor(Executor):
-    """Runs tasks on a Ray cluster: that which the process is connected to, or a local one that it begins.
+    """Tasks on a cluster of Ray, or on this machine where Ray does not run yet.
+
+    Connect to a cluster first, with `ray.init(address="auto")` or the variable `RAY_ADDRESS`; otherwise Ray is started
+    here, and stopped by `shutdown`. A task is run once: one whose process dies raises `WorkerDied`. Its exceptions come
+    back as themselves. A future that is cancelled ends its task, with its process.
 
     Args:
-        num_cpus, num_gpus: what each task needs, as Ray counts it.
-        max_parallel: how many tasks are out at once; as many as the cluster has room for if left out.
-        options: others of a Ray task, such as `resources`, `memory` or `runtime_env`.
-
-    Attributes:
-        n_parallel: how many tasks run at once.
+        num_cpus: how many cores each task takes.
+        num_gpus: how many devices each task takes; a fraction shares one.
+        max_parallel: the most that `n_parallel` says, however large the cluster.
+        options: what else `ray.remote(...).options` takes, such as `memory`, `resources` or `runtime_env`.
 
     Raises:
-        BadArgument: a number of the wrong kind.
         MissingDependency: Ray is not installed.
+        BadArgument: what is no amount of a resource, or no number of tasks.
     """
 
     def __init__(
         self, num_cpus: float = 1, num_gpus: float = 0, max_parallel: int | None = None, **options: Any
     ) -> None:
-        for name, number in (("num_cpus", num_cpus), ("num_gpus", num_gpus)):
-            if isinstance(number, bool) or not isinstance(number, int | float) or number < 0:
-                raise wrong_kind("RayExecutor", f"{name} to be a number of at least 0", number, f"Write {name}=1.")
-        if max_parallel is not None and ((n := as_int(max_parallel)) is None or n < 1):
-            raise wrong_kind("RayExecutor", "max_parallel to be an int of at least 1", max_parallel, "Leave it out.")
+        _check(num_cpus, num_gpus, max_parallel)
+        self._needs: dict[str, float] = {"CPU": num_cpus, "GPU": num_gpus, **(options.get("resources") or {})}
+        self._most = max_parallel
         self._ray = imported("ray")
-        self._began = not self._ray.is_initialized()
-        if self._began:
-            self._ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-        needs = {"num_cpus": num_cpus, "num_gpus": num_gpus, "max_retries": 0}
-        self._call = self._ray.remote(_call).options(**{**needs, **options})
-        self.n_parallel: Final = max_parallel or self._room(num_cpus, num_gpus)
+        self._refs: WeakKeyDictionary[Future[Any], Any] = WeakKeyDictionary()
+        self._out: set[Future[Any]] = set()
+        self._killed: WeakSet[Future[Any]] = WeakSet()
+        self._is_closed = False
+        self._is_ours = not self._ray.is_initialized()
+        if self._is_ours:
+            self._ray.init(include_dashboard=False, logging_level="warning")
+        asked = {"num_cpus": num_cpus, "num_gpus": num_gpus, "max_retries": 0, **options}
+        self._remote = self._ray.remote(_call).options(**asked)
 
-    def _room(self, num_cpus: float, num_gpus: float) -> int:
-        has = self._ray.cluster_resources()
-        rooms = [has.get(name, 0) / need for name, need in (("CPU", num_cpus), ("GPU", num_gpus)) if need]
-        return max(1, int(min(rooms, default=1)))
+    @property
+    def n_parallel(self) -> int:
+        """How many tasks the cluster has room for at once, at least 1; it may grow."""
+        there: Mapping[str, float] = self._ray.cluster_resources()
+        room = [int(there.get(name, 0) // amount) for name, amount in self._needs.items() if amount] or [n_cores()]
+        return max(1, min(room if self._most is None else [*room, self._most]))
 
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Run a function as a task of Ray.
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Return the future of a call on the cluster.
 
-        Returns:
-            A future, which raises WorkerDied where the worker ends before the function does.
+        Raises:
+            ExecutorError: the executor was shut down.
         """
+        if self._is_closed:
+            raise _closed(fn)
         future: Future[T] = Future()
-        future.inner = self._call.remote(fn, args, kwargs)  # type: ignore[attr-defined]
-        future.inner.future().add_done_callback(lambda done: _pass_on(done, future))  # type: ignore[attr-defined]
+        try:
+            ref = self._remote.remote(fn, args, kwargs)
+        except Exception as error:  # it does not pickle
+            future.set_exception(error)
+            return future
+        self._refs[future] = ref
+        self._out.add(future)
+        future.add_done_callback(self._done)
+        ref.future().add_done_callback(partial(self._settle, future))
         return future
 
     def kill(self, future: Future[Any]) -> bool:
-        """Kill the worker that runs the task of a future, which then raises; False where it has ended."""
-        self._ray.cancel(future.inner, force=True)  # type: ignore[attr-defined]
-        return not future.done()
+        """End a task at once, with its process; its future raises `WorkerDied`, or was cancelled.
+
+        Returns:
+            whether it was there to be ended.
+        """
+        if future.done() or future not in self._refs:
+            return future.cancelled()
+        self._killed.add(future)
+        self._ray.cancel(self._refs[future], force=True)
+        return True
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the cluster, if this began it."""
-        if self._began and self._ray.is_initialized():
+        """Take no more tasks, and stop Ray if it was started here.
+
+        Args:
+            wait: whether to wait for the tasks that are out; those of a Ray that was started here end with the program.
+            cancel_futures: whether tasks that are out are cancelled, those that run as well.
+        """
+        self._is_closed = True
+        for future in list(self._out) if cancel_futures else ():
+            future.cancel()
+        if wait:
+            wait_for(list(self._out))
+        if self._is_ours and not self._out:
+            self._is_ours = False
             self._ray.shutdown()
 
-    def __repr__(self) -> str:
-        return f"RayExecutor(n_parallel={self.n_parallel})"
+    def _done(self, future: Future[Any]) -> None:
+        self._out.discard(future)
+        if future.cancelled():
+            self._ray.cancel(self._refs[future], force=True)
+
+    def _settle(self, future: Future[Any], finished: Future[Any]) -> None:
+        """Hand on what came of a task; called by a thread of Ray's."""
+        if not future.set_running_or_notify_cancel():
+            return
+        if (error := finished.exception()) is None:
+            future.set_result(finished.result())
+        else:
+            future.set_exception(self._plain(error, future in self._killed))
+
+    def _plain(self, error: BaseException, is_killed: bool) -> BaseException:
+        """Return the exception of a task as it was raised there."""
+        if type(error).__name__ in _DEATHS:
+            return _died(error, is_killed)
+        cause = getattr(error, "cause", None)
+        if not isinstance(error, self._ray.exceptions.RayTaskError) or not isinstance(cause, BaseException):
+            return error
+        cause.__cause__ = RemoteTraceback(f'\n"""\n{error}"""')
+        return cause
 
 
-def _call(fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    return fn(*args, **kwargs)
+def _call(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    try:
+        return function(*args, **kwargs)
+    except (Exception, SystemExit) as error:
+        if (sent := portable(error, imported("ray.cloudpickle"))) is error:
+            raise
+        raise sent from error
 
 
-def _pass_on(done: Future[Any], future: Future[Any]) -> None:
-    error = done.exception()
-    if error is None:
-        future.set_result(done.result())
-    elif (cause := getattr(error, "cause", None)) is not None:  # raised by the function
-        future.set_exception(cause)
-    elif type(error).__module__.startswith("ray"):
-        future.set_exception(
-            WorkerDied(
-                f"worker: ended while it ran a task of Ray.\n  Got {type(error).__name__}: {error}\n"
-                "  Was it killed for its memory? Give the task more: RayExecutor(memory=...)."
-            )
-        )
+def _check(num_cpus: Any, num_gpus: Any, max_parallel: Any) -> None:
+    for name, amount in (("num_cpus", num_cpus), ("num_gpus", num_gpus)):
+        if isinstance(amount, bool) or not is_kind(amount, int | float) or not amount >= 0:
+            raise wrong_kind(f"RayExecutor: {name}", "a number of at least 0", amount, f"Write {name}=1.")
+    if max_parallel is not None and ((n := as_int(max_parallel)) is None or n < 1):
+        mend = "Write max_parallel=8, or leave it out."
+        raise wrong_kind("RayExecutor: max_parallel", "an int of at least 1, or None", max_parallel, mend)
+
+
+def _died(error: BaseException, is_killed: bool) -> WorkerDied:
+    if is_killed:
+        got, mend = "a call of kill", "Submit the task once more where it is still needed."
     else:
-        future.set_exception(error)
+        got, mend = f"{type(error).__name__}: {error}", "Was it killed for memory? Then say how much it needs: memory=."
+    return WorkerDied(
+        f"RayExecutor: expected a process of Ray to live until its task was done.\n  Got {got}.\n"
+        f"  {mend} Other tasks go on."
+    )
+
+
+def _closed(fn: Any) -> ExecutorError:
+    return ExecutorError(
+        f"RayExecutor: expected tasks before it is shut down.\n  Got {fn!r} ({type(fn).__name__}).\n"
+        "  Submit inside `with RayExecutor() as executor:`, or make a new one."
+    )

@@ -2,72 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
-from deep_arch.errors import StudyError, StudyUnreachable
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from deep_arch.errors import StudyError, StudyUnreachable, wrong_kind
 from deep_arch.extras import missing
+from deep_arch.storage.addresses import MEND, file_of, shown
+
+_KEPT: Final = "run the script again: what was finished is kept, and it goes on there."
 
 _MENDS: Final = {
-    "disk is full": "Make room on the disk and run the script again: what was finished is kept, and it goes on there.",
-    "no space left": "Make room on the disk and run the script again: what was finished is kept, and it goes on there.",
-    "disk i/o": "See to the disk (is it full, or a network's that SQLite cannot lock?), and run the script again.",
-    "too big": "Raise the limit on the size of files, and run the script again: what was finished is kept.",
+    "disk is full": f"Make room on the disk and {_KEPT}",
+    "no space left": f"Make room on the server's disk and {_KEPT}",
+    "disk i/o": f"See to the disk (is it full, or a network's, which SQLite cannot lock?), and {_KEPT}",
     "readonly": "Make the file and its folder writable, or copy it elsewhere; reading it needs neither.",
-    "read-only": "Make the file and its folder writable, or copy it elsewhere; reading it needs neither.",
-    "unable to open": "See that the folder exists and may be written.",
+    "read-only": "Give the address of a server that can be written: this one is a copy of another, or protected.",
     "not a database": "Give another file, or restore this one from a copy: it holds something else.",
     "malformed": "Restore the file from a copy, or save what can be read with `sqlite3 FILE .recover`.",
-    "password": "Give the right user and password: postgresql://user:password@host/database.",
-    "does not exist": "Make the database first: createdb NAME.",
+    "could not decode": "Restore the file from a copy, or save what can be read with `sqlite3 FILE .recover`.",
     "no such table": "Restore the file from a copy: some of its tables are gone.",
+    "no such column": "Restore the file from a copy: its tables are not as deep_arch makes them.",
+    "password": "Give the right user and password: postgresql://user:password@host/database.",
+    "authentication failed": "Give the right user and password: postgresql://user:password@host/database.",
+    "permission denied": "Let this user make and write tables: GRANT CREATE ON SCHEMA public TO its name.",
+    "role": "Make the user first, createuser NAME, or give another: postgresql://user:password@host/database.",
+    "does not exist": "Make the database first: createdb NAME.",
+    "connection option": "Write the URL as postgresql://user:password@host:port/database, without this option.",
 }
-"""What a database says, in part, and how it is mended."""
+"""What a database says, in part, and how it is mended; the first that fits."""
 
 _PASSING: Final = (
     *("is locked", "is busy", "connection", "server closed", "shutting down", "starting up", "terminating", "deadlock"),
-    *("recovery mode", "could not serialize"),
+    *("recovery mode", "could not serialize", "too many clients", "resolve host", "timeout"),
 )
 """What a database says, in part, where it may work again in a moment."""
 
 
 @contextmanager
-def told(url: str) -> Iterator[None]:
+def told(url: str) -> Generator[None, None, None]:
     """Raise what a database raises as StudyError, and as StudyUnreachable where it may pass.
 
     Raises:
-        MissingDependency: SQLAlchemy, or the database's driver, is not installed.
+        BadArgument: the URL is none.
+        MissingDependency: the database's driver is not installed.
     """
     try:
-        from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
-    except ModuleNotFoundError:
-        raise missing("sqlalchemy") from None
-    try:
         yield
-    except IntegrityError:
-        raise
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise StudyError(
-            f"storage: expected the URL of a database.\n  Got {url!r} ({error}).\n"
-            "  Write storage='sqlite:///runs.db', or 'postgresql://user@host/database'."
-        ) from error
-    except ModuleNotFoundError as error:
-        raise missing(error.name or "psycopg") from None
+    except (ArgumentError, NoSuchModuleError):  # whose texts may show passwords
+        raise wrong_kind("storage", "the URL of a database", shown(url), MEND) from None
+    except ImportError as error:
+        raise missing((error.name or "psycopg").partition(".")[0]) from None
+    except PoolTimeout as error:
+        raise _fault(url, str(error), True) from error
     except DBAPIError as error:
-        raise _fault(url, str(error.orig), error.connection_invalidated) from error
+        raise _fault(url, str(error.orig), error.connection_invalidated) from error.orig
     except SQLAlchemyError as error:
         raise _fault(url, str(error), False) from error
-    except UnicodeDecodeError as error:  # of a damaged file
-        raise _fault(url, f"malformed text: {error}", False) from error
+
+
+def malformed(url: str, what: str, error: Exception) -> StudyError:
+    """Return the error for what was read and cannot be what was written."""
+    return _fault(url, f"malformed {what}: {error}", False)
 
 
 def _fault(url: str, said: str, cut: bool) -> StudyError:
-    from deep_arch.storage.sql_storage import shown
-
+    said = re.sub(r"\s+", " ", said).strip()
     lower = said.lower()
     mend = next((mend for part, mend in _MENDS.items() if part in lower), None)
-    passes = mend is None and (cut or any(part in lower for part in _PASSING))
+    if "unable to open" in lower and (file := file_of(url)) is not None:
+        mend = _unopened(file)
+    passes = cut or (mend is None and any(part in lower for part in _PASSING))
     kind = StudyUnreachable if passes else StudyError
-    mend = mend or "See that the database runs and can be reached, and run the script again: what was finished is kept."
-    return kind(f"storage: expected to read and write {shown(url)}.\n  Got: {said.strip()}\n  {mend}")
+    mend = mend or f"See that the database runs and can be reached, and {_KEPT}"
+    return kind(f"storage: expected to read and write {shown(url)}.\n  Got: {said}\n  {mend}")
+
+
+def _unopened(file: Path) -> str:
+    if file.is_dir():
+        return f"Give a file in this folder: storage={str(file / 'runs.db')!r}."
+    if not file.parent.is_dir():
+        return f"Make the folder first: mkdir -p {str(file.parent)!r}."
+    if Path(f"{file}-wal").exists() and not os.access(file.parent, os.W_OK):
+        return f"Copy {file.name} and {file.name}-wal, which holds the last turns, to a folder that can be written."
+    return "See that the file and its folder may be read and written."

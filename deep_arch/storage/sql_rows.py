@@ -3,45 +3,60 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Final
 
-from deep_arch.storage.rows import TrialRow, WorkerRow
+from sqlalchemy import Executable, bindparam, select
 
-if TYPE_CHECKING:
-    from sqlalchemy import Row
+from deep_arch.storage.database import Transaction
+from deep_arch.storage.faults import malformed
+from deep_arch.storage.rows import End, TrialRow, WorkerRow
+from deep_arch.storage.schema import trials, workers
 
-_PLAIN: Final = (
-    *("number", "values", "digest", "given", "key", "budget", "continues", "proposed"),
-    *("state", "ended", "error", "worker", "lost", "started", "finished"),
-)
+_FIELDS: Final = [field.name for field in fields(TrialRow)]
+_SCORES, _INTERMEDIATE, _ATTRIBUTES, _BUDGET = map(_FIELDS.index, ("scores", "intermediate", "attributes", "budget"))
+_PLAIN: Final = [name for name in _FIELDS if name not in ("scores", "intermediate", "attributes", "started")]
 
+of_study: Final = trials.c.study == bindparam("of_study")
 
-def trial_row(row: Row[Any]) -> TrialRow:
-    """Return a row of the table of trials."""
-    found = row._mapping  # pyright: ignore[reportPrivateUsage]  # the name that SQLAlchemy gives it, since columns are attributes
-    plain = {name: found[name] for name in _PLAIN}
-    if plain["budget"] is not None and plain["budget"].is_integer():  # the column holds floats, and epochs are ints
-        plain["budget"] = int(plain["budget"])
-    scores, intermediate = tuple(json.loads(found["scores"])), dict(json.loads(found["intermediate"]))
-    return TrialRow(**plain, scores=scores, intermediate=intermediate, attributes=json.loads(found["attributes"]))
+find_trials: Final = select(*[trials.c[name] for name in _FIELDS]).where(of_study)
+"""The trials of the study `of_study`, with columns in the order of `TrialRow`'s attributes."""
 
-
-def written(study: int, row: TrialRow) -> dict[str, Any]:
-    """Return what the table holds of a trial."""
-    plain = {name: getattr(row, name) for name in _PLAIN}
-    return {"study": study, **plain, **written_result(row)}
+find_workers: Final = select(*[workers.c[field.name] for field in fields(WorkerRow)])
 
 
-def written_result(row: Any) -> dict[str, Any]:
+def trial_rows(transaction: Transaction, query: Executable, **values: Any) -> list[TrialRow]:
+    """Return what a query finds that begins with `find_trials`."""
+    found = transaction.all(query, **values)
+    try:
+        return [_trial_row(list(row)) for row in found]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise malformed(transaction.url, "row of a trial", error) from error
+
+
+def _trial_row(row: list[Any]) -> TrialRow:
+    row[_SCORES] = tuple(json.loads(row[_SCORES]))
+    row[_INTERMEDIATE] = dict(json.loads(row[_INTERMEDIATE]))
+    row[_ATTRIBUTES] = json.loads(row[_ATTRIBUTES])
+    budget = row[_BUDGET]
+    if budget is not None and budget.is_integer():  # the column holds floats, and epochs are ints
+        row[_BUDGET] = int(budget)
+    return TrialRow(*row)
+
+
+def written(row: TrialRow) -> dict[str, Any]:
+    """Return what the table holds of a trial when it is given out."""
+    return {name: getattr(row, name) for name in _PLAIN} | written_result(row)
+
+
+def written_result(row: TrialRow | End) -> dict[str, Any]:
     """Return what the table holds of a trial's, or an end's, scores and attributes."""
-    return {
-        "score": row.scores[0] if row.scores else None,
-        "scores": json.dumps(row.scores),
-        "intermediate": json.dumps(list(row.intermediate.items())),
-        "attributes": json.dumps(dict(row.attributes)),
-    }
+    score, scores = (row.scores[0], json.dumps(row.scores)) if row.scores else (None, "[]")
+    return {"score": score, "scores": scores, **written_report(row.intermediate, row.attributes)}
 
 
-def worker_row(row: Row[Any]) -> WorkerRow:
-    """Return a row of the table of workers."""
-    return WorkerRow(row.id, row.machine, row.process, row.born, row.beat)
+def written_report(intermediate: Mapping[int, float], attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the table holds of what a trial reported."""
+    steps = json.dumps(list(intermediate.items())) if intermediate else "[]"
+    return {"intermediate": steps, "attributes": json.dumps(dict(attributes)) if attributes else "{}"}

@@ -2,153 +2,182 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, distinct, func, insert, select, update
+from sqlalchemy.dialects import postgresql
 
+from deep_arch.storage.database import Transaction
 from deep_arch.storage.rows import ENDED, End, TrialRow, WorkerRow
-from deep_arch.storage.schema import queued, seen, studies, trials, workers
-from deep_arch.storage.sql_rows import trial_row, worker_row, written, written_result
+from deep_arch.storage.schema import clock, queued, seen, studies, trials
+from deep_arch.storage.sql_rows import find_trials, find_workers, of_study, trial_rows, written, written_result
 from deep_arch.storage.storage import Turn
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+# Statements are made once: to make one takes longer than to run it.
+
+_the_study: Final = studies.c.id == bindparam("of_study")
+_the_trial: Final = of_study & (trials.c.number == bindparam("of_number"))
+_before: Final = trials.c.given < bindparam("before")
+_in_queue: Final = queued.c.study == bindparam("of_study")
+
+_CHANGE_STUDY: Final = update(studies).where(_the_study)
+_SAVED: Final = select(studies.c.saved).where(_the_study)
+
+_GIVEN: Final = find_trials.where(trials.c.given > bindparam("since"))
+_ENDED: Final = find_trials.where(trials.c.ended > bindparam("since"), trials.c.given <= bindparam("since"))
+_FIRST: Final = find_trials.where(trials.c.key == bindparam("key"), _before).order_by(trials.c.given).limit(1)
+_LATEST: Final = (
+    find_trials.where(trials.c.digest == bindparam("digest"), _before).order_by(trials.c.given.desc()).limit(1)
+)
+# Few trials wait or run. Ordered by the bare number, they would be looked for by it, which goes through all trials.
+_IN_STATE: Final = find_trials.where(trials.c.state == bindparam("of_state")).order_by(trials.c.number + 0)
+_FIRST_IN_STATE: Final = _IN_STATE.limit(1)
+_TRIAL: Final = find_trials.where(trials.c.number == bindparam("of_number"))
+_OWNER: Final = select(trials.c.worker).where(_the_trial, trials.c.state == "running")
+
+_GIVE: Final = insert(trials).values(study=bindparam("of_study"), started=clock())
+_CHANGE: Final = update(trials).where(_the_trial)
+_END: Final = _CHANGE.values(finished=clock())
+_CLAIM: Final = _CHANGE.values(state="running", started=clock(), intermediate="[]", attributes="{}")
+
+_SAW: Final = postgresql.insert(seen).values(study=bindparam("of_study")).on_conflict_do_nothing()  # SQLite's words too
+_N_GIVEN: Final = select(func.count(distinct(trials.c.digest))).where(of_study)
+_N_OTHERS: Final = select(func.count()).where(
+    seen.c.study == bindparam("of_study"),
+    ~select(trials.c.number).where(of_study, trials.c.digest == seen.c.digest).exists(),
+)
+
+_WORKERS: Final = find_workers.where(
+    find_workers.selected_columns.id.in_(select(trials.c.worker).where(of_study, trials.c.state == "running"))
+)
+
+_QUEUE: Final = insert(queued).values(study=bindparam("of_study"))
+_N_QUEUED: Final = select(func.count()).where(_in_queue)
+_NEXT: Final = select(queued.c.id, queued.c["values"]).where(_in_queue).order_by(queued.c.id).limit(1)
+_TAKE: Final = delete(queued).where(queued.c.id == bindparam("of_id"))
 
 
 class SqlTurn(Turn):
     """A turn within a transaction, in SQLite the only one that writes.
 
     Args:
-        connection: in that transaction.
+        transaction: in which the study's row is held.
         study: the study's id.
-        now: the time.
+        position, n_given, n_ended, saved_at: what the row holds.
     """
 
-    def __init__(self, connection: Connection, study: int, now: float) -> None:
-        self._connection, self._study, self._now = connection, study, now
-        counts = (studies.c.position, studies.c.n_given, studies.c.n_ended, studies.c.saved_at)
-        held = select(*counts).where(studies.c.id == study).with_for_update()  # which SQLite leaves out
-        self.position, self.n_given, self.n_ended, self.saved_at = connection.execute(held).one()
-        self._changes: dict[str, Any] = {}
+    def __init__(
+        self, transaction: Transaction, study: int, position: int, n_given: int, n_ended: int, saved_at: int
+    ) -> None:
+        self._transaction, self._study = transaction, study
+        self.position, self.n_given, self.n_ended, self.saved_at = position, n_given, n_ended, saved_at
+        self._saved: str | None = None
+        self._before = self._counts()
+
+    def _counts(self) -> dict[str, int]:
+        names = ("position", "n_given", "n_ended", "saved_at")
+        return {name: getattr(self, name) for name in names}
 
     def flush(self) -> None:
         """Write what the study's own row is to hold."""
-        if self._changes:
-            self._connection.execute(update(studies).where(studies.c.id == self._study).values(**self._changes))
+        counts = self._counts()
+        saved = {} if self._saved is None else {"saved": self._saved}
+        if saved or counts != self._before:
+            self._transaction.write(_CHANGE_STUDY, of_study=self._study, **counts, **saved)
 
     def saved(self) -> str:
         """Return the state that was saved last."""
-        if "saved" in self._changes:
-            return str(self._changes["saved"])
-        return str(self._connection.execute(select(studies.c.saved).where(studies.c.id == self._study)).scalar_one())
+        if self._saved is None:
+            return str(self._transaction.value(_SAVED, of_study=self._study))
+        return self._saved
 
     def save(self, state: str, counts: bool = False) -> None:
         """Keep the state of the searcher at this position."""
-        if counts:
-            self._count()
-        self.saved_at = self.position
-        self._changes |= {"saved": state, "saved_at": self.position}
+        self.position += counts
+        self._saved, self.saved_at = state, self.position
 
-    def _count(self, name: str | None = None) -> int:
-        self.position += 1
-        self._changes["position"] = self.position
-        if name is not None:
-            setattr(self, name, getattr(self, name) + 1)
-            self._changes[name] = getattr(self, name)
-        return self.position
+    def _rows(self, query: Any, **values: Any) -> list[TrialRow]:
+        return trial_rows(self._transaction, query, of_study=self._study, **values)
 
-    def _rows(self, *conditions: Any, by: Any = trials.c.number, most: int | None = None) -> list[TrialRow]:
-        query = select(trials).where(trials.c.study == self._study, *conditions).order_by(by).limit(most)
-        return [trial_row(row) for row in self._connection.execute(query)]
+    def _row(self, query: Any, **values: Any) -> TrialRow | None:
+        return next(iter(self._rows(query, **values)), None)
+
+    def _change(self, query: Any, number: int, **values: Any) -> None:
+        self._transaction.write(query, of_study=self._study, of_number=number, **values)
 
     def events(self, since: int) -> list[TrialRow]:
         """Return the trials that were given out or ended after a position, by number."""
-        return self._rows(or_(trials.c.given > since, trials.c.ended > since))
+        found = [*self._rows(_ENDED, since=since), *self._rows(_GIVEN, since=since)]
+        return sorted(found, key=lambda row: row.number)
 
     def first(self, key: str, before: int) -> TrialRow | None:
         """Return the first trial with a key that was given out before an event."""
-        return next(iter(self._rows(trials.c.key == key, trials.c.given < before, most=1)), None)
+        return self._row(_FIRST, key=key, before=before)
 
     def latest(self, digest: str, before: int) -> TrialRow | None:
         """Return the last trial with a digest of values that was given out before an event."""
-        found = self._rows(trials.c.digest == digest, trials.c.given < before, by=trials.c.number.desc(), most=1)
-        return next(iter(found), None)
+        return self._row(_LATEST, digest=digest, before=before)
 
     def saw(self, digest: str) -> None:
         """Keep the digest of values that were proposed and not given out."""
-        known = select(seen.c.digest).where(seen.c.study == self._study, seen.c.digest == digest)
-        if self._connection.execute(known).first() is None:
-            self._connection.execute(insert(seen).values(study=self._study, digest=digest))
+        self._transaction.write(_SAW, of_study=self._study, digest=digest)
 
     def n_seen(self) -> int:
         """Return how many digests there are."""
-        given = select(trials.c.digest).where(trials.c.study == self._study)
-        others = select(seen.c.digest).where(seen.c.study == self._study)
-        both = given.union(others).subquery()
-        return self._connection.execute(select(func.count()).select_from(both)).scalar_one()
+        return sum(int(self._transaction.value(query, of_study=self._study)) for query in (_N_GIVEN, _N_OTHERS))
 
     def give(self, row: TrialRow) -> None:
         """Keep a new trial."""
         assert (row.number, row.given) == (self.n_given, self.position + 1), "numbers and events follow one another"
-        values = {**written(self._study, row), "started": self._now}
-        self._connection.execute(insert(trials).values(**values))
-        self._count("n_given")
-
-    def _change(self, number: int, **values: Any) -> None:
-        chosen = update(trials).where(trials.c.study == self._study, trials.c.number == number)
-        self._connection.execute(chosen.values(**values))
+        self._transaction.write(_GIVE, of_study=self._study, **written(row))
+        self.position += 1
+        self.n_given += 1
 
     def end(self, number: int, end: End) -> int:
         """Keep how a trial ended, and return the event."""
         assert end.state in ENDED
-        event = self._count("n_ended")
-        result = {**written_result(end), "state": end.state, "error": end.error}
-        self._change(number, **result, ended=event, finished=self._now)
-        return event
+        self.position += 1
+        self.n_ended += 1
+        self._change(_END, number, state=end.state, error=end.error, ended=self.position, **written_result(end))
+        return self.position
 
     def owner(self, number: int) -> str | None:
         """Return the id of the worker that runs a trial; None for one that does not run."""
-        of = select(trials.c.worker).where(trials.c.study == self._study, trials.c.number == number)
-        return self._connection.execute(of.where(trials.c.state == "running")).scalar()
+        worker: str | None = self._transaction.value(_OWNER, of_study=self._study, of_number=number)
+        return worker
 
     def waiting(self) -> TrialRow | None:
         """Return the first trial that waits to be given out again."""
-        return next(iter(self._rows(trials.c.state == "waiting", most=1)), None)
+        return self._row(_FIRST_IN_STATE, of_state="waiting")
 
     def claim(self, number: int, worker: str) -> TrialRow:
         """Give a waiting trial to a worker."""
-        self._change(number, state="running", worker=worker, started=self._now, intermediate="[]", attributes="{}")
-        return self._rows(trials.c.number == number)[0]
+        self._change(_CLAIM, number, worker=worker)
+        return self._rows(_TRIAL, of_number=number)[0]
 
     def release(self, number: int, lost: int) -> None:
         """Let a running trial wait to be given out again."""
-        self._change(number, state="waiting", worker=None, lost=lost)
+        self._change(_CHANGE, number, state="waiting", worker=None, lost=lost)
 
     def running(self) -> list[tuple[TrialRow, WorkerRow | None]]:
         """Return the trials that run, and their workers."""
-        rows = self._rows(trials.c.state == "running")
-        ids = {row.worker for row in rows}
-        known = {
-            row.id: worker_row(row) for row in self._connection.execute(select(workers).where(workers.c.id.in_(ids)))
-        }
-        return [(row, known.get(row.worker or "")) for row in rows]
+        rows = self._rows(_IN_STATE, of_state="running")
+        workers = [WorkerRow(*row) for row in self._transaction.all(_WORKERS, of_study=self._study)] if rows else []
+        known: dict[str | None, WorkerRow] = {worker.id: worker for worker in workers}
+        return [(row, known.get(row.worker)) for row in rows]
 
     def queue(self, values: str) -> None:
         """Add values to those that are tried first."""
-        self._connection.execute(insert(queued).values(study=self._study, values=values))
+        self._transaction.write(_QUEUE, of_study=self._study, values=values)
 
     def n_queued(self) -> int:
         """Return how many values are in the queue."""
-        query = select(func.count()).select_from(queued).where(queued.c.study == self._study)
-        return self._connection.execute(query).scalar_one()
+        return int(self._transaction.value(_N_QUEUED, of_study=self._study))
 
     def take(self) -> str | None:
         """Take the first values out of the queue."""
-        query = (
-            select(queued.c.id, queued.c["values"]).where(queued.c.study == self._study).order_by(queued.c.id).limit(1)
-        )
-        found = self._connection.execute(query).first()
+        found = self._transaction.first(_NEXT, of_study=self._study)
         if found is None:
             return None
-        self._connection.execute(delete(queued).where(queued.c.id == found[0]))
+        self._transaction.write(_TAKE, of_id=found[0])
         return str(found[1])

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from deep_arch.errors import StudyError, nearest
 from deep_arch.storage.rows import End, RowState, TrialRow, WorkerRow
 
 
@@ -109,9 +110,11 @@ class Storage(ABC):
         what_a_turn_left_stays: it is there in a new process, also after the old one was killed at any later line.
         a_trial_has_one_owner: only its worker keeps what it reports, and only while it runs.
         reports_need_no_turn: `keep`, `beat` and all that reads may be called at any time, by many at once, also by
-            whoever has a turn.
+            whoever has a turn, who reads what it left so far; others may wait for its end to report, but not to read.
         beginning_is_done_once: of several that begin a study of one name at once, one does, and all find the same.
+        what_is_removed_is_gone: with all that belongs to it. Who goes on with it, be it begun anew, gets a StudyError.
         rows_come_by_number: and hold what was given, floats exactly and text of any kind.
+        answers_are_those_of_memory: what `MemoryStorage` answers is what each method means, whatever came before.
         names_are_only_names: any text names a study, and no name reaches another study, a file or a statement.
         many_rows_are_read_in_little_memory: `rows` is read as it is iterated.
     """
@@ -209,3 +212,21 @@ class Storage(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give back files and connections; what is used again opens again."""
+
+
+def no_study(name: str, storage: Storage) -> StudyError:
+    """Return the error for a study that a storage does not hold."""
+    names = storage.names()
+    return StudyError(
+        f"{name}: expected the name of a study in {storage.shown}.\n"
+        f"  Got {name!r}, which is none of its {len(names)}.\n"
+        f"  Begin it with da.Study(space, searcher, storage=..., name={name!r}).{nearest(name, names)}"
+    )
+
+
+def was_removed(name: str, storage: Storage) -> StudyError:
+    """Return the error for a study that a storage held, and holds no more or has begun anew."""
+    return StudyError(
+        f"{name}: expected to go on with this study in {storage.shown}.\n  Got one that was removed meanwhile.\n"
+        f"  Open it anew, to begin from the start: da.Study(space, searcher, storage=..., name={name!r})."
+    )

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deep_arch.errors import StudyError
+from deep_arch.errors import StudyError, is_kind
 from deep_arch.spaces.describing import changes, description, digest
 from deep_arch.spaces.named_spaces import name_of
 from deep_arch.spaces.space import SearchSpace
@@ -47,12 +47,11 @@ def _setting(value: Any) -> str:
         return searcher_text(value)
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_setting, value))}]"  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, Mapping):
-        items: Mapping[Any, Any] = value
-        return f"{{{', '.join(f'{key}: {_setting(item)}' for key, item in items.items())}}}"
+    if is_kind(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_setting(item)}' for key, item in value.items())}}}"
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
-    if isinstance(value, functools.partial):
+    if is_kind(value, functools.partial):
         return f"{_setting(value.func)}({_setting([*value.args, value.keywords])})"
     return getattr(value, "__qualname__", type(value).__qualname__)  # neither of which has an address in memory
 

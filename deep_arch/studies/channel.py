@@ -12,9 +12,10 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any, Final
 
 from deep_arch.studies.machine import this_machine
@@ -37,10 +38,18 @@ class Address:
         """Connect to the study by the first of its hosts that can be reached from here."""
         for host in self.hosts[:-1]:
             try:
-                return Client((host, self.port), authkey=self.key)
+                return _prompt(Client((host, self.port), authkey=self.key))
             except OSError:
                 continue
-        return Client((self.hosts[-1], self.port), authkey=self.key)
+        return _prompt(Client((self.hosts[-1], self.port), authkey=self.key))
+
+
+def _prompt(connection: Connection[Any, Any]) -> Connection[Any, Any]:
+    """Let a connection send each message at once, where it would keep it back until that before is acknowledged."""
+    held = socket.socket(fileno=connection.fileno())
+    held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    held.detach()
+    return connection
 
 
 class Channel:
@@ -54,32 +63,35 @@ class Channel:
     def __init__(self, answer: Answer, is_here: bool) -> None:
         self._answer = answer
         key = secrets.token_bytes(32)
-        self._listener = Listener(("127.0.0.1" if is_here else "0.0.0.0", 0), backlog=_WAITING, authkey=key)
+        # The key is asked for by the thread of a connection, so that who says nothing keeps nobody else waiting.
+        self._listener = Listener(("127.0.0.1" if is_here else "0.0.0.0", 0), backlog=_WAITING)
         hosts = ("127.0.0.1",) if is_here else _hosts()
         self.address: Final = Address(hosts, int(self._listener.address[1]), key)
-        self._closed = False
+        self._key, self._closed = key, False
         threading.Thread(target=self._listen, name="deep_arch channel", daemon=True).start()
 
     def _listen(self) -> None:
         while not self._closed:
             try:
                 connection = self._listener.accept()
-            except (OSError, EOFError, AuthenticationError):  # closed, or not one of ours
+            except OSError:  # it hung up at once, or we are closed
                 continue
             threading.Thread(target=self._serve, args=(connection,), name="deep_arch reports", daemon=True).start()
+        self._listener.close()
 
     def _serve(self, connection: Connection[Any, Any]) -> None:
-        try:
+        with connection, suppress(OSError, EOFError, AuthenticationError):  # it has ended, died, or is not one of ours
+            deliver_challenge(connection, self._key)
+            answer_challenge(connection, self._key)
             while True:
                 answer = self._answer(json.loads(connection.recv_bytes()))
                 connection.send_bytes(json.dumps(answer).encode())
-        except (OSError, EOFError):  # it has ended, or died
-            connection.close()
 
     def close(self) -> None:
         """Listen no more."""
         self._closed = True
-        self._listener.close()
+        with suppress(OSError):  # a knock, since closing wakes nobody who waits for one
+            socket.create_connection(("127.0.0.1", self.address.port)).close()
 
 
 class Line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from deep_arch.errors import BadArgument
+from deep_arch.errors import BadArgument, is_kind, wrong_kind
 from deep_arch.language.foreign import as_int
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.directions import Direction
@@ -42,6 +42,20 @@ def check_kinds(space: Any, searcher: Any, trials: Any, seed: Any, duplicates: A
         raise _bad("seed is an int, a random.Random or None", seed, "Write seed=0 for the same search each time.")
     if duplicates not in ("record", "give"):
         raise _bad("duplicates is 'record' or 'give'", duplicates, "Leave it out to evaluate each architecture once.")
+
+
+def check_name(name: Any) -> None:
+    """Raise BadArgument for what is no name of a study, as any text is that a database can hold; None is left out."""
+    if name is not None and (not is_kind(name, str) or not name or "\0" in name or not _is_text(name)):
+        raise wrong_kind("study", "a name, a str of at least one character", name, "Write name='digits'.")
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a character
+        return False
+    return True
 
 
 def _bad(expected: str, got: Any, mend: str) -> BadArgument:

@@ -57,7 +57,7 @@ def _trace(error: BaseException) -> str:
 
 @contextmanager
 def time_limit(seconds: float | None, what: str) -> Generator[None]:
-    """Raise TimeLimit in this thread where the block takes longer, as soon as it runs Python."""
+    """Raise TimeLimit in this thread where the block takes longer, as soon as it runs Python, and at its end."""
     if seconds is None:
         yield
         return
@@ -65,37 +65,41 @@ def time_limit(seconds: float | None, what: str) -> Generator[None]:
         f"{what}: took longer than it may.\n  Got more than {seconds:g} s.\n"
         "  Raise trial_timeout, or train for less: trial.budget and trial.should_stop() say how long."
     )
-    over = threading.Event()
-    stop = _stop_by_signal if threading.current_thread() is threading.main_thread() and _HAS_ALARM else _stop_thread
-    with stop(seconds, text, over):
-        try:
-            yield
-        finally:
-            over.set()
+    passed = threading.Event()
+    is_main = threading.current_thread() is threading.main_thread()
+    with (_stop_by_signal if is_main and _HAS_ALARM else _stop_thread)(seconds, text, passed):
+        yield
+    if passed.is_set():  # and the block caught what was to stop it
+        raise TimeLimit(text)
 
 
 _HAS_ALARM: Final = hasattr(signal, "setitimer")
 
 
 @contextmanager
-def _stop_by_signal(seconds: float, text: str, over: threading.Event) -> Generator[None]:
+def _stop_by_signal(seconds: float, text: str, passed: threading.Event) -> Generator[None]:
     """Stop the main thread, which a signal wakes from a call that waits."""
+    over = False
 
     def stop(_signal: int, _frame: Any) -> None:
-        if not over.is_set():
+        if not over:
+            passed.set()
             raise TimeLimit(text)
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_S)
     try:
-        yield
+        try:
+            yield
+        finally:
+            over = True
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager
-def _stop_thread(seconds: float, text: str, over: threading.Event) -> Generator[None]:
+def _stop_thread(seconds: float, text: str, passed: threading.Event) -> Generator[None]:
     """Stop a thread by an exception that it raises the next time that it runs Python."""
 
     class Stopped(TimeLimit):
@@ -103,27 +107,39 @@ def _stop_thread(seconds: float, text: str, over: threading.Event) -> Generator[
             super().__init__(text)
 
     thread = threading.get_ident()
+    # Locks, which are taken and given whole; in the midst of an Event the exception would leave it broken.
+    begun, ended = threading.Lock(), threading.Lock()
+    begun.acquire()
+    ended.acquire()
+    watches = [True]
 
     def watch() -> None:
+        begun.acquire()
         wait = seconds
-        while not over.wait(wait):
+        while not ended.acquire(timeout=wait):
+            passed.set()
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Stopped))
             wait = _AGAIN_S
+        watches.clear()
 
-    watcher = threading.Thread(target=watch, name="deep_arch time limit", daemon=True)
-    watcher.start()
+    threading.Thread(target=watch, name="deep_arch time limit", daemon=True).start()
     try:
+        begun.release()
         yield
     finally:
-        over.set()
-        watcher.join()
-        _drain()
+        _end_watch(ended, watches)
 
 
-def _drain() -> None:
-    """Let an exception that is on its way arrive here, where the block has ended, and not later."""
-    try:
-        for _ in range(100):
-            time.sleep(0)
-    except TimeLimit:
-        pass
+def _end_watch(ended: threading.Lock, watches: list[bool]) -> None:
+    """Let what watches a thread end, and an exception that is on its way arrive here, and not later."""
+    while True:
+        try:
+            if watches and ended.locked():
+                ended.release()
+            while watches:
+                time.sleep(1e-4)
+            for _ in range(100):
+                time.sleep(0)
+            return
+        except TimeLimit:
+            continue

@@ -87,4 +87,3 @@ class Heart:
             return worker.id not in _BEATING
         gone = machine.is_gone(worker)
         return now - worker.beat > _MISSED * self.every_s if gone is None else gone
-

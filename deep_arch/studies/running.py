@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -9,10 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from deep_arch.errors import StudyError, WorkerDied, is_kind, wrong_kind
+from deep_arch.errors import DeepArchError, StudyError, WorkerDied, is_kind, wrong_kind
 from deep_arch.executors.adopting import as_executor, is_here, n_parallel, renewed
 from deep_arch.executors.process_pool import ProcessPool
 from deep_arch.language.foreign import as_int
@@ -39,7 +41,7 @@ _GRACE_S: Final = 5.0
 """What is not stopped so long after its limit is killed."""
 
 _SHARE_SHOWN: Final = 0.05
-"""Of the time, what goes at most into showing how far it is: the trials are counted for it, of which there may be many."""
+"""Of the time, what goes at most into showing how far it is, for which all trials are counted."""
 
 
 @dataclass
@@ -92,38 +94,41 @@ class Run:
         progress: bool | None,
     ) -> None:
         trials, timeout, trial_timeout, max_parallel, max_failures = limits
+        callbacks = tuple(callbacks) if is_kind(callbacks, Iterable) else callbacks
         _check(objective, callbacks, *limits)
         if executor is not None and study.relaxes:
             raise wrong_kind(
                 "run",
-                f"no executor, as {type(study.searcher).__name__} relaxes decisions of weights that are in this process",
+                f"no executor, as {type(study.searcher).__name__} relaxes, which needs the weights of this process",
                 executor,
                 "Leave it out, or search with one that samples paths, such as FairSampling.",
             )
         self.study, self.objective = study, objective
         self.limit_s: float | None = trial_timeout
-        self.callbacks = tuple(callbacks)
+        self.callbacks = callbacks
         self.failures = _Failures(max_failures)
         self.shown, self.next_shown, self.looks_at = progress, 0.0, 0.0
-        self.trials: int | None = trials
+        self.most = study.begin_run(trials)
+        self.ending: str | None = None
         self.ends_at = None if timeout is None else time.monotonic() + timeout
         self.own = isinstance(executor, int)
         self.executor = as_executor(executor)
         self.n_parallel = max_parallel or (1 if self.executor is None else n_parallel(self.executor))
         self.out: dict[Future[dict[str, Any]], _Out] = {}
+        self.by_number: dict[int, _Out] = {}  # of those, for the threads that answer workers
 
     def finish(self) -> None:
         """Run until no trial is left."""
-        with self.study.bounded(self.trials) as most:
-            total = None if most == sys.maxsize else most
-            with Progress(total, self.study.directions, self.shown) as self.progress:
-                try:
-                    self._run()
-                except BaseException:
+        total = None if self.most == sys.maxsize else self.most
+        with Progress(total, self.study.directions, self.shown) as self.progress:
+            try:
+                self._run()
+            except BaseException:
+                with suppress(StudyError):  # what was raised tells more; others see to these once this process ends
                     self._let_go()
-                    raise
-                finally:
                     self._show(None)
+                raise
+            self._show(None)
 
     def _run(self) -> None:
         if self.executor is None:
@@ -139,18 +144,32 @@ class Run:
 
     def _next(self) -> Trial | None:
         """Return the next trial to run; None where there is none now."""
-        over = self.ends_at is not None and time.monotonic() >= self.ends_at
-        return None if over or self.study.stopped else self.study.ask()
+        if self._begins_none():
+            return None
+        with self.study.bounded(self.most):
+            trial, self.ending = self.study.ask(), self.study.ending
+        if trial is not None:
+            self.study.in_runs[trial.number] = self
+        return trial
+
+    def _begins_none(self) -> bool:
+        return self.study.stopped or (self.ends_at is not None and time.monotonic() >= self.ends_at)
 
     def _is_over(self) -> bool:
         """Return whether nothing is left that could be run here, once our own trials are back."""
-        if self.study.stopped or (self.ends_at is not None and time.monotonic() >= self.ends_at):
+        if self._begins_none():
             return True
         counts = self.study.counts
-        return not counts.get("running") and not counts.get("waiting") and self.study.ending is not None
+        return not counts.get("running") and not counts.get("waiting") and self.ending is not None
+
+    def _forget(self, trial: Trial) -> None:
+        """Leave a trial that does not run here any more."""
+        self.study.in_runs.pop(trial.number, None)
+        self.by_number.pop(trial.number, None)
 
     def _ended(self, trial: Trial) -> None:
         """Tell of a trial that ended here."""
+        self._forget(trial)
         self.failures.count(trial)
         self._show(trial)
         for callback in self.callbacks:
@@ -167,11 +186,14 @@ class Run:
 
     def _let_go(self) -> None:
         """Let the trials that run here be given out again."""
-        for out in self.out.values():
-            self._kill(out)
-        here = self.study.here
-        if here:
-            self.study.release(list(here.values()))
+        for future, out in self.out.items():
+            if not self._kill(out, future):
+                future.cancel()
+        trials = [trial for number, trial in self.study.here.items() if self.study.in_runs.get(number, self) is self]
+        for trial in trials:
+            self._forget(trial)
+        if trials:
+            self.study.release(trials)
 
     # --- in this process -----------------------------------------------------------------------------------------
 
@@ -180,6 +202,8 @@ class Run:
             trial = self._next()
             if trial is not None:
                 evaluate(self.objective, trial, self.limit_s)
+                if trial.number in self.study.here:  # it ended, and an error or a time limit kept that from being kept
+                    self.study.ended(trial)
                 self._ended(trial)
             elif self._is_over():
                 return
@@ -209,12 +233,13 @@ class Run:
         known = (trial.number, trial.budget, trial.continues, folder, study.n_objectives, self.limit_s)
         task = Task(study.space, values, *known, self.channel.address)
         assert self.executor is not None
+        out = self.by_number[trial.number] = _Out(trial)  # before it is sent, as it may begin at once
         try:
             future = self.executor.submit(run_task, self.objective, task)
         except BrokenProcessPool:
             self._renew()
             future = self.executor.submit(run_task, self.objective, task)
-        self.out[future] = _Out(trial)
+        self.out[future] = out
 
     def _wait(self) -> None:
         if not self.out:
@@ -232,20 +257,28 @@ class Run:
         """Take in what came back of a trial."""
         trial = out.trial
         error = None if future.cancelled() else future.exception()
+        died = future.cancelled() or isinstance(error, WorkerDied | BrokenProcessPool) or _is_death(error)
+        if died and not out.killed:
+            if isinstance(error, BrokenProcessPool) and out.begun is None:  # it never ran
+                self._forget(trial)
+                self.study.release([trial])
+            else:
+                self._lose(trial, str(error) or type(error).__name__)
+            return
         if out.killed:
             trial.end("failed", error=_too_long(trial, self.limit_s))
-        elif future.cancelled() or isinstance(error, WorkerDied | BrokenProcessPool) or _is_death(error):
-            if isinstance(error, BrokenProcessPool) and out.begun is None:  # it never ran
-                self.study.release([trial])
-                return
-            self.study.lose(trial, str(error) or type(error).__name__)
-            if trial.state == "running":
-                return
         elif error is not None:  # the task could not be sent, or read there
             trial.fail(error)
         else:
             take_back(trial, future.result())
         self._ended(trial)
+
+    def _lose(self, trial: Trial, why: str) -> None:
+        """Take in that what ran a trial died."""
+        self._forget(trial)
+        failed = self.study.lose(trial, why)
+        if failed is not None:
+            self._ended(failed)
 
     def _renew(self) -> None:
         """Replace a pool that a worker broke as it died, which takes no more tasks."""
@@ -259,15 +292,22 @@ class Run:
 
     def _answer(self, message: Mapping[str, Any]) -> Any:
         """Answer a worker; called in a thread of its own."""
-        out = next((out for out in self.out.values() if out.trial.number == message["number"]), None)
+        out = self.by_number.get(message["number"])
         if out is None or out.trial.state != "running":
             return None
+        with suppress(
+            DeepArchError
+        ):  # it ended meanwhile, or cannot be kept now; what is reported comes again at its end
+            return self._answered(out, message)
+        return None
+
+    def _answered(self, out: _Out, message: Mapping[str, Any]) -> Any:
         call, trial = message["call"], out.trial
         if call == "begin":
             out.machine, out.process, out.begun = message["machine"], message["process"], time.monotonic()
             out.n_begun += 1  # some executors, such as Dask's, give a task that died out again by themselves
             return out.n_begun <= MOST_LOST
-        elif call == "report":
+        if call == "report":
             trial.report(message["score"], message["step"])
         elif call == "mark":
             for name, value in message["attributes"].items():
@@ -293,9 +333,7 @@ class Run:
             else:
                 del self.out[future]
                 self._kill(out, future)  # so that its executor waits for it no more
-                self.study.lose(out.trial, f"process {out.process} ended")
-                if out.trial.state != "running":
-                    self._ended(out.trial)
+                self._lose(out.trial, f"process {out.process} ended")
 
     def _stop_late(self) -> None:
         """Kill what did not stop at its limit by itself."""
@@ -338,10 +376,14 @@ def _check(
     if not callable(objective):
         raise wrong_kind("run", "an objective, a function of a trial", objective, "Write study.run(train_and_score).")
     for name, count, least in (("trials", trials, 0), ("max_parallel", most, 1), ("max_failures", fails, 1)):
-        if count is not None and ((n := as_int(count)) is None or n < least):
+        if (count is not None or name == "max_failures") and ((n := as_int(count)) is None or n < least):
             raise wrong_kind("run", f"{name} to be an int of at least {least}", count, f"Write {name}=100.")
     for name, seconds in (("timeout", timeout), ("trial_timeout", trial_timeout)):
-        if seconds is not None and (isinstance(seconds, bool) or not is_kind(seconds, int | float) or not seconds > 0):
+        if seconds is not None and not _is_time(seconds):
             raise wrong_kind("run", f"{name} to be a number of seconds", seconds, f"Write {name}=3600.")
     if not is_kind(callbacks, Iterable) or not all(map(callable, callbacks)):
         raise wrong_kind("run", "callbacks to be functions of the study and a trial", callbacks, "Write [show].")
+
+
+def _is_time(given: Any) -> bool:
+    return is_kind(given, int | float) and not isinstance(given, bool) and 0 < given < math.inf

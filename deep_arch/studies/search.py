@@ -93,12 +93,7 @@ class Search(Iterator[Trial]):
 
     def __next__(self) -> Trial:
         if running := self._record.running:
-            raise TrialError(
-                f"trial {running[0].number}: was left without a result.\n"
-                "  Got neither tell, skip nor fail before the next trial.\n"
-                "  End each trial with trial.tell(score), trial.skip() or trial.fail(error); "
-                "write `with trial:` around what may raise."
-            )
+            raise left_alone(running[0])
         trial = self.ask()
         if trial is None:
             raise StopIteration
@@ -285,6 +280,16 @@ class Search(Iterator[Trial]):
     def __repr__(self) -> str:
         ending = f", ended: {self.ending}" if self.ending else ""
         return f"<search of {self.space.name}: {self._record.n_given} of {self._n_trials} trials{ending}>"
+
+
+def left_alone(trial: Trial) -> TrialError:
+    """Return the error for a trial that was asked for, and not ended before the next."""
+    return TrialError(
+        f"trial {trial.number}: was left without a result.\n"
+        "  Got neither tell, skip nor fail before the next trial.\n"
+        "  End each trial with trial.tell(score), trial.skip() or trial.fail(error); "
+        "write `with trial:` around what may raise."
+    )
 
 
 def search(

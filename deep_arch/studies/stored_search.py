@@ -109,6 +109,7 @@ class StoredSearch(Search):
     def _in_one_turn(self, act: Callable[[], Result]) -> Result:
         position, self._position = self._position, _NOWHERE  # until the turn counts, as it may not
         record = self._record
+        here = set(record.here)
         try:
             with self.storage.turn(self.name) as turn:
                 record.turn = turn
@@ -119,6 +120,10 @@ class StoredSearch(Search):
                 position = turn.position
             self._position = position
             return found
+        except BaseException:
+            for number in record.here.keys() - here:  # what was to be given out, which the turn did not come to
+                del record.here[number]
+            raise
         finally:
             record.turn = record.at = record.again = None
 
@@ -249,21 +254,23 @@ class StoredSearch(Search):
                 stacklevel=8,
             )
 
-    def lose(self, trial: Trial, why: str) -> None:
+    def lose(self, trial: Trial, why: str) -> Trial | None:
         """Take in that what ran a trial died: it is given out again, or has failed where that happened before.
 
         Args:
             trial: one that was given out here.
             why: what is known of the death.
+
+        Returns:
+            The trial if it has failed.
         """
         self._record.here.pop(trial.number, None)
-        self._in_turn(partial(self._lose_here, trial.number, why))
+        return self._in_turn(partial(self._lose_here, trial.number, why))
 
-    def _lose_here(self, number: int, why: str) -> None:
+    def _lose_here(self, number: int, why: str) -> Trial | None:
         turn = self._record.open_turn
         mine = [row for row, _ in turn.running() if row.number == number and row.worker == self._heart.worker.id]
-        for row in mine:
-            self._lost(turn, row, why, MOST_LOST)
+        return self._lost(turn, mine[0], why, MOST_LOST) if mine else None
 
     def release(self, trials: Sequence[Trial]) -> None:
         """Let trials that were given out here wait, to be given out again: the search stops before they ended."""
@@ -293,11 +300,11 @@ class StoredSearch(Search):
                 seen = (row.started or 0.0) > self._opened
                 self._lost(turn, row, f"{who} died", MOST_LOST if seen else _MOST_STOPPED)
 
-    def _lost(self, turn: Turn, row: TrialRow, why: str, most: int) -> None:
+    def _lost(self, turn: Turn, row: TrialRow, why: str, most: int) -> Trial | None:
         lost = row.lost + 1
         if lost < most:
             turn.release(row.number, lost)
-            return
+            return None
         trial = self._record.trial(row)
         trial.state = "failed"
         trial.error = (
@@ -305,6 +312,7 @@ class StoredSearch(Search):
             "  Is it killed for its memory, or does compiled code crash?"
         )
         super()._take_result(trial)
+        return trial
 
     def __reduce__(self) -> Any:
         raise StudyError(

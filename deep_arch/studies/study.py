@@ -22,10 +22,11 @@ from deep_arch.storage.opening import no_study, open_storage
 from deep_arch.storage.rows import RowState
 from deep_arch.storage.storage import Storage
 from deep_arch.studies.about import about_study, check_same
-from deep_arch.studies.checks import check_kinds
+from deep_arch.studies.checks import check_kinds, check_name
 from deep_arch.studies.directions import Direction, listed_directions
 from deep_arch.studies.directories import Directories
 from deep_arch.studies.record import digest
+from deep_arch.studies.search import left_alone
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.studies.stored_search import StoredSearch
 from deep_arch.studies.trial import Trial
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs]
 
-    from deep_arch.studies.running import Objective
+    from deep_arch.studies.running import Objective, Run
 
 DEFAULT: Final = "sqlite:///runs.db"
 """Where studies are kept unless another place is named: a file in the working directory."""
@@ -111,7 +112,7 @@ class Study(StoredSearch):
         reads, searcher = searcher is None, _Unknown() if searcher is None else searcher
         most = sys.maxsize if trials is None else trials
         check_kinds(space, searcher, most, seed, duplicates)
-        _check_name(name)
+        check_name(name)
         if isinstance(heartbeat_s, bool) or not is_kind(heartbeat_s, int | float) or not 0 < heartbeat_s < math.inf:
             raise wrong_kind("study", "heartbeat_s to be a number of seconds", heartbeat_s, "Leave it out for 10.")
         opened, name = open_storage(storage), space.name if name is None else name
@@ -142,6 +143,7 @@ class Study(StoredSearch):
             known = opened.begin(name, about, self.state(), self._record.early())
             check_same(name, opened.shown, known, about)
         self._directories = Directories(folder, again=True)
+        self.in_runs: dict[int, Run] = {}  # those of the trials that are here that a `run` will end
         weakref.finalize(self, self._heart.let_go).atexit = False  # where the heart itself stops
 
     def run(
@@ -203,17 +205,28 @@ class Study(StoredSearch):
         best = None if self.n_objectives > 1 else self.storage.best(self.name, self.directions[0] == "maximize")
         return None if best is None else best.scores
 
+    def begin_run(self, trials: int | None) -> int:
+        """Look anew for trials to give out, and return how many there are to be in all: so many, or the study's bound.
+
+        Raises:
+            TrialError: a trial was asked for by hand and left without a result, so that a run would wait for it.
+        """
+        left = [trial for number, trial in self.here.items() if number not in self.in_runs]
+        if left:
+            raise left_alone(left[0])
+        with self._lock:
+            self.ending, self.stopped, self._idle_since = None, False, None
+            return self._n_trials if trials is None else trials
+
     @contextmanager
-    def bounded(self, trials: int | None) -> Generator[int]:
-        """Give out no more than so many trials in all while the block runs; None leaves the bound as it is."""
-        before = self._n_trials
-        if trials is not None:
-            self._n_trials = trials
-        self.ending, self.stopped = None, False
-        try:
-            yield self._n_trials
-        finally:
-            self._n_trials = before
+    def bounded(self, trials: int) -> Generator[None]:
+        """Give out no more than so many trials in all while the block runs, for which other threads wait."""
+        with self._lock:
+            before, self._n_trials = self._n_trials, trials
+            try:
+                yield
+            finally:
+                self._n_trials = before
 
     def stop(self) -> None:
         """Begin no further trial in the run that goes on; for callbacks."""
@@ -357,21 +370,6 @@ def study_names(storage: str | os.PathLike[str] | Storage | None = DEFAULT) -> l
         StudyError: the storage cannot be read.
     """
     return open_storage(storage).names()
-
-
-def _check_name(name: Any) -> None:
-    if name is None:
-        return
-    if not is_kind(name, str) or not name or "\0" in name or not _is_text(name):
-        raise wrong_kind("study", "a name, a str of at least one character", name, "Write name='digits'.")
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # half of a character
-        return False
-    return True
 
 
 def _folder(given: Any, known: Any, storage: Storage, name: str) -> Path | None:

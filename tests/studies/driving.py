@@ -54,7 +54,10 @@ class Shared:
     def __init__(
         self, file: Path, space: da.SearchSpace, make: Make, trials: int, seed: int, n_workers: int = 1, **options: Any
     ) -> None:
-        self._again = lambda seed, **more: Study(space, make(space), file, "digits", seed, trials=trials, **more)
+        def again(seed: int, **more: Any) -> Study:
+            return Study(space, make(space), file, "digits", seed, trials=trials, **more)
+
+        self._again = again
         first = options.pop("first", ())
         self._options = options
         self.workers = [self._again(seed, first=first, **options)]

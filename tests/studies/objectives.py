@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 import deep_arch as da
 from deep_arch import ops
+from deep_arch.searchers import RandomSearch
 
 UNITS = "dense.units"
 
@@ -120,6 +122,22 @@ def keeps(trial: da.Trial) -> float:
     return units(trial)
 
 
+def trains(trial: da.Trial) -> float:
+    """Train for as many epochs as are left of the budget, and return how many these were."""
+    done = trial.directory / "epochs"
+    before = int(done.read_text()) if done.exists() else 0
+    assert bool(before) == (trial.continues is not None) and trial.budget is not None
+    done.write_text(str(trial.budget))
+    return trial.budget - before
+
+
+def writes_process_and_sleeps(trial: da.Trial) -> float:
+    path = trial.directory / "written"
+    path.write_text(str(os.getpid()))
+    path.rename(trial.directory / "process")
+    return sleeps(trial)
+
+
 def tells_by_itself(trial: da.Trial) -> None:
     if trial.number % 3 == 0:
         trial.tell(7)
@@ -144,14 +162,28 @@ def returns(kind: str) -> Any:
     }[kind]
 
 
-def ask_and_wait(file: Path, line: Any, heartbeat_s: float = 10.0) -> None:
-    """Ask for a trial, tell which by a pipe, and tell its score once something comes back."""
-    from deep_arch.searchers import RandomSearch
+def opened(file: Path, heartbeat_s: float = 10.0, seed: int = 0) -> da.Study:
+    return da.Study(net, RandomSearch(), file, "digits", seed, heartbeat_s=heartbeat_s)
 
-    study = da.Study(net, RandomSearch(), file, "digits", heartbeat_s=heartbeat_s)
-    trial = study.ask()
+
+def ask_and_wait(file: Path, line: Any, heartbeat_s: float) -> None:
+    """Ask for a trial, say which, end it once something is said, and say which warnings that gave."""
+    trial = opened(file, heartbeat_s).ask()
     assert trial is not None
     line.send(trial.number)
     line.recv()
-    trial.tell(-1.0)
-    line.send("told")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trial.tell(-1.0)
+    line.send([str(warning.message) for warning in caught])
+
+
+def ask_and_leave(file: Path) -> None:
+    """Ask for a trial, and end as a program does that is interrupted."""
+    study = opened(file)
+    next(study)
+    sys.exit(1)
+
+
+def run_with_others(file: Path, trials: int, seed: int) -> None:
+    opened(file, seed=seed).run(units, trials, progress=False)

@@ -100,7 +100,9 @@ def test_any_order_of_any_workers_is_gone_through_again(name: str, order: int, t
 def test_how_often_the_state_is_saved_and_loaded_changes_nothing(
     saves: str, loads: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored_search, "_BYTES_AN_EVENT", {"at each event": 10**9, "now and then": 2048, "never": 1}[saves])
+    monkeypatch.setattr(
+        stored_search, "_BYTES_AN_EVENT", {"at each event": 10**9, "now and then": 2048, "never": 1}[saves]
+    )
     monkeypatch.setattr(stored_search, "_BYTES_SHARED", 0)
     monkeypatch.setattr(stored_search.StoredSearch, "_loads_quicker", lambda *_: loads)
     for space in (few, DEPENDING["rising"]):

@@ -68,7 +68,9 @@ def test_studies_of_one_storage_are_apart(file: Path) -> None:
 
 def test_the_seed_decides_and_no_global_random_state_moves(file: Path, tmp_path: Path) -> None:
     before = random.getstate(), repr(np.random.get_state(legacy=False))
-    histories = [[dict(t.values) for t in run(study(None, seed=seed), 3).trials] for seed in (0, 0, 1, random.Random(1))]
+    histories = [
+        [dict(t.values) for t in run(study(None, seed=seed), 3).trials] for seed in (0, 0, 1, random.Random(1))
+    ]
     assert histories[0] == histories[1] != histories[2] == histories[3]
     assert (random.getstate(), repr(np.random.get_state(legacy=False))) == before
 
@@ -158,7 +160,13 @@ def test_trials_are_read_as_a_sequence(file: Path) -> None:
 
 def test_what_stands_in_a_study(file: Path) -> None:
     one = study(file, directions="minimize")
-    ends: list[Any] = [lambda t: t.tell(3), lambda t: t.fail("no"), lambda t: t.skip(), lambda t: t.tell(1), lambda _: 0]
+    ends: list[Any] = [
+        lambda t: t.tell(3),
+        lambda t: t.fail("no"),
+        lambda t: t.skip(),
+        lambda t: t.tell(1),
+        lambda _: 0,
+    ]
     for end in ends:
         trial = one.ask()
         assert trial is not None
@@ -210,7 +218,7 @@ def test_curves_errors_and_attributes_stay(file: Path) -> None:
 @pytest.mark.parametrize("value", [float("nan"), object(), {1: {2, 3}}, b"bytes", lambda: 0, np.float32(1)])
 def test_an_attribute_that_json_cannot_hold_is_refused(file: Path, value: Any) -> None:
     trial = next(study(file))
-    with pytest.raises(TrialError, match=r"trial 0: an attribute has a name, and a value that JSON can hold(.|\n)*Got "):
+    with pytest.raises(TrialError, match=r"trial 0: an attribute has a name, and a value that JSON can(.|\n)*Got "):
         trial.set_attribute("weights", value)
     assert trial.attributes == {}
     trial.skip()
@@ -246,7 +254,10 @@ def test_another_space_is_refused_with_what_changed(file: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"searcher": RegularizedEvolution()}, r"expected the searcher that it was begun with, RandomSearch(.|\n)*Regul"),
+        (
+            {"searcher": RegularizedEvolution()},
+            r"expected the searcher that it was begun with, RandomSearch(.|\n)*Got Reg",
+        ),
         ({"searcher": RandomSearch("architectures")}, r"RandomSearch\((.|\n)*Got RandomSearch\(.*'architectures'"),
         ({"searcher": EarlyStopping(RandomSearch(), median_rule())}, r"Got EarlyStopping\(searcher=RandomSearch\("),
         ({"directions": "minimize"}, r'the directions that it was begun with, \["maximize"\](.|\n)*Got \["minimize"\]'),
@@ -290,7 +301,7 @@ def test_a_searcher_that_proposes_otherwise_is_found_out(file: Path) -> None:
     one, other = (da.Study(net, Fickle(), file, "digits") for _ in range(2))
     one._save_after = 10**9
     trial = one.ask()
-    with pytest.raises(StudyError, match=r"trial 0: expected its searcher to propose again what it did(.|\n)*self\.rng"):
+    with pytest.raises(StudyError, match=r"trial 0: expected its searcher to propose again what(.|\n)*self\.rng"):
         other.ask()
     assert trial is not None and one.trials[0].values == trial.values
     trial.tell(1)
@@ -444,7 +455,7 @@ def test_a_study_of_a_space_without_a_name_needs_it(file: Path) -> None:
 def test_a_study_that_is_read_gives_out_no_trials(file: Path, act: Any) -> None:
     run(study(file), 2)
     opened = da.open_study(file)
-    with pytest.raises(StudyError, match=r"was opened for reading, and gives out no trials(.|\n)*Open it with the sear"):
+    with pytest.raises(StudyError, match=r"was opened for reading, and gives out no trials(.|\n)*Open it with the"):
         act(opened)
     assert opened.counts == {"complete": 2}
     opened.trials[0].set_attribute("read", True)

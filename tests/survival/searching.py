@@ -67,7 +67,7 @@ def executor(kind: str) -> Any:
     if kind == "dask":
         from distributed import Client, LocalCluster
 
-        return Client(LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)).get_executor()
+        return Client(LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)).get_executor()  # type: ignore[no-untyped-call]
     return None
 
 

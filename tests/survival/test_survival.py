@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from searching import net, score, searcher  # pyright: ignore[reportMissingImports]
+from searching import net, score, searcher  # type: ignore[import-not-found]
 
 import deep_arch as da
 from deep_arch.errors import MissingDependency, StudyError
@@ -51,7 +51,9 @@ def journal(tmp_path: Path) -> Counter[int]:
 
 def run_together(commands: Sequence[list[str]]) -> list[str]:
     """Run programs side by side, and return what they printed; all must end well."""
-    programs = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for line in commands]
+    programs = [
+        subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for line in commands
+    ]
     outputs = [program.communicate()[0] for program in programs]
     assert [program.returncode for program in programs] == [0] * len(programs), outputs
     return outputs
@@ -158,7 +160,7 @@ def test_a_full_disk_ends_the_search_and_loses_nothing_that_was_finished(larger_
     def objective(trial: Trial) -> float:
         if trial.number == 20:
             disk.fill()
-        return score(trial)
+        return float(score(trial))
 
     with pytest.raises(StudyError, match="Make room on the disk"):
         study.run(objective, 200, progress=False)
