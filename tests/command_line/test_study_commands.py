@@ -126,7 +126,7 @@ def test_a_search_that_only_fails_stops(wrong: Wrong) -> None:
         (("--searcher", "net.py:number"), "expected a searcher, or what makes one without arguments.\n  Got 7 (int)."),
         (("--directions", "maximise"), "directions is 'maximize', 'minimize'"),
         (("--storage", "mysql://host/db"), "an SQLite file or a PostgreSQL server"),
-        (("--storage", "nowhere/runs.db"), "See that the folder exists"),
+        (("--storage", "nowhere/runs.db"), "unable to open database file"),
         (("--timeout", "-1"), "timeout to be a number of seconds"),
         (("--name", ""), "a name, a str of at least one character"),
     ],
