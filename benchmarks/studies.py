@@ -188,9 +188,7 @@ def hand_over(path: Path, searcher: Searcher, n_trials: int) -> None:
         values = perceptrons.sample(number).values
         searcher.tell(FinishedTrial(number, values, (float(number * 7919 % 104729),)))
     storage = SqlStorage(f"sqlite:///{path}")
-    known = storage.about("large")
-    assert known is not None
-    about = about_study(perceptrons, searcher, study.directions, "record", known["directory"])
+    about = about_study(perceptrons, searcher, study.directions, "record")
     storage.change("large", about)
     with storage.turn("large") as turn:
         turn.save(study.state())

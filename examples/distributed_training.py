@@ -62,11 +62,11 @@ def train_and_score(architecture: da.Architecture, group: Any, epochs: int) -> f
     mine, mine_too = slice(rank, 1200, n_ranks), slice(1200 + rank, None, n_ranks)
     model = DistributedDataParallel(torch_backend.build(architecture, da.vector(64), seed=0), process_group=group)
     optimizer = torch.optim.AdamW(model.parameters(), lr=architecture.config["learning_rate"])
-    batches = list(zip(*[part[mine].split(BATCH_SIZE // n_ranks) for part in (images, labels)], strict=True))
+    batches = list(zip(*[part[mine].split(BATCH_SIZE // n_ranks) for part in (images, labels)], strict=True))  # type: ignore[no-untyped-call]
     for _ in range(epochs):
         for batch, wanted in batches:
             optimizer.zero_grad()
-            F.cross_entropy(model(batch), wanted).backward()
+            F.cross_entropy(model(batch), wanted).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     with torch.inference_mode():
         right = (model(images[mine_too]).argmax(1) == labels[mine_too]).sum()
@@ -168,7 +168,7 @@ def main() -> None:
         work(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), "env://", arguments)
         return
     with tempfile.TemporaryDirectory() as folder:
-        torch.multiprocessing.spawn(work, (arguments.ranks, f"file://{folder}/ranks", arguments), arguments.ranks)
+        torch.multiprocessing.spawn(work, (arguments.ranks, f"file://{folder}/ranks", arguments), arguments.ranks)  # type: ignore[no-untyped-call, attr-defined]
 
 
 if __name__ == "__main__":

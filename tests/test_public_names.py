@@ -16,6 +16,9 @@ dependent errors image integer optional or_ permutation permute real rebind repe
 sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
 """
 
+LATE = ["Study", "open_study", "study_names"]
+"""Names that are read when they are used."""
+
 SEARCHERS = """
 AsynchronousHalving BOHB DARTS EarlyStopping FairSampling Feasible FinishedTrial GDAS GeneticAlgorithm GridSearch
 GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch NSGA2 NoRepeats OptunaSearcher Partitioned
@@ -75,6 +78,7 @@ def names(module: types.ModuleType) -> list[str]:
 
 def test_public_names() -> None:
     assert names(deep_arch) == sorted(NAMES.split())
+    assert [getattr(deep_arch, name).__name__ for name in LATE] == LATE
     assert names(searchers) == sorted(SEARCHERS.split())
     assert names(analysis) == sorted(ANALYSIS)
     assert names(executors) == EXECUTORS

@@ -12,21 +12,24 @@ A space is named `package.module:name` or `path/file.py:name`, and so are object
 standard output, with --json as one JSON document; all else goes to standard error.
 """
 
-_EPILOG = """\b
-A worked example. Write this into the file net.py:
+_EPILOG = """A worked example. Write this into the file net.py:
+
 \b
     import deep_arch as da
     from deep_arch import ops
+
 \b
     @da.space
     def net(x):
         x = ops.Dense(units=da.choice([16, 32, 64]))(x)
         return da.repeat(lambda: ops.Dense(units=da.integer(1, 100)), da.integer(1, 3))(x)
+
 \b
     def score(trial):  # train and measure here what `build(trial.architecture)` gives
         return -abs(sum(trial.values.values()) - 100)
-\b
+
 Then copy these commands:
+
 \b
     deep-arch size net.py:net
     deep-arch show net.py:net --seed 0 --inputs vector:8
@@ -35,7 +38,7 @@ Then copy these commands:
     deep-arch trials --limit 5
     deep-arch best --json
     deep-arch export --format jsonl --output trials.jsonl
-\b
+
 Exit codes: 0 where all is well; 1 for an error, which is told; 2 for a command that is
 written wrongly; 3 for a search that ends without a complete trial; 130 for Ctrl-C, after
 which `deep-arch resume` goes on. DEEP_ARCH_DEBUG=1 shows where an error was raised.

@@ -168,7 +168,7 @@ def export(
             write_jsonl(KeptStudy(opened, name).record.trials, output)
         elif form == "csv":
             found: Any = open_study(opened, name).to_dataframe()
-            found.to_csv(output)
+            found.to_csv(output, index_label="number")
         else:
             open_study(opened, name).export_optuna(output if "://" in output else f"sqlite:///{output}")
         n = sum(opened.counts(KeptStudy(opened, name).name).get(state, 0) for state in ENDED)

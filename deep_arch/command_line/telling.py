@@ -48,9 +48,7 @@ def errors_told() -> Generator[TextIO]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:
-        _tell(
-            f"error: {_place(error)}: {type(error).__name__}: {error}\n  DEEP_ARCH_DEBUG=1 shows the whole traceback."
-        )
+        _tell(f"error: {_place(error)}{error}\n  DEEP_ARCH_DEBUG=1 shows the whole traceback.")
         raise typer.Exit(FAILED) from None
 
 
@@ -95,12 +93,14 @@ def _tell(text: str) -> None:
 
 
 def _place(error: Exception) -> str:
-    """Return the file and line of the user's code that raised, or called what raised."""
+    """Return the file and line of the user's code that raised, or called what raised, and what it raised."""
     frames = traceback.extract_tb(error.__traceback__)
     others = [frame for frame in frames if not frame.filename.startswith((_OWN, "<frozen"))]
     users = [frame for frame in others if not frame.filename.startswith(_LIBRARIES)]
+    if not users and isinstance(error, OSError):  # of a file that the command itself was to write
+        return ""
     last = (users or others or frames)[-1]
-    return f"{last.filename}:{last.lineno}"
+    return f"{last.filename}:{last.lineno}: {type(error).__name__}: "
 
 
 @contextmanager

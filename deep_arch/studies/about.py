@@ -17,7 +17,7 @@ from deep_arch.studies.searcher import Searcher
 
 
 def about_study(
-    space: SearchSpace, searcher: Searcher, directions: Sequence[Direction], duplicates: str, directory: str | None
+    space: SearchSpace, searcher: Searcher, directions: Sequence[Direction], duplicates: str
 ) -> dict[str, Any]:
     """Return what is kept about a study, as JSON can hold it."""
     lines = description(space)
@@ -29,7 +29,6 @@ def about_study(
         "searcher": searcher_text(searcher),
         "directions": list(directions),
         "duplicates": duplicates,
-        "directory": directory,
     }
 
 

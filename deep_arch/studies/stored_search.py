@@ -138,6 +138,8 @@ class StoredSearch(Search):
             for event in range(position + 1, turn.position + 1):
                 if event not in events:  # of no trial; the state was saved there, or later
                     position = self._load(turn)
+                    if position < event:
+                        raise _lacks(self, event)
                     break
                 self._replay(event, events[event])
                 position = event
@@ -323,6 +325,13 @@ class StoredSearch(Search):
 
 def _by_event(rows: Iterable[TrialRow], since: int) -> dict[int, TrialRow]:
     return {event: row for row in rows for event in (row.given, row.ended) if event is not None and event > since}
+
+
+def _lacks(search: StoredSearch, event: int) -> StudyError:
+    return StudyError(
+        f"study {search.name!r}: expected its storage to tell what happened at event {event}.\n  Got no trial, and no "
+        "state of the searcher from then.\n  Restore the storage from a copy: it was changed by something else."
+    )
 
 
 def _differs(search: StoredSearch, row: TrialRow, proposed: str) -> StudyError:

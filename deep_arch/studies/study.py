@@ -66,8 +66,8 @@ class Study(StoredSearch):
         name: of the study in its storage; the name of the space if left out.
         seed, directions, duplicates, first: as in `search`. `seed` and `first` only matter where the study begins.
         trials: how many trials to give out at most, over all runs; None for no bound.
-        directory: where each trial has its `directory`; the trials of an interrupted run find there what they left. If
-            left out, it lies beside an SQLite file and is temporary otherwise.
+        directory: where each trial has its `directory`; the trials of an interrupted run find there what they left,
+            where the script says the same again. If left out, it lies beside an SQLite file and is temporary otherwise.
         heartbeat_s: seconds between the signs of life by which other machines know that this worker lives; six that
             are missing count as its death. The same for all workers.
 
@@ -119,8 +119,8 @@ class Study(StoredSearch):
         assert name is not None, "a space has a name"
         wanted = listed_directions(directions)
         known = opened.about(name)
-        folder = _folder(directory, known, opened, name)
-        about = about_study(space, searcher, wanted, duplicates, None if directory is None else str(folder))
+        folder = _folder(directory, opened, name)
+        about = about_study(space, searcher, wanted, duplicates)
         if reads and known is not None:
             about["searcher"] = known["searcher"]
         elif reads:
@@ -372,9 +372,12 @@ def study_names(storage: str | os.PathLike[str] | Storage | None = DEFAULT) -> l
     return open_storage(storage).names()
 
 
-def _folder(given: Any, known: Any, storage: Storage, name: str) -> Path | None:
-    """Return where trials have their folders: as said, as it was said before, or beside the file of the storage."""
-    if given is not None or (known is not None and (given := known["directory"]) is not None):
+def _folder(given: Any, storage: Storage, name: str) -> Path | None:
+    """Return where trials have their folders: as said, or beside the file of the storage.
+
+    No path comes out of the storage, which others may have written.
+    """
+    if given is not None:
         if not is_kind(given, str | os.PathLike):
             raise BadArgument(
                 f"study: directory is a path.\n  Got {given!r} ({type(given).__name__}).\n  Write directory='runs'."

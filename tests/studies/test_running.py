@@ -451,7 +451,7 @@ def test_without_progress_nothing_is_written(study: Study, capfd: pytest.Capture
             r"executor: expected None, a number of processes, or an executor(.|\n)*Got 'threads'",
         ),
         ({"executor": 0}, r"executor: expected None, a number of processes(.|\n)*Got 0"),
-        ({"executor": ThreadPoolExecutor}, r"executor: expected None(.|\n)*Got <class"),
+        ({"executor": ThreadPoolExecutor}, r"executor: expected None(.|\n)*Pass ThreadPoolExecutor\(\)"),
     ],
 )
 def test_a_wrong_argument_is_refused(study: Study, options: dict[str, Any], text: str) -> None:

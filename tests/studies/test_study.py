@@ -387,15 +387,13 @@ def test_folders_go_with_the_file(tmp_path: Path) -> None:
     again.skip()
 
 
-def test_a_directory_stays_that_of_the_study(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    one = study(file, directory="kept")
-    folder = next(one).directory
+def test_a_directory_is_what_the_script_says_and_not_what_the_storage_does(file: Path, tmp_path: Path) -> None:
+    one = study(file, directory=tmp_path / "kept")
+    assert next(one).directory == tmp_path / "kept" / "trial-0"
     one.close()
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert str(tmp_path / "kept") not in str(one.storage.about("net"))
     trial = next(study(file))
-    assert trial.directory == folder == tmp_path / "kept" / "trial-0"
+    assert trial.directory.is_relative_to(f"{file}.trials")
     trial.skip()
 
 
