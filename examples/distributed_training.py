@@ -14,6 +14,7 @@ About ten seconds with scikit-learn's 1,797 images of digits, on one core or two
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import tempfile
 import traceback
@@ -23,7 +24,7 @@ from typing import Any
 import torch
 from sklearn.datasets import load_digits
 from torch import distributed
-from torch.nn import functional as F
+from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
 import deep_arch as da
@@ -62,11 +63,12 @@ def train_and_score(architecture: da.Architecture, group: Any, epochs: int) -> f
     mine, mine_too = slice(rank, 1200, n_ranks), slice(1200 + rank, None, n_ranks)
     model = DistributedDataParallel(torch_backend.build(architecture, da.vector(64), seed=0), process_group=group)
     optimizer = torch.optim.AdamW(model.parameters(), lr=architecture.config["learning_rate"])
-    batches = list(zip(*[part[mine].split(BATCH_SIZE // n_ranks) for part in (images, labels)], strict=True))  # type: ignore[no-untyped-call]
+    loss = torch.nn.CrossEntropyLoss()
+    batches = list(zip(*[torch.split(part[mine], BATCH_SIZE // n_ranks) for part in (images, labels)], strict=True))
     for _ in range(epochs):
         for batch, wanted in batches:
             optimizer.zero_grad()
-            F.cross_entropy(model(batch), wanted).backward()  # type: ignore[no-untyped-call]
+            loss(model(batch), wanted).backward()
             optimizer.step()
     with torch.inference_mode():
         right = (model(images[mine_too]).argmax(1) == labels[mine_too]).sum()
@@ -83,7 +85,7 @@ def attempt(text: str, epochs: int, patience_s: float, fails: bool) -> float:
     Raises:
         RuntimeError: a rank raised.
     """
-    group = distributed.new_group(timeout=timedelta(seconds=patience_s))
+    group: Any = distributed.new_group(timeout=timedelta(seconds=patience_s))
     score, error = 0.0, None
     try:
         if fails and distributed.get_rank() == distributed.get_world_size() - 1:
@@ -94,6 +96,8 @@ def attempt(text: str, epochs: int, patience_s: float, fails: bool) -> float:
     errors: list[str | None] = [None] * distributed.get_world_size()
     distributed.all_gather_object(errors, error)
     distributed.destroy_process_group(group)
+    del group
+    gc.collect()  # the model too, which holds the group, whose threads are not to outlive Python
     if any(errors):
         raise RuntimeError("\n".join(f"Rank {rank}: {text}" for rank, text in enumerate(errors) if text))
     return score
@@ -168,7 +172,7 @@ def main() -> None:
         work(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), "env://", arguments)
         return
     with tempfile.TemporaryDirectory() as folder:
-        torch.multiprocessing.spawn(work, (arguments.ranks, f"file://{folder}/ranks", arguments), arguments.ranks)  # type: ignore[no-untyped-call, attr-defined]
+        spawn(work, (arguments.ranks, f"file://{folder}/ranks", arguments), arguments.ranks)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

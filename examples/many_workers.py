@@ -45,6 +45,7 @@ def train_and_score(trial: da.Trial) -> float:
     images = images.float() / 16
     model = torch_backend.build(trial.architecture, da.vector(64), seed=0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=trial.config["learning_rate"])
+    accuracy = 0.0
     for epoch in range(5):
         for batch, wanted in zip(images[:1200].split(60), labels[:1200].split(60), strict=True):  # type: ignore[no-untyped-call]
             optimizer.zero_grad()
