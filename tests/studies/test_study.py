@@ -6,6 +6,8 @@ import copy
 import json
 import pickle
 import random
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +231,38 @@ def test_an_attribute_whose_name_is_no_text_is_refused(file: Path) -> None:
     with pytest.raises(TrialError, match=r"the name 3 is no str(.|\n)*trial\.directory"):
         trial.set_attribute(wrong, 0)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     trial.skip()
+
+
+class Watched(RandomSearch):
+    """Let another thread look at the study whenever it is told something."""
+
+    look: Callable[[], None] = staticmethod(lambda: None)
+
+    def tell(self, trial: da.FinishedTrial) -> None:
+        thread = threading.Thread(target=self.look)
+        thread.start()
+        thread.join()
+
+
+def test_what_is_read_while_another_thread_catches_up_is_the_present(file: Path) -> None:
+    one, other = (da.Study(net, Watched(), file, "digits", seed=0) for _ in range(2))
+    for of in (one, other):
+        of._save_after = 10**9  # so that each goes through what the other did
+    mine = next(one)
+    for _ in range(3):
+        next(other).tell(3)
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.append([trial.state for trial in one.trials])
+        seen.append(one.trials[0] is mine and one.best.score == 3.0)
+
+    one.searcher.look = look  # type: ignore[attr-defined]
+    next_trial = one.ask()
+    assert seen == [["running", "complete", "complete", "complete"], True] * 3
+    assert next_trial is not None
+    for of in (one, other):
+        of.close()
 
 
 # --- another study than it was ---------------------------------------------------------------------------------------
