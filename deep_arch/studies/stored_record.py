@@ -79,7 +79,7 @@ class StoredRecord(Record):
         """Take in what is given out."""
         turn, values = self.open_turn, self._text(architecture)
         latest = None if budget is None else turn.latest(digest(values), self._before)
-        continued = self.trial(latest) if latest is not None else None
+        continued = self.then(latest) if latest is not None else None
         trial = Trial(turn.n_given, architecture, budget, owner, continued if had_less(continued, budget) else None)
         row = TrialRow(
             trial.number,
@@ -144,7 +144,7 @@ class StoredRecord(Record):
             return None
         if self.again is None:
             self.open_turn.saw(digest(self._written[1]))
-        return self.trial(row)
+        return self.then(row)
 
     def queue(self, values: Values) -> None:
         """Add values to those that are tried first."""
@@ -180,12 +180,18 @@ class StoredRecord(Record):
     # --- what came of it -----------------------------------------------------------------------------------------
 
     def trial(self, row: TrialRow) -> Trial:
-        """Return a trial as it stood before the event `at`; outside of turns one that runs here is itself."""
-        if self.turn is None and row.number in self._running and row.ended is None:
-            return self._running[row.number]
+        """Return a trial, for whoever reads, at any time and in any thread; one that runs here is itself."""
+        mine = self._running.get(row.number) if row.ended is None else None
+        return self._restored(row, sys.maxsize) if mine is None else mine
+
+    def then(self, row: TrialRow) -> Trial:
+        """Return a trial as it stood before the event `at`, for what happens within a turn."""
+        return self._restored(row, self._before)
+
+    def _restored(self, row: TrialRow, before: int) -> Trial:
         trial = Trial.restored(row.values, row.number, self._space, row.budget, self.owner)
         trial.continues, trial.started, trial.worker = row.continues, row.started or 0.0, self._worker(row.worker)
-        if row.state in ENDED and (row.ended or 0) < self._before:
+        if row.state in ENDED and (row.ended or 0) < before:
             trial.state, trial.finished = row.state, row.finished  # type: ignore[assignment]
             trial.scores, trial.error = row.scores, row.error
         trial.intermediate, trial.attributes = dict(row.intermediate), dict(row.attributes)

@@ -161,7 +161,7 @@ class StoredSearch(Search):
             if proposed != row.values:
                 raise _differs(self, row, proposed)
         else:
-            self._tell(record.trial(row), record.waiting.pop(row.number, []))
+            self._tell(record.then(row), record.waiting.pop(row.number, []))
         record.at = record.again = None
 
     # --- the state of the searcher -------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ class StoredSearch(Search):
         row = self._unanswered(turn) or turn.waiting()
         if row is not None:
             claimed = row if row.worker == self._heart.worker.id else turn.claim(row.number, self._heart.worker.id)
-            return self._record.runs_here(self._record.trial(claimed))
+            return self._record.runs_here(self._record.then(claimed))
         since = turn.n_given, turn.n_ended
         if since == self._idle_since and turn.n_given < self._n_trials and not turn.n_queued():
             return None
@@ -307,7 +307,7 @@ class StoredSearch(Search):
         if lost < most:
             turn.release(row.number, lost)
             return None
-        trial = self._record.trial(row)
+        trial = self._record.then(row)
         trial.state = "failed"
         trial.error = (
             f"trial {row.number}: {lost} workers died while they ran it.\n  Got, of the last: {why.strip()}\n"
