@@ -26,6 +26,9 @@ _BYTES_AN_EVENT: Final = 4096
 """A searcher's state is saved each time that no more than so many of its bytes fall on an event since, so that what is
 written grows with the number of trials, however large the state is."""
 
+_BYTES_AN_EVENT_HERE: Final = 256
+"""The same in memory, where it is only needed after an error: what came since is then gone through again."""
+
 _BYTES_SHARED: Final = 65536
 """A state that is no larger is saved after each turn where others take turns too: they take it over, which is mostly
 quicker than to go through what led to it."""
@@ -191,7 +194,8 @@ class StoredSearch(Search):
             return
         state = self.state()
         shared = self._is_shared and len(state) <= _BYTES_SHARED
-        self._save_after = 1 if shared else 1 + len(state) // _BYTES_AN_EVENT
+        each = _BYTES_AN_EVENT if self.storage.shared else _BYTES_AN_EVENT_HERE
+        self._save_after = 1 if shared else 1 + len(state) // each
         if not idle or turn.position != turn.saved_at or state != turn.saved():
             turn.save(state, counts=idle)
 
