@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any, cast
-from urllib.parse import unquote
 
 from deep_arch.analysis.exporting import as_json
-from deep_arch.errors import StudyError
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.storage.opening import no_study, open_storage
+from deep_arch.storage.opening import no_study
 from deep_arch.storage.storage import Storage
 from deep_arch.studies.machine import new_worker
 from deep_arch.studies.stored_record import StoredRecord
@@ -72,27 +69,3 @@ class KeptStudy:
 def trial_json(trial: Trial) -> dict[str, Any]:
     """Return all of a trial as JSON can hold it."""
     return cast("dict[str, Any]", json.loads(as_json(trial)))
-
-
-def existing_storage(given: str) -> Storage:
-    """Return a storage that is there: what is only read makes no file.
-
-    Raises:
-        StudyError: there is no such file, or the storage cannot be read.
-    """
-    path = _file(given)
-    if path is not None and not os.path.exists(path):
-        raise StudyError(
-            f"storage: expected a file with studies.\n  Got {given!r}, and there is no {os.path.abspath(path)}.\n"
-            "  Begin a study with `deep-arch search`, or name its file with --storage."
-        )
-    return open_storage(given)
-
-
-def _file(given: str) -> str | None:
-    """Return the file of a storage; None for a server."""
-    if "://" not in given:
-        return given
-    scheme, _, rest = given.partition("://")
-    path = unquote(rest.partition("?")[0])[1:]
-    return path if scheme.partition("+")[0] == "sqlite" and path not in ("", ":memory:") else None

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, TextIO
 
 import typer
 
-from deep_arch.command_line.kept_studies import KeptStudy, existing_storage, trial_json
+from deep_arch.command_line.kept_studies import KeptStudy, trial_json
 from deep_arch.command_line.telling import as_text, errors_told, say, shown, table
+from deep_arch.storage.opening import existing_storage
 from deep_arch.storage.rows import ENDED, RowState
 from deep_arch.studies.study import DEFAULT, open_study
 from deep_arch.studies.trial import Trial

@@ -10,12 +10,13 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from deep_arch import searchers
-from deep_arch.command_line.kept_studies import KeptStudy, existing_storage
+from deep_arch.command_line.kept_studies import KeptStudy
 from deep_arch.command_line.reading_commands import Name, Storage, print_best
 from deep_arch.command_line.telling import NOTHING_FOUND, errors_told, say
 from deep_arch.command_line.written_calls import classes, made
 from deep_arch.errors import StudyError, TrialError, is_kind, wrong_kind
 from deep_arch.spaces.named_spaces import find_object, find_space
+from deep_arch.storage.opening import existing_storage
 from deep_arch.studies.searcher import Searcher
 from deep_arch.studies.study import DEFAULT, Study
 from deep_arch.studies.trial import Trial

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from deep_arch.errors import ExecutorError, WorkerDied, is_kind, wrong_kind
 from deep_arch.executors.travelling import answer, outcome, packed
@@ -63,6 +64,7 @@ class ProcessPool(Executor):
         self._context = _Context(variables, _devices(gpus))
         self._lock = threading.Lock()
         self._is_shut = False
+        self._inner: WeakKeyDictionary[Future[Any], Any] = WeakKeyDictionary()  # Pebble's futures, by ours
         self._pool = self._new()
 
     def _new(self) -> Any:
@@ -91,13 +93,13 @@ class ProcessPool(Executor):
             except RuntimeError:  # it broke, as all processes ended without a task
                 self._pool = self._new()
                 inner = self._pool.schedule(answer, [task])
-        future.inner = inner  # type: ignore[attr-defined]
+        self._inner[future] = inner
         inner.add_done_callback(partial(_pass_on, future))
         return future
 
     def kill(self, future: Future[Any]) -> bool:
         """Kill the process that runs the task of a future, which then raises; False where it has ended."""
-        return not future.done() and bool(future.inner.cancel())  # type: ignore[attr-defined]
+        return future in self._inner and not future.done() and bool(self._inner[future].cancel())
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; wait for those that run, or else stop them."""

@@ -35,6 +35,8 @@ _MENDS: Final = {
     "password": "Give the right user and password: postgresql://user:password@host/database.",
     "authentication failed": "Give the right user and password: postgresql://user:password@host/database.",
     "permission denied": "Let this user make and write tables: GRANT CREATE ON SCHEMA public TO its name.",
+    "column": "Restore the database from a copy, or empty it: its tables are not as deep_arch makes them.",
+    "relation": "Restore the database from a copy, or empty it: some of its tables are gone.",
     "role": "Make the user first, createuser NAME, or give another: postgresql://user:password@host/database.",
     "does not exist": "Make the database first: createdb NAME.",
     "connection option": "Write the URL as postgresql://user:password@host:port/database, without this option.",

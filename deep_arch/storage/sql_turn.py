@@ -135,7 +135,7 @@ class SqlTurn(Turn):
 
     def end(self, number: int, end: End) -> int:
         """Keep how a trial ended, and return the event."""
-        assert end.state in ENDED
+        assert end.state in ENDED, "a trial ends in a final state"
         self.position += 1
         self.n_ended += 1
         self._change(_END, number, state=end.state, error=end.error, ended=self.position, **written_result(end))

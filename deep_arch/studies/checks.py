@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -21,6 +22,12 @@ def check_objectives(searcher: Searcher, directions: tuple[Direction, ...]) -> N
             f"search: {name} learns from {n} score{'s' if n > 1 else ''} of a trial.\n"
             f"  Got directions={directions!r}.\n{SEVERAL_SCORES}"
         )
+
+
+def check_seconds(where: str, name: str, given: Any, mend: str) -> None:
+    """Raise BadArgument for what is no time that passes."""
+    if isinstance(given, bool) or not is_kind(given, int | float) or not 0 < given < math.inf:
+        raise wrong_kind(where, f"{name} to be a number of seconds", given, mend)
 
 
 def check_kinds(space: Any, searcher: Any, trials: Any, seed: Any, duplicates: Any) -> None:

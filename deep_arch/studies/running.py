@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from deep_arch.executors.process_pool import ProcessPool
 from deep_arch.language.foreign import as_int
 from deep_arch.spaces.named_spaces import check_named
 from deep_arch.studies.channel import Channel
+from deep_arch.studies.checks import check_seconds
 from deep_arch.studies.evaluating import Objective as Objective
 from deep_arch.studies.evaluating import evaluate
 from deep_arch.studies.machine import is_over, this_machine
@@ -111,8 +111,8 @@ class Run:
         self.most = study.begin_run(trials)
         self.ending: str | None = None
         self.ends_at = None if timeout is None else time.monotonic() + timeout
-        self.own = isinstance(executor, int)
         self.executor = as_executor(executor)
+        self.own = self.executor is not executor  # made here of a number, and so ended here
         self.n_parallel = max_parallel or (1 if self.executor is None else n_parallel(self.executor))
         self.out: dict[Future[dict[str, Any]], _Out] = {}
         self.by_number: dict[int, _Out] = {}  # of those, for the threads that answer workers
@@ -232,13 +232,12 @@ class Run:
         folder = study.folder(trial.number)
         known = (trial.number, trial.budget, trial.continues, folder, study.n_objectives, self.limit_s)
         task = Task(study.space, values, *known, self.channel.address)
-        assert self.executor is not None
+        executor: Any = self.executor
         out = self.by_number[trial.number] = _Out(trial)  # before it is sent, as it may begin at once
         try:
-            future = self.executor.submit(run_task, self.objective, task)
+            future = executor.submit(run_task, self.objective, task)
         except BrokenProcessPool:
-            self._renew()
-            future = self.executor.submit(run_task, self.objective, task)
+            future = self._renewed().submit(run_task, self.objective, task)
         self.out[future] = out
 
     def _wait(self) -> None:
@@ -266,7 +265,7 @@ class Run:
                 self._lose(trial, str(error) or type(error).__name__)
             return
         if out.killed:
-            trial.end("failed", error=_too_long(trial, self.limit_s))
+            trial.end("failed", error=_too_long(trial, self.limit_s, "was killed"))
         elif error is not None:  # the task could not be sent, or read there
             trial.fail(error)
         else:
@@ -280,8 +279,8 @@ class Run:
         if failed is not None:
             self._ended(failed)
 
-    def _renew(self) -> None:
-        """Replace a pool that a worker broke as it died, which takes no more tasks."""
+    def _renewed(self) -> Executor:
+        """Return what takes the place of a pool that a worker broke as it died, which takes no more tasks."""
         new = renewed(self.executor)
         if new is None:
             raise StudyError(
@@ -289,6 +288,7 @@ class Run:
                 f"  Got {self.executor!r}.\n  Use deep_arch.executors.ProcessPool, which survives its workers."
             )
         self.executor, self.own = new, True
+        return new
 
     def _answer(self, message: Mapping[str, Any]) -> Any:
         """Answer a worker; called in a thread of its own."""
@@ -345,7 +345,7 @@ class Run:
                 out.killed = True
                 if not self._kill(out, future):  # somewhere else, where it goes on; its result is not waited for
                     del self.out[future]
-                    out.trial.end("failed", error=_too_long(out.trial, self.limit_s))
+                    out.trial.end("failed", error=_too_long(out.trial, self.limit_s, "cannot be killed from here"))
                     self._ended(out.trial)
 
     def _kill(self, out: _Out, future: Future[Any] | None = None) -> bool:
@@ -363,11 +363,11 @@ class Run:
 
 def _is_death(error: BaseException | None) -> bool:
     """Return whether an error of an executor tells that a worker died."""
-    return type(error).__name__ in ("KilledWorker", "WorkerCrashedError", "OutOfMemoryError", "TerminatedWorkerError")
+    return type(error).__name__ in ("KilledWorker", "TerminatedWorkerError")  # of Dask, and of loky
 
 
-def _too_long(trial: Trial, limit_s: float | None) -> str:
-    return f"trial {trial.number}: took longer than {limit_s:g} s and did not stop, so what ran it was killed."
+def _too_long(trial: Trial, limit_s: float | None, then: str) -> str:
+    return f"trial {trial.number}: took longer than {limit_s:g} s and did not stop; what ran it {then}."
 
 
 def _check(
@@ -379,11 +379,7 @@ def _check(
         if (count is not None or name == "max_failures") and ((n := as_int(count)) is None or n < least):
             raise wrong_kind("run", f"{name} to be an int of at least {least}", count, f"Write {name}=100.")
     for name, seconds in (("timeout", timeout), ("trial_timeout", trial_timeout)):
-        if seconds is not None and not _is_time(seconds):
-            raise wrong_kind("run", f"{name} to be a number of seconds", seconds, f"Write {name}=3600.")
+        if seconds is not None:
+            check_seconds("run", name, seconds, f"Write {name}=3600.")
     if not is_kind(callbacks, Iterable) or not all(map(callable, callbacks)):
         raise wrong_kind("run", "callbacks to be functions of the study and a trial", callbacks, "Write [show].")
-
-
-def _is_time(given: Any) -> bool:
-    return is_kind(given, int | float) and not isinstance(given, bool) and 0 < given < math.inf

@@ -6,7 +6,7 @@ import json
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.storage.rows import ENDED, End, TrialRow, WorkerRow
@@ -16,7 +16,7 @@ from deep_arch.studies.machine import shown
 from deep_arch.studies.pareto import fronts
 from deep_arch.studies.record import Key, Record, digest, had_less, no_best
 from deep_arch.studies.searcher import FinishedTrial, Values
-from deep_arch.studies.trial import Owner, Trial
+from deep_arch.studies.trial import FinalState, Owner, Trial
 
 if TYPE_CHECKING:
     from deep_arch.spaces.space import SearchSpace
@@ -118,7 +118,7 @@ class StoredRecord(Record):
 
     def ended(self, trial: Trial) -> list[Values]:
         """Take in how a trial ended, and return the duplicates that waited for it."""
-        end = End(trial.state, trial.scores, trial.intermediate, storable(trial.error), trial.attributes)
+        end = End(trial.state, trial.scores, trial.intermediate, trial.error, trial.attributes)
         self.open_turn.end(trial.number, end)
         return self.waiting.pop(trial.number, [])
 
@@ -192,7 +192,7 @@ class StoredRecord(Record):
         trial = Trial.restored(row.values, row.number, self._space, row.budget, self.owner)
         trial.continues, trial.started, trial.worker = row.continues, row.started or 0.0, self._worker(row.worker)
         if row.state in ENDED and (row.ended or 0) < before:
-            trial.state, trial.finished = row.state, row.finished  # type: ignore[assignment]
+            trial.state, trial.finished = cast(FinalState, row.state), row.finished
             trial.scores, trial.error = row.scores, row.error
         trial.intermediate, trial.attributes = dict(row.intermediate), dict(row.attributes)
         return trial
@@ -289,8 +289,3 @@ def written_values(space: SearchSpace, values: Values) -> str:
     """Return values, of which some may be missing, as JSON text."""
     domains = space.domains({**space.restrictions.fixed, **values})
     return json.dumps({address: domains[address].encode(value) for address, value in values.items()})
-
-
-def storable(text: str | None) -> str | None:
-    """Return a text without what no database holds: zeros, and halves of characters."""
-    return None if text is None else text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import sys
@@ -13,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
-from deep_arch.errors import BadArgument, ScopeError, StudyError, is_kind, wrong_kind
+from deep_arch.errors import BadArgument, ScopeError, StudyError, is_kind
 from deep_arch.language.written import is_program
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.named_spaces import find_space
 from deep_arch.spaces.space import space as space_of
-from deep_arch.storage.opening import no_study, open_storage
+from deep_arch.storage.addresses import file_of
+from deep_arch.storage.opening import existing_storage, no_study, open_storage
 from deep_arch.storage.rows import RowState
 from deep_arch.storage.storage import Storage
 from deep_arch.studies.about import about_study, check_same
-from deep_arch.studies.checks import check_kinds, check_name
+from deep_arch.studies.checks import check_kinds, check_name, check_seconds
 from deep_arch.studies.directions import Direction, listed_directions
 from deep_arch.studies.directories import Directories
 from deep_arch.studies.record import digest
@@ -113,10 +113,8 @@ class Study(StoredSearch):
         most = sys.maxsize if trials is None else trials
         check_kinds(space, searcher, most, seed, duplicates)
         check_name(name)
-        if isinstance(heartbeat_s, bool) or not is_kind(heartbeat_s, int | float) or not 0 < heartbeat_s < math.inf:
-            raise wrong_kind("study", "heartbeat_s to be a number of seconds", heartbeat_s, "Leave it out for 10.")
+        check_seconds("study", "heartbeat_s", heartbeat_s, "Leave it out for 10.")
         opened, name = open_storage(storage), space.name if name is None else name
-        assert name is not None, "a space has a name"
         wanted = listed_directions(directions)
         known = opened.about(name)
         folder = _folder(directory, opened, name)
@@ -347,7 +345,7 @@ def open_study(
         StudyError: there is no such study, or the storage cannot be read.
         ScopeError: its space has no name by which it is found.
     """
-    opened = open_storage(storage)
+    opened = existing_storage(storage)
     if name is None and len(names := opened.names()) == 1:
         (name,) = names
     known = opened.about(name or "")
@@ -367,9 +365,9 @@ def study_names(storage: str | os.PathLike[str] | Storage | None = DEFAULT) -> l
     """Return the names of the studies in a storage, in the order in which they began.
 
     Raises:
-        StudyError: the storage cannot be read.
+        StudyError: there is no such storage, or it cannot be read.
     """
-    return open_storage(storage).names()
+    return existing_storage(storage).names()
 
 
 def _folder(given: Any, storage: Storage, name: str) -> Path | None:
@@ -383,8 +381,8 @@ def _folder(given: Any, storage: Storage, name: str) -> Path | None:
                 f"study: directory is a path.\n  Got {given!r} ({type(given).__name__}).\n  Write directory='runs'."
             )
         return Path(os.path.abspath(given))
-    file = storage.url.partition("sqlite:///")[2]
-    if not file:
+    file = file_of(storage.url)
+    if file is None:
         return None
     # No name leads out of this folder: quoted, it holds no separator, and a prefix keeps it from being "..".
     quoted = quote(name, safe=" ")

@@ -187,7 +187,7 @@ def test_what_does_not_stop_is_killed(study: Study, make: Any, monkeypatch: pyte
     monkeypatch.setattr(running, "_GRACE_S", 0.2)
     run(study, objectives.is_deaf, 2, executor=make(), trial_timeout=0.2)
     assert study.counts == {"failed": 2}
-    error = "took longer than 0.2 s and did not stop, so what ran it was killed."
+    error = "took longer than 0.2 s and did not stop; what ran it was killed."
     assert [trial.error for trial in study.trials] == [f"trial 0: {error}", f"trial 1: {error}"]
 
 
