@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from deep_arch.errors import DeepArchError, StudyError, WorkerDied, is_kind, wrong_kind
+from deep_arch.errors import BadArgument, DeepArchError, StudyError, WorkerDied, is_kind, wrong_kind
 from deep_arch.executors.adopting import as_executor, is_here, n_parallel, renewed
 from deep_arch.executors.process_pool import ProcessPool
 from deep_arch.language.foreign import as_int
+from deep_arch.language.written import Written
 from deep_arch.spaces.named_spaces import check_named
 from deep_arch.studies.channel import Channel
 from deep_arch.studies.checks import check_seconds
 from deep_arch.studies.evaluating import Objective as Objective
 from deep_arch.studies.evaluating import evaluate
+from deep_arch.studies.failures import Failures
 from deep_arch.studies.machine import is_over, this_machine
 from deep_arch.studies.progress import Progress
 from deep_arch.studies.remote_trial import Task, run_task, take_back
@@ -57,30 +60,6 @@ class _Out:
     n_begun: int = 0
 
 
-@dataclass
-class _Failures:
-    """Failures in a row, and their errors."""
-
-    most: int
-    in_a_row: int = 0
-    errors: list[str] = field(default_factory=list[str])
-
-    def count(self, trial: Trial) -> None:
-        """Take in how a trial ended."""
-        self.in_a_row = self.in_a_row + 1 if trial.state == "failed" else 0
-        if trial.error:
-            self.errors = [*self.errors[-2:], f"trial {trial.number}: {trial.error.strip()}"]
-
-    def raise_if_many(self, name: str) -> None:
-        """Raise StudyError after too many."""
-        if self.in_a_row >= self.most:
-            last = "\n".join(self.errors)
-            raise StudyError(
-                f"study {name!r}: stops after {self.in_a_row} failures in a row.\n  The last of them:\n{last}\n"
-                "  Mend the objective and run the script again, which goes on here; or raise max_failures."
-            )
-
-
 class Run:
     """One call of `Study.run`."""
 
@@ -106,7 +85,7 @@ class Run:
         self.study, self.objective = study, objective
         self.limit_s: float | None = trial_timeout
         self.callbacks = callbacks
-        self.failures = _Failures(max_failures)
+        self.failures = Failures(max_failures)
         self.shown, self.next_shown, self.looks_at = progress, 0.0, 0.0
         self.most = study.begin_run(trials)
         self.ending: str | None = None
@@ -213,8 +192,11 @@ class Run:
     # --- elsewhere -----------------------------------------------------------------------------------------------
 
     def _run_there(self, executor: Executor) -> None:
-        if not isinstance(executor, ThreadPoolExecutor):  # threads share this process
+        is_program = isinstance(self.study.space.program.fn, Written)  # of recorded calls, which pickles whole
+        if not is_program and not isinstance(executor, ThreadPoolExecutor):  # whose threads share this process
             check_named(self.study.space, "worker processes")
+        if isinstance(executor, ProcessPool | ProcessPoolExecutor):
+            _check_travels(self.objective)
         self.channel = Channel(self._answer, is_here(executor))
         try:
             while True:
@@ -361,6 +343,16 @@ class Run:
         return True
 
 
+def _check_travels(objective: Objective) -> None:
+    try:
+        pickle.dumps(objective)
+    except Exception as error:  # of whatever it holds
+        raise BadArgument(
+            f"run: expected an objective that worker processes can import.\n  Got {objective!r}: {error}.\n"
+            "  Define it at the top level of a module, or of a script above `if __name__ == '__main__':`."
+        ) from error
+
+
 def _is_death(error: BaseException | None) -> bool:
     """Return whether an error of an executor tells that a worker died."""
     return type(error).__name__ in ("KilledWorker", "TerminatedWorkerError")  # of Dask, and of loky
@@ -375,9 +367,13 @@ def _check(
 ) -> None:
     if not callable(objective):
         raise wrong_kind("run", "an objective, a function of a trial", objective, "Write study.run(train_and_score).")
-    for name, count, least in (("trials", trials, 0), ("max_parallel", most, 1), ("max_failures", fails, 1)):
+    for name, count, least, say in (
+        ("trials", trials, 0, 100),
+        ("max_parallel", most, 1, 4),
+        ("max_failures", fails, 1, 20),
+    ):
         if (count is not None or name == "max_failures") and ((n := as_int(count)) is None or n < least):
-            raise wrong_kind("run", f"{name} to be an int of at least {least}", count, f"Write {name}=100.")
+            raise wrong_kind("run", f"{name} to be an int of at least {least}", count, f"Write {name}={say}.")
     for name, seconds in (("timeout", timeout), ("trial_timeout", trial_timeout)):
         if seconds is not None:
             check_seconds("run", name, seconds, f"Write {name}=3600.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
-from deep_arch.errors import BadArgument, ScopeError, StudyError, is_kind
+from deep_arch.errors import BadArgument, ScopeError, StudyError, is_kind, wrong_kind
 from deep_arch.language.written import is_program
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.named_spaces import find_space
@@ -252,7 +253,17 @@ class Study(StoredSearch):
         return dict((self.storage.about(self.name) or {}).get("notes", {}))
 
     def note(self, **notes: Any) -> None:
-        """Keep something about the study, by name: what JSON can hold."""
+        """Keep something about the study, by name: what JSON can hold.
+
+        Raises:
+            BadArgument: JSON cannot hold it.
+        """
+        try:
+            json.dumps(notes, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise wrong_kind(
+                "study", f"notes that JSON can hold ({error})", notes, "Keep numbers and texts."
+            ) from error
         about = dict(self.storage.about(self.name) or {})
         self.storage.change(self.name, {**about, "notes": {**about.get("notes", {}), **notes}})
 

@@ -31,6 +31,21 @@ def four(x: Any) -> Any:
     return ops.Dense(units=da.choice([1, 2, 3, 4]))(x)
 
 
+class Settings:
+    """What a program of recorded calls makes."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+
+PROGRAM = da.symbolize(Settings)(rate=da.real(0, 1))
+
+
+def rate(trial: da.Trial) -> float:
+    settings: Settings = da.build(trial)
+    return settings.rate
+
+
 def units(trial: da.Trial) -> float:
     return float(trial.values[UNITS])
 

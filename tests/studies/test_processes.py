@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import deep_arch as da
-from deep_arch.errors import StudyError
+from deep_arch.errors import BadArgument, StudyError
 from deep_arch.executors import ProcessPool
 from deep_arch.searchers import EarlyStopping, Hyperband, RandomSearch, median_rule
 from deep_arch.studies import running
@@ -53,6 +53,19 @@ def test_so_many_processes_run_a_study(study: Study) -> None:
     assert study.counts == {"complete": 12}
     processes = {trial.score for trial in study.trials}
     assert len(processes) == 2 and os.getpid() not in processes
+
+
+def test_programs_of_recorded_calls_travel(tmp_path: Path, pool: ProcessPool) -> None:
+    study = da.Study(objectives.PROGRAM, RandomSearch(), tmp_path / "runs.db", seed=0)
+    run(study, objectives.rate, 4, executor=pool)
+    assert [trial.scores for trial in study.trials] == [(trial.values["rate"],) for trial in study.trials]
+    study.close()
+
+
+def test_an_objective_that_cannot_be_imported_is_refused_before_any_trial(study: Study, pool: ProcessPool) -> None:
+    with pytest.raises(BadArgument, match=r"expected an objective that worker processes can import(.|\n)*Define it at"):
+        run(study, lambda trial: 1.0, executor=pool)
+    assert not study.counts
 
 
 def test_what_a_trial_keeps_arrives(study: Study, pool: ProcessPool) -> None:

@@ -344,3 +344,20 @@ def test_relaxed_trials_run_in_this_process_alone(file: Path) -> None:
     with pytest.raises(BadArgument, match=r"run: expected no executor, as DARTS relaxes(.|\n)*weights"):
         one.run(units, trials=3, executor=2, progress=False)
     assert one.counts == {}
+
+
+def test_reading_makes_no_file(tmp_path: Path) -> None:
+    for read in (da.study_names, da.open_study):
+        with pytest.raises(
+            StudyError, match=r"expected a file with studies(.|\n)*there is no (.|\n)*Begin a study there"
+        ):
+            read(tmp_path / "typo.db")
+    assert not list(tmp_path.iterdir())
+
+
+def test_notes_are_what_json_can_hold(file: Path) -> None:
+    one = study(file)
+    one.note(objective="digits:score")
+    with pytest.raises(BadArgument, match="notes that JSON can hold"):
+        one.note(objective=object())
+    assert one.notes == {"objective": "digits:score"}
