@@ -115,7 +115,7 @@ class Study(StoredSearch):
         check_kinds(space, searcher, most, seed, duplicates)
         check_name(name)
         check_seconds("study", "heartbeat_s", heartbeat_s, "Leave it out for 10.")
-        opened, name = open_storage(storage), space.name if name is None else name
+        opened, name = open_storage(storage), str(space.name) if name is None else name
         wanted = listed_directions(directions)
         known = opened.about(name)
         folder = _folder(directory, opened, name)
