@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import pickle
+import subprocess
+import sys
 import threading
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,58 +40,12 @@ def storage(url: str) -> Iterator[Storage]:
 # --- processes and threads -----------------------------------------------------------------------------------------
 
 
-def in_a_fork(act: Callable[[], object]) -> None:
-    """Do something in a forked process, which ends as Python ends, and fail where it fails."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads that the tests have
-        process = multiprocessing.get_context("fork").Process(target=act)
-        process.start()
-    process.join(60)
-    assert process.exitcode == 0
-
-
-needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
-
-
-@needs_forks
-def test_a_forked_process_connects_anew(storage: Storage) -> None:
-    def act() -> None:
-        thread = threading.Thread(target=whole_turn, args=(storage, "net"))
-        thread.start()
-        thread.join()
-        assert whole_turn(storage, "net") == n + 2
-        gc.collect()
-
-    for n in (1, 5):
-        assert whole_turn(storage, "net") == n
-        in_a_fork(act)
-        assert is_whole(storage, "net", n + 2), "parent and child used one connection"
-        assert whole_turn(storage, "net") == n + 3
-        storage.close()
-        storage.counts("net")
-    rows = storage.rows("net")
-    next(rows)
-    with storage.turn("net") as turn:
-        in_a_fork(lambda: storage.counts("net"))  # in a process that was forked within a turn there is none
-        turn.queue("queued")
-    assert storage.counts("net") == {"complete": 8}
-
-
-@needs_forks
-def test_a_forked_process_that_does_nothing_closes_nothing(storage: Storage) -> None:
-    holder = [storage, open_storage(storage.url)]
-
-    def act() -> None:
-        holder[1].close()
-        holder.clear()
-        gc.collect()
-
-    with storage.turn("net") as turn:
-        in_a_fork(act)
-        turn.save("1", counts=True)
-    with holder[1].turn("net") as turn:
-        assert turn.saved() == "1"
-    holder[1].close()
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
+@pytest.mark.parametrize("case", ["connects_anew", "closes_nothing"])
+def test_a_forked_process(url: str, case: str) -> None:
+    program = [sys.executable, str(Path(__file__).parent / "forking.py"), case, url]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "done\n", done.stderr
 
 
 def test_a_pickle_opens_the_same(storage: Storage) -> None:
