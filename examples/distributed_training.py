@@ -14,8 +14,8 @@ About ten seconds with scikit-learn's 1,797 images of digits, on one core or two
 from __future__ import annotations
 
 import argparse
-import gc
 import os
+import sys
 import tempfile
 import traceback
 from datetime import timedelta
@@ -96,8 +96,6 @@ def attempt(text: str, epochs: int, patience_s: float, fails: bool) -> float:
     errors: list[str | None] = [None] * distributed.get_world_size()
     distributed.all_gather_object(errors, error)
     distributed.destroy_process_group(group)
-    del group
-    gc.collect()  # the model too, which holds the group, whose threads are not to outlive Python
     if any(errors):
         raise RuntimeError("\n".join(f"Rank {rank}: {text}" for rank, text in enumerate(errors) if text))
     return score
@@ -156,6 +154,8 @@ def work(rank: int, n_ranks: int, init: str, arguments: argparse.Namespace) -> N
         lead(arguments) if rank == 0 else follow()
     finally:
         distributed.destroy_process_group()
+    sys.stdout.flush()
+    os._exit(0)  # a thread of gloo that a failed training left behind would abort Python where it ends in order
 
 
 def main() -> None:
