@@ -249,7 +249,7 @@ def test_what_reads_makes_no_file(command: tuple[str, ...], storage: str, wrong:
     assert told.splitlines() == [
         "error: storage: expected a file with studies.",
         f"  Got {storage!r}, and there is no {folder / 'gone.db'}.",
-        "  Begin a study with `deep-arch search`, or name its file with --storage.",
+        "  Begin a study there, with da.Study or `deep-arch search`, or name its file.",
     ]
     assert not (folder / "gone.db").exists()
 
