@@ -352,11 +352,11 @@ class Walker:
         return value is not None and self._algebra.key(value) == key
 
     def _check_end(self, site: Site, call: Call, address: str) -> None:
-        most, depth = self._restrictions.max_depth, site.depth + call.module.deepens
+        most, depth = self._restrictions.deepest, site.depth + call.module.deepens
         if most is not None and depth > most:
             raise TooDeep(
                 f"{address[-200:]}: rules are nested more deeply than the space's limit, {most}.\n"
-                "  Got values that let no alternative end in time.\n  Raise max_depth, or choose other values."
+                "  Got values that let no alternative end in time.\n  Raise the limit, or choose other values."
             )
         if (most is None and depth > _MOST_RULES) or site.level > _MOST_LEVELS:
             raise NotCountable(
