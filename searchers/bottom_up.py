@@ -1,15 +1,18 @@
-"""Bottom-up enumeration of programs, smallest first, of those that give equal answers on examples only the first."""
+"""Bottom-up enumeration: programs by size, and of those that give equal answers on examples only the first."""
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from deep_arch.errors import BadArgument, is_kind, wrong_kind
+from deep_arch.language.domains import Domain
 from deep_arch.language.modules import Module
 from deep_arch.searchers.parts.banks import Effort, FullError, Store
 from deep_arch.searchers.parts.checks import check_count, check_function
+from deep_arch.searchers.parts.columns import Column
 from deep_arch.searchers.parts.exact import exact
 from deep_arch.searchers.parts.productions import Grammar, meaning_of
 from deep_arch.spaces.choice_points import ChoicePoint
@@ -17,27 +20,78 @@ from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 
-class Found(NamedTuple):
+class Program(NamedTuple):
     """A program, and what it does.
 
     Attributes:
-        size: its number of applications of rules.
+        size: how many applications of rules it has.
         values: address to value.
         answers: one for each example.
     """
 
     size: int
     values: Values
-    answers: tuple[Any, ...]
+    answers: Column
 
 
-class Programs:
-    """The programs of a space that give distinct answers on examples, smallest first; see `programs`.
+class DistinctPrograms:
+    """The programs of a space that tell each other apart on some examples, smallest first.
+
+    Any grammar of rules can be enumerated: of several rules, with arguments, recursive or not, with choices of every
+    kind in its productions, within `limit`, `fix` and `where`. Operations are run as `python_backend` runs them, on the
+    answers of the terms in their holes, so that a term costs one operation, and one that gives what another gave before
+    is dropped with all that it would be part of. Answers are compared exactly: 1, 1.0 and True differ. A program without
+    an answer on some example, where an operation raises an ArithmeticError, LookupError or ValueError, is dropped.
+
+    Bodies of `da.map_` and `da.scan` are rules' applications like others. They are compared on the frames and states
+    that they meet, and only on these, so that of all programs that differ in anything none is lost; of a fold whose
+    bodies meet more than 5,000 rows of states and frames, some may be.
+
+    Args:
+        space: what programs are made of. A rule gets all that it reads as inputs.
+        inputs: the examples: each a value, or where the space has several inputs a tuple, or a mapping by their names.
+            Operations must not change them, nor what others gave.
+        merge: whether of programs that give equal answers only the first is kept.
+        most: how many terms may be held at once, at some 300 bytes each with their answers; then the enumeration ends.
+        meaning: from an operation, with values for its arguments, to the function that it is, where operations have
+            no `to_python`.
 
     Attributes:
-        tried: how many terms were run so far, whole programs and parts of them.
+        tried: how many terms were run so far, parts of programs included.
         kept: how many of them are held.
-        is_full: whether it ended since `most` terms were held.
+
+    Raises:
+        BadArgument: examples that do not fit the space.
+        NotSupported: an operation without a meaning; a rule that reads a value or a choice of what is around it; one use
+            of a rule that is called on several values. When enumerated, as the others.
+        NotSpecified: what the space leaves open, or shapes decide.
+        NotCountable: a choice of too many values, or a rule without an end.
+
+    Example:
+        >>> import deep_arch as da
+        >>> number = da.wrap(lambda n: lambda x: n)
+        >>> add, multiply = da.wrap(lambda: lambda a, b: a + b), da.wrap(lambda: lambda a, b: a * b)
+        >>> @da.rule
+        ... def term():
+        ...     return da.or_({
+        ...         "x": lambda x: x,
+        ...         "n": lambda x: number(n=da.choice([1, 2]))(x),
+        ...         "+": lambda x: add()(term()(x), term()(x)),
+        ...         "*": lambda x: multiply()(term()(x), term()(x)),
+        ...     })
+        >>> programs = DistinctPrograms(da.space(lambda x: term()(x)), inputs=[0, 1, 5])
+        >>> for program in itertools.islice(programs, 6):
+        ...     print(program.size, program.answers, *program.values.values())
+        1 (0, 1, 5) x
+        1 (1, 1, 1) n 1
+        1 (2, 2, 2) n 2
+        3 (0, 2, 10) + x x
+        3 (1, 2, 6) + x n 1
+        3 (2, 3, 7) + x n 2
+
+    References:
+        Albarghouthi, Gulwani and Kincaid, Recursive program synthesis (2013), section 4: observational equivalence.
+        Li, Zhou, Huang and Wang, Efficient bottom-up synthesis for programs with local variables (2024).
     """
 
     def __init__(
@@ -49,11 +103,11 @@ class Programs:
         most: int | None = 1_000_000,
         meaning: Callable[[Module], Callable[..., Any]] = meaning_of,
     ) -> None:
-        self.space, self.is_full = space, False
+        self.space: Final = space
+        self._columns = _columns(space, inputs)
         self._effort = Effort(merge, most)
         self._store = Store(self._effort)
-        self._grammar = Grammar(space, meaning)
-        self._columns = _columns(space, inputs)
+        self._root = Grammar(space, meaning).root
 
     @property
     def tried(self) -> int:
@@ -63,50 +117,138 @@ class Programs:
     def kept(self) -> int:
         return self._effort.kept
 
-    def __iter__(self) -> Iterator[Found]:
-        try:
-            for size, term, answers in self._terms():
-                yield Found(size, self.values(term.values()), answers)
-        except FullError:
-            self.is_full = True
+    def __iter__(self) -> Iterator[Program]:
+        """Yield the programs."""
+        return self._found(None)
 
-    def matching(self, outputs: Sequence[Any]) -> Iterator[Found]:
-        """Yield those that give these outputs."""
-        wanted = exact(tuple(outputs))
-        try:
-            for size, term, answers in self._terms():
-                if exact(answers) == wanted:
-                    yield Found(size, self.values(term.values()), answers)
-        except FullError:
-            self.is_full = True
+    def matching(self, outputs: Sequence[Any]) -> Iterator[Program]:
+        """Yield those that give these outputs, which is at most one where they are merged."""
+        return self._found(exact(tuple(outputs)))
 
-    def _terms(self) -> Iterator[Any]:
+    def _found(self, wanted: Any) -> Iterator[Program]:
         context, rows = self._store.view(self._columns, lenient=False)
-        bank = self._store.bank(self._grammar.root, context)
+        bank = self._store.bank(self._root, context)
         size, most = 0, getattr(self.space.restrictions, "max_size", None)
         while most is None or size <= most:
             before = self._effort.tried
-            for term in bank.of_size(size):
-                yield size, term, term.answers if rows is None else tuple([term.answers[i] for i in rows])
+            try:
+                for term in bank.of_size(size):
+                    answers = term.answers if rows is None else tuple([term.answers[i] for i in rows])
+                    if wanted is None or exact(answers) == wanted:
+                        yield Program(size, self._whole(term.values()), answers)
+                        if wanted is not None and self._effort.merge:
+                            return
+            except FullError:
+                return
             if self._effort.tried == before and self._store.is_over():
                 return
             size += 1
 
-    def values(self, chosen: Values) -> Values:
-        """Return the values of an architecture: what was chosen, and the first values of what changes no answer."""
+    def _whole(self, chosen: Values) -> Values:
+        """Return chosen values with the first ones of what changes no answer, such as configuration."""
 
         def pick(point: ChoicePoint) -> Any:
-            return chosen[point.address] if point.address in chosen else first_value(point.domain)
+            return chosen[point.address] if point.address in chosen else _first(point.domain)
 
         return self.space.decide(pick).values
 
 
-def first_value(domain: Any) -> Any:
-    return domain.at_unit(0.0) if domain.size == float("inf") else domain.at(0)
+def _first(domain: Domain) -> Any:
+    return next(domain.values()) if domain.size < float("inf") else domain.at_unit(0.0)  # type: ignore[attr-defined]
 
 
-def _columns(space: SearchSpace, inputs: Sequence[Any]) -> list[tuple[Any, ...]]:
-    names = space.inputs
+def _columns(space: SearchSpace, inputs: Sequence[Any]) -> list[Column]:
+    names, where = space.inputs, "inputs"
+    mend = f"Give a list of examples, each with {', '.join(names)}."
+    if not is_kind(inputs, Sequence):
+        raise wrong_kind(where, "examples", inputs, mend)
     if len(names) == 1:
         return [tuple(inputs)]
-    return [tuple([example[name] if isinstance(example, Mapping) else example[i] for example in inputs]) for i, name in enumerate(names)]
+    found: list[list[Any]] = []
+    for example in inputs:
+        by_name = is_kind(example, Mapping)
+        if not is_kind(example, Mapping | Sequence) or len(example) != len(names) or (by_name and {*example} != {*names}):
+            raise wrong_kind(where, f"each example to have {len(names)} values", example, mend)
+        found.append([example[name] if by_name else example[i] for i, name in enumerate(names)])
+    return [tuple([row[i] for row in found]) for i in range(len(names))]
+
+
+class BottomUp(Searcher):
+    """Propose programs by size, and of those that give equal answers on examples only the first.
+
+    With `outputs` it proposes what gives these, so that its first proposal solves the task, and then ends. Without, a
+    trial can score each program. See `DistinctPrograms` for which spaces it searches, and for the arguments.
+
+    Args:
+        inputs: the examples.
+        outputs: what a program is to give, one for each example; None to propose all.
+        merge, most, meaning: see `DistinctPrograms`.
+
+    Raises:
+        BadArgument: arguments of another kind; when started, examples that do not fit the space.
+
+    Example:
+        >>> import deep_arch as da
+        >>> double, one_less = da.wrap(lambda: lambda x: 2 * x), da.wrap(lambda: lambda x: x - 1)
+        >>> @da.rule
+        ... def term():
+        ...     return da.or_({"x": lambda x: x, "2*": lambda x: double()(term()(x)), "-1": lambda x: one_less()(term()(x))})
+        >>> search = da.search(da.space(lambda x: term()(x)), BottomUp([1, 2, 5], [1, 5, 17]), trials=1)
+        >>> [list(trial.values.values()) for trial in search]
+        [['-1', '2*', '-1', '2*', 'x']]
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        outputs: Sequence[Any] | None = None,
+        *,
+        merge: bool = True,
+        most: int | None = 1_000_000,
+        meaning: Callable[[Module], Callable[..., Any]] = meaning_of,
+    ) -> None:
+        if most is not None:
+            check_count(self, most=most)
+        check_function(self, meaning=meaning)
+        if outputs is not None and (not is_kind(outputs, Sequence) or len(outputs) != len(inputs)):
+            mend = "Give as many as there are examples."
+            raise wrong_kind("BottomUp", f"{len(inputs)} outputs, one for each example", outputs, mend)
+        self.inputs: Final = inputs
+        self.outputs: Final = outputs
+        self.merge: Final = merge
+        self.most: Final = most
+        self.meaning: Final = meaning
+
+    def start(self, space: SearchSpace, rng: random.Random) -> None:
+        """Begin with the smallest programs."""
+        super().start(space, rng)
+        self.programs = DistinctPrograms(space, self.inputs, merge=self.merge, most=self.most, meaning=self.meaning)
+        self._found = iter(self.programs) if self.outputs is None else self.programs.matching(self.outputs)
+        self._proposed = 0
+
+    def ask(self) -> Values | None:
+        """Propose the next program, or None after the last."""
+        program = next(self._found, None)
+        self._proposed += program is not None
+        return None if program is None else program.values
+
+    def tell(self, trial: FinishedTrial) -> None:
+        """Learn nothing."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how many programs were proposed."""
+        return {**super().state_dict(), "proposed": self._proposed}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Find the programs again that were proposed, and go on with the next.
+
+        Raises:
+            BadArgument: what is no state of such a searcher.
+        """
+        super().load_state_dict(state)
+        self.start(self.space, self.rng)
+        for _ in range(state["proposed"]):
+            if self.ask() is None:
+                raise wrong_kind(
+                    "BottomUp", f"a space with {state['proposed']} programs", self._proposed, "Give it the same examples."
+                )

@@ -17,6 +17,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from deep_arch.errors import DeepArchError
+from deep_arch.searchers.parts.blocks import Block, Hole, Loop
+from deep_arch.searchers.parts.bodies import Fold, of_loop
 from deep_arch.searchers.parts.columns import (
     FAILURES,
     NO_ANSWER,
@@ -29,31 +31,11 @@ from deep_arch.searchers.parts.columns import (
     run_strictly,
 )
 from deep_arch.searchers.parts.exact import exact
-from deep_arch.searchers.parts.productions import Block, Hole, Loop, Nonterminal, Production
+from deep_arch.searchers.parts.productions import Nonterminal
+from deep_arch.searchers.parts.terms import Term
 
 class FullError(DeepArchError):
     """More terms than are to be kept."""
-
-
-class Term(NamedTuple):
-    """A term and its answers on the rows of its bank's context.
-
-    Attributes:
-        answers: one for each row.
-        production: its topmost one.
-        arguments: a term for each hole of that.
-    """
-
-    answers: Column
-    production: Production
-    arguments: tuple[Term, ...]
-
-    def values(self, prefix: str = "") -> dict[str, Any]:
-        """Return the choices by address of which the term is made, where it stands at a prefix."""
-        found = {prefix + address: value for address, value in self.production.values.items()}
-        for hole, argument in zip(self.production.block.holes, self.arguments, strict=True):
-            found |= argument.values(prefix + hole.prefix)
-        return found
 
 
 class Context:
@@ -100,7 +82,7 @@ class Store:
 
     def __init__(self, effort: Effort) -> None:
         self.effort, self.kept = effort, 0
-        self.folds: dict[Any, Any] = {}
+        self.folds: dict[Hashable, Fold] = {}
         self._contexts: dict[Hashable, Context] = {}
         self._banks: dict[tuple[Nonterminal, Context], Bank] = {}
 
@@ -138,9 +120,14 @@ class Store:
         if self.effort.most is not None and self.effort.kept > self.effort.most:
             raise FullError(f"more than {self.effort.most} terms")
 
-    def forget(self) -> None:
-        """Take back what was counted, since nothing holds the store any more."""
+    def fresh(self) -> Store:
+        """Return a store without banks, of the same effort."""
+        return Store(self.effort)
+
+    def leave(self) -> Store:
+        """Return a fresh store, for which this one is given up."""
         self.effort.kept -= self.kept
+        return self.fresh()
 
 
 class Bank:
@@ -253,8 +240,6 @@ class _Filling:
     def _filler(self, hole: Hole | Loop) -> Callable[[int], Iterator[tuple[Column, Term]]]:
         """Return what gives the terms for a hole of some size, each with its answers on the rows here."""
         if not isinstance(hole, Hole):
-            from deep_arch.searchers.parts.bodies import of_loop
-
             return of_loop(self._store, hole, [self._env[i] for i in hole.inputs], self._context.lenient)
         context, rows = self._view(hole.inputs)
         bank = self._store.bank(hole.of, context)

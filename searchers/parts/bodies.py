@@ -8,13 +8,17 @@ ones are met. Then all terms that one stands for meet only rows on which they ar
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from deep_arch.searchers.parts.banks import Bank, Store, Term
+from deep_arch.searchers.parts.blocks import Loop
 from deep_arch.searchers.parts.columns import FAILURES, NO_ANSWER, Column, Partial, mapped
 from deep_arch.searchers.parts.exact import exact
-from deep_arch.searchers.parts.productions import Hole, Loop
+from deep_arch.searchers.parts.terms import Term, frames_of, run_loop, run_term
+
+if TYPE_CHECKING:
+    from deep_arch.searchers.parts.banks import Bank, Store
 
 MOST_ROWS: Final = 5_000
 """Rows of states and frames on which the bodies of one fold are told apart. Where more are met, bodies that are equal on
@@ -31,55 +35,7 @@ def of_loop(store: Store, loop: Loop, columns: Sequence[Column], lenient: bool) 
     key = (loop, lenient, exact(tuple(zip(*columns, strict=True))))
     if key not in store.folds:
         store.folds[key] = Fold(store, loop, columns, lenient)
-    return store.folds[key].terms  # type: ignore[no-any-return]
-
-
-def frames_of(loop: Loop, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Return the frames of a scan's sequences, in the order of time."""
-    sequences = [list(sequence) for sequence in values[loop.carry : loop.carry + loop.n_sequences]]
-    frames = list(zip(*sequences, strict=True))  # a ValueError where they are not of one length
-    return frames[::-1] if loop.reverse else frames
-
-
-def run_loop(loop: Loop, values: Sequence[Any], step: Callable[[tuple[Any, ...]], Sequence[Any]]) -> Any:
-    """Return what a scan gives on some values, as `python_backend` does; `step` is the body."""
-    carry = loop.carry
-    states, captured = values[:carry], values[carry + loop.n_sequences :]
-    steps: list[Sequence[Any]] = []
-    for frame in frames_of(loop, values):
-        given = step((*states, *frame, *captured))
-        states = given[:carry]
-        steps.append(given)
-    if loop.reverse:
-        steps.reverse()
-    kind = tuple if isinstance(values[carry], tuple) else list
-    found = (*states, *[kind([given[i] for given in steps]) for i in range(carry, len(loop.outputs))])
-    return found[0] if len(found) == 1 else found
-
-
-def run_term(term: Term, row: Sequence[Any]) -> Any:
-    """Return what a term gives for the values of its inputs."""
-    block = term.production.block
-    env: list[Any] = [*row, *[None] * (block.n_slots - block.n_inputs)]
-    for i, segment in enumerate(block.segments):
-        for operation in segment:
-            _put(operation.function(*[env[j] for j in operation.inputs]), operation.outputs, env)
-        if i < len(block.holes):
-            hole, argument = block.holes[i], term.arguments[i]
-            given = [env[j] for j in hole.inputs]
-            of_hole = isinstance(hole, Hole)
-            result = run_term(argument, given) if of_hole else run_loop(hole, given, _stepping(argument))
-            _put(result, hole.outputs, env)
-    return env[block.outputs[0]] if block.single else tuple([env[j] for j in block.outputs])
-
-
-def _stepping(term: Term) -> Callable[[tuple[Any, ...]], Sequence[Any]]:
-    return lambda row: run_term(term, row)
-
-
-def _put(result: Any, slots: tuple[int, ...], env: list[Any]) -> None:
-    for slot, part in zip(slots, [result] if len(slots) == 1 else result, strict=True):
-        env[slot] = part
+    return store.folds[key].terms
 
 
 class _Map:
@@ -144,20 +100,21 @@ class Fold:
     """
 
     def __init__(self, store: Store, loop: Loop, columns: Sequence[Column], lenient: bool) -> None:
-        self._effort, self._loop, self._columns, self._lenient = store.effort, loop, columns, lenient
+        self._loop, self._columns, self._lenient = loop, columns, lenient
+        self._store = store.fresh()
         self._rows: dict[Hashable, tuple[Any, ...]] = {}
         self._met: dict[Hashable, tuple[Any, ...]] = {}
         self._closed = -1
         for values in zip(*columns, strict=True):
             for row in _first_rows(loop, values):
                 self._rows[exact(row)] = row
-        self._renew()
+        self._bank = self._renewed()
 
-    def _renew(self) -> None:
-        self._store = Store(self._effort)
+    def _renewed(self) -> Bank:
+        """Return a bank of the body on all rows."""
         columns = tuple(zip(*self._rows.values(), strict=True)) or ((),) * len(self._columns)
         context, _ = self._store.view(columns, lenient=True)
-        self._bank: Bank = self._store.bank(self._loop.of, context)
+        return self._store.bank(self._loop.of, context)
 
     def terms(self, size: int) -> Iterator[tuple[Column, Term]]:
         """Yield the terms of a size, each with what the scan gives on each row."""
@@ -177,12 +134,13 @@ class Fold:
             self._met = {}
             for term in _up_to(self._bank, size):
                 self._run(term)
-            if self._met and len(self._rows) < MOST_ROWS:
-                self._rows |= self._met
-                self._store.forget()
-                self._renew()
-            else:
+            room = MOST_ROWS - len(self._rows)
+            if not self._met or room <= 0:
                 self._closed = size
+                return
+            self._rows.update(itertools.islice(self._met.items(), room))
+            self._store = self._store.leave()
+            self._bank = self._renewed()
 
     def _run(self, term: Term) -> Column:
         position, answers = self._bank.context.position, term.answers

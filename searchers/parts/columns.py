@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 from deep_arch.errors import ArityMismatch
-from deep_arch.searchers.parts.productions import Operation
+from deep_arch.searchers.parts.blocks import Operation
 
 FAILURES: Final = (ArithmeticError, LookupError, ValueError)
 """Errors with which an operation says that it has no answer: division by zero, overflow, an empty list, ..."""

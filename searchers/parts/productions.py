@@ -20,6 +20,8 @@ from deep_arch.language.scans import Enter, Scan
 from deep_arch.language.values import UNSET, Reference
 from deep_arch.language.wrapping import made_with
 from deep_arch.ops import Identity
+from deep_arch.searchers.parts.blocks import Block, Hole, Loop, Operation, Production
+from deep_arch.searchers.parts.terms import closed
 from deep_arch.spaces.frames import Frame, Node, Unfolding
 from deep_arch.spaces.graph import describe
 from deep_arch.spaces.place import module_address, up
@@ -35,81 +37,6 @@ _MANY: Final = 100_000
 
 _MOST_NESTED: Final = 1000
 """Applications of rules after which a rule is taken for one that cannot end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A function of values in slots, and the slots of what it gives."""
-
-    function: Callable[..., Any]
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """Where a term of a rule stands: the slots of its inputs and outputs, and what its addresses begin with."""
-
-    of: Nonterminal
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    prefix: str
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """Where a scan stands, whose body may have holes; its inputs are states, sequences, and what the body captures."""
-
-    of: Nonterminal
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    carry: int
-    n_sequences: int
-    reverse: bool
-    prefix: str = ""
-
-
-@dataclass(eq=False)
-class Block:
-    """A straight program with holes: operations, a hole, operations, ..., operations.
-
-    Attributes:
-        n_inputs: the slots of its inputs are the first ones.
-        segments: the operations before each hole, and after the last.
-        holes: in an order in which their inputs are known.
-        outputs: their slots.
-        single: whether it gives its only output itself, not in a tuple.
-        n_slots: how many there are.
-    """
-
-    n_inputs: int
-    segments: list[list[Operation]] = field(default_factory=lambda: [[]])
-    holes: list[Hole | Loop] = field(default_factory=list["Hole | Loop"])
-    outputs: tuple[int, ...] = ()
-    single: bool = True
-    n_slots: int = 0
-
-    def add(self, step: Operation | Hole | Loop) -> tuple[int, ...]:
-        """Append a step and return the slots of what it gives."""
-        if isinstance(step, Operation):
-            self.segments[-1].append(step)
-        else:
-            self.holes.append(step)
-            self.segments.append([])
-        return step.outputs
-
-    def slots(self, n: int) -> tuple[int, ...]:
-        """Return so many new slots."""
-        self.n_slots += n
-        return tuple(range(self.n_slots - n, self.n_slots))
-
-
-@dataclass(frozen=True, slots=True)
-class Production:
-    """One alternative of a rule: a block, and the rule's own choices by their addresses within it."""
-
-    block: Block
-    values: Mapping[str, Any]
 
 
 class Nonterminal:
@@ -361,9 +288,9 @@ class _Reading:
         given = yield self._all(body, inner, left.inputs[1 + carry :])
         _number_captured(body, given)
         of = Nonterminal(call.name, 0, iter([Production(body.block, {})]))
-        block, reverse = scope.block, bool(left.module.arguments["reverse"])
-        outputs = block.slots(len(given))
-        return block.add(Loop(of, (*inputs, *body.captured), outputs, carry, n - carry, reverse))
+        inputs, outputs = (*inputs, *body.captured), scope.block.slots(len(given))
+        loop = Loop(of, inputs, outputs, carry, n - carry, bool(left.module.arguments["reverse"]))
+        return scope.block.add(loop if body.block.holes else Operation(closed(loop, body.block), inputs, outputs))
 
     def _check_own(self, frame: Frame, call: Call) -> None:
         """Raise NotSupported where a call depends on a choice that is made outside of the rule."""

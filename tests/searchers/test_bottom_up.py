@@ -1,0 +1,216 @@
+"""Bottom-up enumeration finds each distinct behaviour once, at its smallest size, as trying every program does."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+import deep_arch as da
+from deep_arch import ops
+from deep_arch.backends import python_backend
+from deep_arch.errors import BadArgument, NotCountable, NotSpecified, NotSupported
+from deep_arch.searchers import BottomUp, DistinctPrograms
+from deep_arch.searchers.parts.columns import FAILURES
+from deep_arch.searchers.parts.exact import exact
+from deep_arch.testing.searcher_contract import SearcherContract
+from deep_arch.testing.searcher_spaces import SPACES
+
+
+def as_text(module: da.Module) -> Callable[..., Any]:
+    """Let an operation give what it is and what it is called on, so that all programs differ."""
+    return lambda *values: (repr(module), *values)
+
+
+class TestBottomUp(SearcherContract):
+    refused = ("decided_by_shapes", "some", "rest")
+
+    def make(self) -> BottomUp:
+        return BottomUp(["x"], meaning=as_text)
+
+
+def test_it_says_why_it_refuses_a_space() -> None:
+    for name, error, text in [
+        ("decided_by_shapes", NotSpecified, "depends on the shape of a value(.|\n)*Give it a number"),
+        ("some", NotSpecified, "is left open(.|\n)*Keep it in `where`"),
+        ("rest", NotSpecified, "is left open(.|\n)*Keep it in `where`"),
+    ]:
+        with pytest.raises(error, match=text):
+            list(DistinctPrograms(SPACES[name], ["x"], meaning=as_text))
+
+
+# --- random grammars -----------------------------------------------------------------------------------------------
+
+
+def _head(xs: Any) -> Any:
+    return xs[0]
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: a + b,
+    "multiply": lambda a, b: a * b,
+    "divide": lambda a, b: a // b,
+    "negate": lambda a: -a,
+    "is_positive": lambda a: a > 0,
+    "head": _head,
+    "sum": sum,
+    "length": len,
+    "reverse": lambda xs: xs[::-1],
+    "sort": lambda xs: tuple(sorted(xs)),
+    "pair": lambda a, b: (a, b),
+    "take": lambda n, xs: xs[:n],
+    "compress": lambda xs, mask: tuple(itertools.compress(xs, mask)),
+    "both": lambda a, b: (a, b),
+}
+
+
+def function(name: str, *values: Any) -> Any:
+    return da.wrap(lambda of: FUNCTIONS[of], outputs=2 if name == "both" else 1)(of=name)(*values)
+
+
+def constant(x: Any) -> Any:
+    return da.wrap(lambda n: lambda x: n)(n=da.choice([0, 2, True]))(x)
+
+
+def grammar(seed: int) -> da.SearchSpace:
+    """Return a space of random rules: of numbers and lists, in environments of variables, which bodies add to."""
+
+    @da.rule
+    def term(kind: str, around: str) -> Any:
+        rng = random.Random(f"{seed} {kind} {around}")
+        pool = {**variables(kind, around), **(numbers if kind == "n" else lists)(around)}
+        leaves = [name for name in pool if name.isupper()]
+        chosen = {rng.choice(leaves), *rng.sample(sorted(pool), min(4, len(pool)))}
+        return da.or_({name: pool[name] for name in sorted(chosen)})
+
+    def variables(kind: str, around: str) -> dict[str, Any]:
+        return {f"V{i}": lambda *e, i=i: e[i] for i, of in enumerate(around) if of == kind}
+
+    def numbers(around: str) -> dict[str, Any]:
+        def n(*e: Any) -> Any:
+            return term("n", around)(*e)
+
+        def xs(*e: Any) -> Any:
+            return term("l", around)(*e)
+
+        def squared(*e: Any) -> Any:
+            one = n(*e)
+            return function("multiply", one, one)
+
+        def swapped(*e: Any) -> Any:
+            a, b = function("both", n(*e), constant(e[0]))
+            return function("add", function("negate", b), a)
+
+        def folded(*e: Any) -> Any:
+            return da.scan(lambda h, v: term("n", around + "nn")(*e, h, v))(n(*e), xs(*e))
+
+        found: dict[str, Any] = {
+            "CONSTANT": lambda *e: constant(e[0]),
+            "add": lambda *e: function("add", n(*e), n(*e)),
+            "divide": lambda *e: function("divide", n(*e), n(*e)),
+            "is_positive": lambda *e: function("is_positive", n(*e)),
+            "unit": lambda *e: n(*e),
+            "squared": squared,
+            "swapped": swapped,
+            "head": lambda *e: function("head", xs(*e)),
+            "sum": lambda *e: function("sum", xs(*e)),
+        }
+        return found | ({"folded": folded, "folded too": folded} if len(around) < 3 else {})
+
+    def lists(around: str) -> dict[str, Any]:
+        def n(*e: Any) -> Any:
+            return term("n", around)(*e)
+
+        def xs(*e: Any) -> Any:
+            return term("l", around)(*e)
+
+        def filtered(*e: Any) -> Any:
+            sequence = xs(*e)
+            mask = da.map_(lambda v: function("is_positive", term("n", around + "n")(*e, v)))(sequence)
+            return function("compress", sequence, mask)
+
+        def scanned(*e: Any) -> Any:
+            return da.scan(lambda h, v: (term("n", around + "nn")(*e, h, v), h), reverse=True)(n(*e), xs(*e))[1]
+
+        def two_bodies(*e: Any) -> Any:
+            def body(a: Any, b: Any, v: Any) -> Any:
+                return term("n", "nn")(a, v), term("n", "nn")(b, a), function("add", a, b)
+
+            return da.scan(body, carry=2)(n(*e), constant(e[0]), xs(*e))[2]
+
+        found: dict[str, Any] = {
+            "EMPTY": lambda *e: function("take", constant(e[0]), function("pair", constant(e[0]), e[-1])),
+            "pair": lambda *e: function("pair", n(*e), n(*e)),
+            "reverse": lambda *e: function("reverse", xs(*e)),
+            "take": lambda *e: function("take", n(*e), xs(*e)),
+        }
+        lifted = {
+            "mapped": lambda *e: da.map_(lambda v: term("n", around + "n")(*e, v))(xs(*e)),
+            "mapped twice": lambda *e: da.map_(lambda a, b: function("add", term("n", "nn")(a, b), b))(xs(*e), xs(*e)),
+            "filtered": filtered,
+            "scanned": scanned,
+            "two bodies": two_bodies,
+        }
+        return found | (lifted if len(around) < 3 else {})
+
+    kind = random.Random(seed).choice("nl")
+    return da.space(lambda x, n: term(kind, "ln")(x, n))
+
+
+EXAMPLES = [((3, -1, 2), 2), ((), 1), ((5, 0), -1)]
+"""Of a list and a number."""
+
+
+def sized(space: da.SearchSpace, most: int) -> Iterator[tuple[int, da.Architecture]]:
+    """Yield every program of at most so many applications of rules, with their number."""
+    todo = [space.start()]
+    while todo:
+        state = todo.pop()
+        frames = state._unfolding.frames.values()  # pyright: ignore[reportPrivateUsage]
+        size = sum(frame.call is not None and frame.call.module.deepens for frame in frames)
+        if size > most:
+            continue
+        if not state.unassigned:
+            yield size, state
+        else:
+            todo += [state.assign(state.unassigned[0], value) for value in state.unassigned[0].domain.values()]
+
+
+def by_brute_force(space: da.SearchSpace, examples: Sequence[Any], most: int) -> dict[Any, int]:
+    """Return the smallest size of each behaviour that a program of at most some size has."""
+    found: dict[Any, int] = {}
+    for size, architecture in sized(space, most):
+        program = python_backend.build(architecture)
+        try:
+            key = exact(tuple([program(*example) for example in examples]))
+        except FAILURES:
+            continue
+        found[key] = min(size, found.get(key, size))
+    return found
+
+
+def bottom_up(space: da.SearchSpace, examples: Sequence[Any], most: int) -> dict[Any, int]:
+    """Return the size of each behaviour that is found, and check that it is what the program does."""
+    found: dict[Any, int] = {}
+    for program in DistinctPrograms(space, examples):
+        if program.size > most:
+            break
+        built = python_backend.build(space.at(program.values))
+        key = exact(program.answers)
+        assert key == exact(tuple([built(*example) for example in examples])), program
+        assert key not in found, program
+        found[key] = program.size
+    return found
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("OBS_FROM", "0")), int(os.environ.get("OBS_TO", "24"))))
+def test_each_behaviour_is_found_once_at_its_smallest_size(seed: int) -> None:
+    space = grammar(seed)
+    most = next(n for n in itertools.count(3) if n == 9 or len(list(itertools.islice(sized(space, n + 1), 150))) == 150)
+    assert bottom_up(space, EXAMPLES, most) == by_brute_force(space, EXAMPLES, most)
