@@ -212,5 +212,5 @@ def bottom_up(space: da.SearchSpace, examples: Sequence[Any], most: int) -> dict
 @pytest.mark.parametrize("seed", range(int(os.environ.get("OBS_FROM", "0")), int(os.environ.get("OBS_TO", "24"))))
 def test_each_behaviour_is_found_once_at_its_smallest_size(seed: int) -> None:
     space = grammar(seed)
-    most = next(n for n in itertools.count(3) if n == 9 or len(list(itertools.islice(sized(space, n + 1), 150))) == 150)
+    most = next(n for n in itertools.count(3) if n == 9 or len(list(itertools.islice(sized(space, n + 1), 400))) == 400)
     assert bottom_up(space, EXAMPLES, most) == by_brute_force(space, EXAMPLES, most)
