@@ -17,7 +17,7 @@ from deep_arch.measures.settling import Rule, settled
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph, GraphCall
-from deep_arch.spaces.regions import Item, Region, nested
+from deep_arch.spaces.regions import Item, Region, inputs_of, nested
 
 AsNative = Callable[[Wrapped], Any]
 """Makes of what `da.wrap` gave what the backend's own `wrap` gives, whose shape rule asks the framework."""
@@ -75,6 +75,16 @@ class BuildLoop:
 
 
 BuildItem: TypeAlias = "BuildStep | BuildLoop"
+
+
+def taken_by(item: BuildItem) -> tuple[int, ...]:
+    """Return the ids of what a call takes, or a scan: first states, sequences, and what its body reads besides."""
+    return inputs_of(item.region) if isinstance(item, BuildLoop) else item.inputs
+
+
+def given_by(item: BuildItem) -> tuple[int, ...]:
+    """Return the ids of what a call or a scan gives."""
+    return item.region.exit.outputs if isinstance(item, BuildLoop) else item.outputs
 
 
 @dataclass(frozen=True, slots=True)
