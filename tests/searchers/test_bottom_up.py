@@ -29,7 +29,7 @@ def as_text(module: da.Module) -> Callable[..., Any]:
 
 
 class TestBottomUp(SearcherContract):
-    refused = ("decided_by_shapes", "some", "rest")
+    refused = ("decided_by_shapes", "some")
 
     def make(self) -> BottomUp:
         return BottomUp(["x"], meaning=as_text)
@@ -39,7 +39,6 @@ def test_it_says_why_it_refuses_a_space() -> None:
     for name, error, text in [
         ("decided_by_shapes", NotSpecified, "depends on the shape of a value(.|\n)*Give it a number"),
         ("some", NotSpecified, "is left open(.|\n)*Keep it in `where`"),
-        ("rest", NotSpecified, "is left open(.|\n)*Keep it in `where`"),
     ]:
         with pytest.raises(error, match=text):
             list(DistinctPrograms(SPACES[name], ["x"], meaning=as_text))
