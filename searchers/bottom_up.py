@@ -5,33 +5,52 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from deep_arch.errors import BadArgument, is_kind, wrong_kind
-from deep_arch.language.domains import Domain
+from deep_arch.language.domains import Domain, Real
 from deep_arch.language.modules import Module
 from deep_arch.searchers.parts.banks import Effort, FullError, Store
 from deep_arch.searchers.parts.checks import check_count, check_function
 from deep_arch.searchers.parts.columns import Column
 from deep_arch.searchers.parts.exact import exact
 from deep_arch.searchers.parts.productions import Grammar, meaning_of
+from deep_arch.searchers.parts.terms import Term
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 
-class Program(NamedTuple):
+class Program:
     """A program, and what it does.
 
     Attributes:
         size: how many applications of rules it has.
-        values: address to value.
         answers: one for each example.
     """
 
-    size: int
-    values: Values
-    answers: Column
+    __slots__ = ("_space", "_term", "answers", "size")
+
+    def __init__(self, size: int, answers: Column, term: Term, space: SearchSpace) -> None:
+        self.size, self.answers = size, answers
+        self._term, self._space = term, space
+
+    @property
+    def values(self) -> Values:
+        """Address to value; for what changes no answer, such as configuration, the first value."""
+        chosen = self._term.values()
+
+        def pick(point: ChoicePoint) -> Any:
+            return chosen[point.address] if point.address in chosen else _first(point.domain)
+
+        return self._space.decide(pick).values
+
+    def __repr__(self) -> str:
+        return f"<program of size {self.size}: {dict(self.values)}>"
+
+
+def _first(domain: Domain) -> Any:
+    return domain.at_unit(0.0) if isinstance(domain, Real) else domain.at(0)
 
 
 class DistinctPrograms:
@@ -135,7 +154,7 @@ class DistinctPrograms:
                 for term in bank.of_size(size):
                     answers = term.answers if rows is None else tuple([term.answers[i] for i in rows])
                     if wanted is None or exact(answers) == wanted:
-                        yield Program(size, self._whole(term.values()), answers)
+                        yield Program(size, answers, term, self.space)
                         if wanted is not None and self._effort.merge:
                             return
             except FullError:
@@ -143,18 +162,6 @@ class DistinctPrograms:
             if self._effort.tried == before and self._store.is_over():
                 return
             size += 1
-
-    def _whole(self, chosen: Values) -> Values:
-        """Return chosen values with the first ones of what changes no answer, such as configuration."""
-
-        def pick(point: ChoicePoint) -> Any:
-            return chosen[point.address] if point.address in chosen else _first(point.domain)
-
-        return self.space.decide(pick).values
-
-
-def _first(domain: Domain) -> Any:
-    return next(domain.values()) if domain.size < float("inf") else domain.at_unit(0.0)  # type: ignore[attr-defined]
 
 
 def _columns(space: SearchSpace, inputs: Sequence[Any]) -> list[Column]:
