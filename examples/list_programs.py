@@ -3,10 +3,10 @@
     python examples/list_programs.py
 
 The language is a grammar of rules in words of our own, after the public description of DeepCoder's (Balog et al.,
-DeepCoder: learning to write programs, 2017). A program is found from five examples, and of terms that give equal answers
-on all of them only the first goes on: the first table shows what that saves. The second has tasks for a function that
-reads what is around it. There the fixed functions of `map`, `filter` and others are exchanged for lambdas, whose bodies
-are terms like all others; the same tasks are tried with the fixed ones, for ten times as long.
+DeepCoder: learning to write programs, 2017). A program is found from five examples, and of terms that give equal
+answers on all of them only the first goes on: the first table shows what that saves. The second has tasks for functions
+that read what is around them. There the fixed functions of `map`, `filter` and others are exchanged for lambdas, whose
+bodies are terms like all others; the same tasks are tried with the fixed ones, for ten times as long.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ from deep_arch.searchers import DistinctPrograms
 
 Numbers = tuple[int, ...]
 
-EXAMPLES: list[Numbers] = [(3, -1, 4, 1, -5, 9), (2, 7, -1, 8), (6, -3, 2, 2, -8, 1, 5), (-4, 10, 3, -6, 3), (12, 5, -2, 7, 4)]
+EXAMPLES: list[Numbers] = [
+    (3, -1, 4, 1, -5, 9),
+    (2, 7, -1, 8),
+    (6, -3, 2, 2, -8, 1, 5),
+    (-4, 10, 3, -6, 3),
+    (12, 5, -2, 7, 4),
+]
 """What programs are run on. Each task says what they are to give."""
 
 # --- the words -------------------------------------------------------------------------------------------------------
@@ -49,41 +55,62 @@ def natural(n: int) -> int:
 
 
 ARITHMETIC: dict[str, Callable[[int, int], int]] = {
-    **{"+": short(operator.add), "-": short(operator.sub), "*": short(operator.mul), "min": min, "max": max}
+    "+": short(operator.add),
+    "-": short(operator.sub),
+    "*": short(operator.mul),
+    "min": min,
+    "max": max,
 }
 COMPARISONS: dict[str, Callable[[int, int], bool]] = {"<": operator.lt, "=": operator.eq}
 CHANGES: dict[str, Callable[[int], int]] = {
-    **{"+1": lambda v: v + 1, "-1": lambda v: v - 1, "*2": lambda v: v * 2, "*3": lambda v: v * 3, "*4": lambda v: v * 4},
-    **{"/2": lambda v: v // 2, "squared": lambda v: v * v, "negated": operator.neg},
+    **{f"{n:+}": lambda v, n=n: v + n for n in (1, -1)},
+    **{f"*{n}": lambda v, n=n: v * n for n in (2, 3, 4)},
+    "/2": lambda v: v // 2,
+    "squared": lambda v: v * v,
+    "negated": operator.neg,
 }
 TESTS: dict[str, Callable[[int], bool]] = {
-    **{"positive": lambda v: v > 0, "negative": lambda v: v < 0},
-    **{"even": lambda v: v % 2 == 0, "odd": lambda v: v % 2 == 1},
+    "positive": lambda v: v > 0,
+    "negative": lambda v: v < 0,
+    "even": lambda v: v % 2 == 0,
+    "odd": lambda v: v % 2 == 1,
 }
 TO_NUMBER: dict[str, Callable[[Numbers], int]] = {
-    **{"first": lambda xs: xs[0], "last": lambda xs: xs[-1], "minimum": min, "maximum": max},
-    **{"sum": sum, "length": len, "mean": lambda xs: sum(xs) // len(xs)},
+    "first": lambda xs: xs[0],
+    "last": lambda xs: xs[-1],
+    "minimum": min,
+    "maximum": max,
+    "sum": sum,
+    "length": len,
+    "mean": lambda xs: sum(xs) // len(xs),
 }
-TO_LIST: dict[str, Callable[[Numbers], Numbers]] = {"reverse": lambda xs: xs[::-1], "sort": lambda xs: tuple(sorted(xs))}
+TO_LIST: dict[str, Callable[[Numbers], Numbers]] = {
+    "reverse": lambda xs: xs[::-1],
+    "sort": lambda xs: tuple(sorted(xs)),
+}
 OF_NUMBER: dict[str, Callable[[int, Numbers], Numbers]] = {
-    **{"take": lambda n, xs: xs[: natural(n)], "drop": lambda n, xs: xs[natural(n) :]}
+    "take": lambda n, xs: xs[: natural(n)],
+    "drop": lambda n, xs: xs[natural(n) :],
 }
 FIXED_TO_NUMBER: dict[str, Callable[[Numbers], int]] = {
-    f"count {name}": (lambda xs, test=test: sum(map(test, xs))) for name, test in TESTS.items()
+    f"count {name}": lambda xs, test=test: sum(map(test, xs)) for name, test in TESTS.items()
 }
 FIXED_TO_LIST: dict[str, Callable[[Numbers], Numbers]] = {
-    **{f"map {name}": (lambda xs, of=of: tuple(map(of, xs))) for name, of in CHANGES.items()},
-    **{f"filter {name}": (lambda xs, test=test: tuple(filter(test, xs))) for name, test in TESTS.items()},
-    **{f"scan {name}": (lambda xs, of=of: tuple(itertools.accumulate(xs, of))) for name, of in ARITHMETIC.items()},
+    **{f"map {name}": lambda xs, of=of: tuple(map(of, xs)) for name, of in CHANGES.items()},
+    **{f"filter {name}": lambda xs, test=test: tuple(filter(test, xs)) for name, test in TESTS.items()},
+    **{f"scan {name}": lambda xs, of=of: tuple(itertools.accumulate(xs, of)) for name, of in ARITHMETIC.items()},
 }
 FIXED_OF_TWO: dict[str, Callable[[Numbers, Numbers], Numbers]] = {
-    f"zip {name}": (lambda xs, ys, of=of: tuple(map(of, xs, ys))) for name, of in ARITHMETIC.items()
+    f"zip {name}": lambda xs, ys, of=of: tuple(map(of, xs, ys)) for name, of in ARITHMETIC.items()
 }
 WORDS: Mapping[str, Callable[..., Any]] = {
-    **{"1": lambda _: 1, "2": lambda _: 2, "0": lambda _: 0},
-    **{"kept": lambda xs, mask: tuple(itertools.compress(xs, mask)), "number": sum},
-    **{**ARITHMETIC, **COMPARISONS, **TESTS, **TO_NUMBER, **TO_LIST, **OF_NUMBER},
-    **{**FIXED_TO_NUMBER, **FIXED_TO_LIST, **FIXED_OF_TWO},
+    "0": lambda _: 0,
+    "1": lambda _: 1,
+    "2": lambda _: 2,
+    "kept": lambda xs, mask: tuple(itertools.compress(xs, mask)),
+    "number": sum,
+    **(ARITHMETIC | COMPARISONS | TESTS | TO_NUMBER | TO_LIST | OF_NUMBER),
+    **(FIXED_TO_NUMBER | FIXED_TO_LIST | FIXED_OF_TWO),
 }
 
 
@@ -114,7 +141,12 @@ def number() -> Any:
 def numbers() -> Any:
     of_lists = of_terms(TO_LIST | FIXED_TO_LIST, numbers)
     return da.or_(
-        {"x": lambda x: x, **of_lists, **of_terms(OF_NUMBER, number, numbers), **of_terms(FIXED_OF_TWO, numbers, numbers)}
+        {
+            "x": lambda x: x,
+            **of_lists,
+            **of_terms(OF_NUMBER, number, numbers),
+            **of_terms(FIXED_OF_TWO, numbers, numbers),
+        }
     )
 
 
@@ -266,9 +298,9 @@ def search(functions: str, task: Callable[[Numbers], Any], merge: bool = True, s
 def text(values: Mapping[str, Any], prefix: str = "") -> str:
     """Return a term as text, from its words by address."""
     within = {address: word for address, word in values.items() if address.startswith(prefix)}
-    below = [f"{address}[{word}]/" for address, word in within.items()]
-    top = [address for address in within if not address.startswith(tuple(below))]
-    inner = [text(within, f"{address}[{within[address]}]/") for address in top]
+    below = {address: f"{address.removesuffix('.which')}[{word}]/" for address, word in within.items()}
+    top = [address for address in within if not address.startswith(tuple(below.values()))]
+    inner = [text(within, below[address]) for address in top]
     return " ".join([f"({within[a]} {i})" if i else str(within[a]) for a, i in zip(top, inner, strict=True)])
 
 
@@ -278,7 +310,9 @@ def main() -> None:
     for name, task in FIXED_TASKS.items():
         merged, unmerged = search("fixed", task), search("fixed", task, merge=False)
         more = "" if unmerged.size else ">"
-        counts = f"{merged.tried:>10,}{merged.seconds:>7.2f}{more + format(unmerged.tried, ','):>12}{unmerged.seconds:>7.2f}"
+        counts = (
+            f"{merged.tried:>10,}{merged.seconds:>7.2f}{more + format(unmerged.tried, ','):>12}{unmerged.seconds:>7.2f}"
+        )
         print(f"{name:<29}{merged.size:>4}{counts}  {merged.term}", flush=True)
     print(f"\n{'lambdas':<29}size{'tried':>10}{'s':>7}{'fixed':>12}{'s':>7}  program")
     for name, task in LOCAL_TASKS.items():

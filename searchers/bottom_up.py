@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from deep_arch.errors import BadArgument, is_kind, wrong_kind
+from deep_arch.errors import is_kind, wrong_kind
 from deep_arch.language.domains import Domain, Real
 from deep_arch.language.modules import Module
+from deep_arch.searchers.parts.answers import Column
 from deep_arch.searchers.parts.banks import Effort, FullError, Store
 from deep_arch.searchers.parts.checks import check_count, check_function
-from deep_arch.searchers.parts.columns import Column
 from deep_arch.searchers.parts.exact import exact
 from deep_arch.searchers.parts.productions import Grammar, meaning_of
 from deep_arch.searchers.parts.terms import Term
@@ -57,14 +56,14 @@ class DistinctPrograms:
     """The programs of a space that tell each other apart on some examples, smallest first.
 
     Any grammar of rules can be enumerated: of several rules, with arguments, recursive or not, with choices of every
-    kind in its productions, within `limit`, `fix` and `where`. Operations are run as `python_backend` runs them, on the
-    answers of the terms in their holes, so that a term costs one operation, and one that gives what another gave before
-    is dropped with all that it would be part of. Answers are compared exactly: 1, 1.0 and True differ. A program without
-    an answer on some example, where an operation raises an ArithmeticError, LookupError or ValueError, is dropped.
+    kind in its productions, within `limit` and `fix`. Operations are run as `python_backend` runs them, on the answers
+    of the terms that they are called on, so that a term costs one operation, and one that gives what another gave
+    before is dropped with all that it would be part of. Answers are compared exactly: 1, 1.0 and True differ. Dropped
+    as well is what has no answer on some example, where it raises an ArithmeticError, a LookupError or a ValueError.
 
-    Bodies of `da.map_` and `da.scan` are rules' applications like others. They are compared on the frames and states
-    that they meet, and only on these, so that of all programs that differ in anything none is lost; of a fold whose
-    bodies meet more than 5,000 rows of states and frames, some may be.
+    Terms in bodies of `da.map_` and `da.scan` are compared on the frames and states that they meet, and only on these,
+    so that no program is lost that gives something new. Only of a scan whose bodies meet more than 5,000 different rows
+    of states and frames some may be lost.
 
     Args:
         space: what programs are made of. A rule gets all that it reads as inputs.
@@ -81,8 +80,8 @@ class DistinctPrograms:
 
     Raises:
         BadArgument: examples that do not fit the space.
-        NotSupported: an operation without a meaning; a rule that reads a value or a choice of what is around it; one use
-            of a rule that is called on several values. When enumerated, as the others.
+        NotSupported: an operation without a meaning, a rule that reads a value or a choice of what is around it, or
+            one use of a rule that is called on several values; when enumerated, as the other errors.
         NotSpecified: what the space leaves open, or shapes decide.
         NotCountable: a choice of too many values, or a rule without an end.
 
@@ -173,10 +172,10 @@ def _columns(space: SearchSpace, inputs: Sequence[Any]) -> list[Column]:
         return [tuple(inputs)]
     found: list[list[Any]] = []
     for example in inputs:
-        by_name = is_kind(example, Mapping)
-        if not is_kind(example, Mapping | Sequence) or len(example) != len(names) or (by_name and {*example} != {*names}):
+        given = [example.get(name, example) for name in names] if is_kind(example, Mapping) else example
+        if not is_kind(given, Sequence) or len(given) != len(names) or len(example) != len(names):
             raise wrong_kind(where, f"each example to have {len(names)} values", example, mend)
-        found.append([example[name] if by_name else example[i] for i, name in enumerate(names)])
+        found.append(list(given))
     return [tuple([row[i] for row in found]) for i in range(len(names))]
 
 
@@ -199,7 +198,8 @@ class BottomUp(Searcher):
         >>> double, one_less = da.wrap(lambda: lambda x: 2 * x), da.wrap(lambda: lambda x: x - 1)
         >>> @da.rule
         ... def term():
-        ...     return da.or_({"x": lambda x: x, "2*": lambda x: double()(term()(x)), "-1": lambda x: one_less()(term()(x))})
+        ...     words = {"2*": double, "-1": one_less}
+        ...     return da.or_({"x": lambda x: x, **{w: lambda x, of=of: of()(term()(x)) for w, of in words.items()}})
         >>> search = da.search(da.space(lambda x: term()(x)), BottomUp([1, 2, 5], [1, 5, 17]), trials=1)
         >>> [list(trial.values.values()) for trial in search]
         [['-1', '2*', '-1', '2*', 'x']]
@@ -256,6 +256,5 @@ class BottomUp(Searcher):
         self.start(self.space, self.rng)
         for _ in range(state["proposed"]):
             if self.ask() is None:
-                raise wrong_kind(
-                    "BottomUp", f"a space with {state['proposed']} programs", self._proposed, "Give it the same examples."
-                )
+                found, mend = self._proposed, "Make the searcher with the examples that it had."
+                raise wrong_kind("BottomUp", f"examples on which {state['proposed']} programs differ", found, mend)

@@ -17,22 +17,14 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from deep_arch.errors import DeepArchError
+from deep_arch.searchers.parts.answers import NO_ANSWER, Column, Partial
 from deep_arch.searchers.parts.blocks import Block, Hole, Loop
 from deep_arch.searchers.parts.bodies import Fold, of_loop
-from deep_arch.searchers.parts.columns import (
-    FAILURES,
-    NO_ANSWER,
-    Column,
-    Partial,
-    joined,
-    picked,
-    put,
-    run_leniently,
-    run_strictly,
-)
+from deep_arch.searchers.parts.columns import FAILURES, joined, picked, put, run_leniently, run_strictly
 from deep_arch.searchers.parts.exact import exact
 from deep_arch.searchers.parts.productions import Nonterminal
 from deep_arch.searchers.parts.terms import Term
+
 
 class FullError(DeepArchError):
     """More terms than are to be kept."""
@@ -94,10 +86,10 @@ class Store:
         return bank
 
     def view(self, columns: Sequence[Column], lenient: bool) -> View:
-        """Return the context whose rows are those of some columns, as seen from these; rows without answer are in none."""
+        """Return the context of the rows of some columns, as seen from these; without rows that lack an answer."""
         rows = list(zip(*columns, strict=True))
         keys = list(map(exact, rows))
-        partial = any([column.__class__ is Partial for column in columns])
+        partial = any(column.__class__ is Partial for column in columns)
         known = {k: r for k, r in zip(keys, rows, strict=True) if not partial or not any(v is NO_ANSWER for v in r)}
         key = (len(columns), lenient, frozenset(known))
         context = self._contexts.get(key)
@@ -111,7 +103,7 @@ class Store:
 
     def is_over(self) -> bool:
         """Return whether no bank will ever have a term that it has not now."""
-        return all([bank.is_over() for bank in self._banks.values()]) and all([f.is_over() for f in self.folds.values()])
+        return all(bank.is_over() for bank in self._banks.values()) and all(f.is_over() for f in self.folds.values())
 
     def keep(self) -> None:
         """Count one more term."""
@@ -162,33 +154,35 @@ class Bank:
 
     def _grown(self, size: int) -> Iterator[Term]:
         """Yield the terms of a size whose answers no earlier one has."""
-        seen, merge, lenient = self._seen, self._store.effort.merge, self.context.lenient
+        seen, merge = self._seen, self._store.effort.merge
         for production in self.of.productions():
-            for answers, arguments in filled(self._store, production.block, self.context, size - self.of.weight):
-                if merge:
-                    key = exact(answers if answers.__class__ is tuple else (*answers,))
-                    if key in seen:
-                        continue
-                    seen.add(key)
-                if lenient and answers.__class__ is Partial and all([answer is NO_ANSWER for answer in answers]):
+            block = production.block
+            for columns, arguments in filled(self._store, block, self.context, size - self.of.weight):
+                key = exact(columns[0] if block.single else columns) if merge else None
+                if merge and key in seen:
                     continue
-                self._store.keep()
-                self.of.largest = max(self.of.largest, size)
-                yield Term(answers, production, arguments)
+                seen.add(key)
+                answers = columns[0] if block.single else joined(columns)
+                if not (isinstance(answers, Partial) and answers.is_empty):
+                    self._store.keep()
+                    self.of.largest = max(self.of.largest, size)
+                    yield Term(answers, production, arguments)
 
     def is_over(self) -> bool:
         """Return whether all sizes were tried that terms made of those that are known can have."""
-        return all([self._could_be(production.block) < len(self._terms) - 1 for production in self.of.productions()])
+        return all(self._could_be(production.block) < len(self._terms) - 1 for production in self.of.productions())
 
     def _could_be(self, block: Block) -> int:
         return self.of.weight + sum([max(hole.of.largest, hole.of.least) for hole in block.holes])
 
 
-# --- terms out of a block ----------------------------------------------------------------------------------------------
+# --- terms out of a block ---------------------------------------------------------------------------------------------
 
 
-def filled(store: Store, block: Block, context: Context, size: int) -> Iterator[tuple[Column, tuple[Term, ...]]]:
-    """Yield the answers of a block with terms in its holes that have a size together, and those terms."""
+def filled(
+    store: Store, block: Block, context: Context, size: int
+) -> Iterator[tuple[tuple[Column, ...], tuple[Term, ...]]]:
+    """Yield the outputs of a block with terms in its holes that have a size together, and those terms."""
     holes = block.holes
     if size < 0 or (size and not holes):
         return iter(())
@@ -210,7 +204,7 @@ class _Filling:
         self._chosen: list[Any] = [None] * len(block.holes)
         self._run = run_leniently if context.lenient else run_strictly
 
-    def from_hole(self, index: int, size: int) -> Iterator[tuple[Column, tuple[Term, ...]]]:
+    def from_hole(self, index: int, size: int) -> Iterator[tuple[tuple[Column, ...], tuple[Term, ...]]]:
         """Yield what comes of terms in the hole with an index and in those after it, which have a size together."""
         block, env, chosen, n_rows = self._block, self._env, self._chosen, self._n_rows
         effort, run = self._store.effort, self._run
@@ -222,7 +216,7 @@ class _Filling:
         except FAILURES:
             return
         if filler is None:
-            yield self._answers(), tuple(chosen)
+            yield tuple([env[slot] for slot in block.outputs]), tuple(chosen)
             return
         hole, most = block.holes[index], size - self._after[index + 1]
         for part in range(most if index == len(block.holes) - 1 else hole.of.least, most + 1):
@@ -230,12 +224,6 @@ class _Filling:
                 put(column, hole.outputs, env)
                 chosen[index] = term
                 yield from self.from_hole(index + 1, size - part)
-
-    def _answers(self) -> Column:
-        env, outputs = self._env, self._block.outputs
-        if self._block.single:
-            return env[outputs[0]]  # type: ignore[no-any-return]
-        return joined([env[slot] for slot in outputs])
 
     def _filler(self, hole: Hole | Loop) -> Callable[[int], Iterator[tuple[Column, Term]]]:
         """Return what gives the terms for a hole of some size, each with its answers on the rows here."""

@@ -1,8 +1,8 @@
 """Bodies: the terms of a scan's body, in the contexts that they meet.
 
 The frames of a map are known before its body is, and so are the rows on which the body is tried. The states of a fold
-are what the body itself makes. So its bank begins with the rows of the first states, and each term that is kept there is
-run along time; the rows that one of them meets are added, on which terms may differ that did not before, until no new
+are what the body itself makes. So its bank begins with the rows of the first states, and each term that is kept there
+is run along time; rows that one of them meets are added, on which terms may differ that did not before, until no new
 ones are met. Then all terms that one stands for meet only rows on which they are equal, and so give what it gives.
 """
 
@@ -12,8 +12,9 @@ import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from deep_arch.searchers.parts.answers import NO_ANSWER, Column, Partial
 from deep_arch.searchers.parts.blocks import Loop
-from deep_arch.searchers.parts.columns import FAILURES, NO_ANSWER, Column, Partial, mapped
+from deep_arch.searchers.parts.columns import FAILURES, mapped
 from deep_arch.searchers.parts.exact import exact
 from deep_arch.searchers.parts.terms import Term, frames_of, run_loop, run_term
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from deep_arch.searchers.parts.banks import Bank, Store
 
 MOST_ROWS: Final = 5_000
-"""Rows of states and frames on which the bodies of one fold are told apart. Where more are met, bodies that are equal on
-so many are taken for equal; what is proposed is still what its body gives."""
+"""Rows of states and frames on which the bodies of one fold are told apart. Where more are met, bodies that are equal
+on so many are taken for equal; what is found still gives the answers that it is found with."""
 
 Filler = Callable[[int], Iterator[tuple[Column, Term]]]
 """From a size to what terms give on each row, and these terms."""
@@ -67,7 +68,7 @@ class _Map:
         for length, kind in zip(self._lengths, self._kinds, strict=True):
             part = flat[start : start + length]
             start += length
-            if kind is None or any([answer is NO_ANSWER for answer in part]):
+            if kind is None or any(answer is NO_ANSWER for answer in part):
                 found.append(NO_ANSWER)
             elif self._outputs == 1:
                 found.append(kind([answer[0] for answer in part]))
@@ -78,7 +79,7 @@ class _Map:
 
 def _framed(loop: Loop, values: Column, lenient: bool) -> list[tuple[Any, ...]] | None:
     """Return the rows of a map's frames on one row; None where there are none, for want of an answer."""
-    if any([value is NO_ANSWER for value in values]):
+    if any(value is NO_ANSWER for value in values):
         return None
     captured = values[loop.n_sequences :]
     try:
@@ -165,7 +166,7 @@ def _up_to(bank: Bank, size: int) -> Iterable[Term]:
 
 def _first_rows(loop: Loop, values: Column) -> list[tuple[Any, ...]]:
     """Return the rows of all frames with the first states, of which the first row is met by each body."""
-    if any([value is NO_ANSWER for value in values]):
+    if any(value is NO_ANSWER for value in values):
         return []
     try:
         frames = frames_of(loop, values)

@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from deep_arch.errors import ArityMismatch
+from deep_arch.searchers.parts.answers import NO_ANSWER, Column, Partial
 from deep_arch.searchers.parts.blocks import Operation
 
 FAILURES: Final = (ArithmeticError, LookupError, ValueError)
 """Errors with which an operation says that it has no answer: division by zero, overflow, an empty list, ..."""
-
-Column: TypeAlias = "tuple[Any, ...]"
-"""What a value is on each row."""
-
-
-class _NoAnswer:
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "NO_ANSWER"
-
-
-NO_ANSWER: Final = _NoAnswer()
-"""Stands in a column on a row where an operation failed."""
-
-
-class Partial(tuple[Any, ...]):
-    """A column in which NO_ANSWER may stand."""
-
-    __slots__ = ()
 
 
 def run_strictly(segment: Iterable[Operation], env: list[Any], n_rows: int) -> None:
@@ -54,7 +35,7 @@ def run_leniently(segment: Iterable[Operation], env: list[Any], n_rows: int) -> 
 
 def mapped(function: Callable[..., Any], columns: Sequence[Column], n_rows: int) -> Column:
     """Return what a function gives on each row, which is nothing where it fails or a value is missing."""
-    if not any([column.__class__ is Partial for column in columns]):
+    if not any(column.__class__ is Partial for column in columns):
         try:
             return tuple(map(function, *columns)) if columns else tuple([function() for _ in range(n_rows)])
         except FAILURES:
@@ -64,7 +45,7 @@ def mapped(function: Callable[..., Any], columns: Sequence[Column], n_rows: int)
 
 
 def _answer(function: Callable[..., Any], row: Column) -> Any:
-    if any([value is NO_ANSWER for value in row]):
+    if any(value is NO_ANSWER for value in row):
         return NO_ANSWER
     try:
         return function(*row)
@@ -100,9 +81,9 @@ def _parts(column: Column, n: int) -> Sequence[Column]:
 def joined(columns: Sequence[Column]) -> Column:
     """Return a column of tuples, one of each of some columns."""
     rows = zip(*columns, strict=True)
-    if not any([column.__class__ is Partial for column in columns]):
+    if not any(column.__class__ is Partial for column in columns):
         return tuple(rows)
-    return Partial([NO_ANSWER if any([value is NO_ANSWER for value in row]) else row for row in rows])
+    return Partial([NO_ANSWER if any(value is NO_ANSWER for value in row) else row for row in rows])
 
 
 def picked(column: Column, rows: Sequence[int]) -> Column:

@@ -7,8 +7,9 @@ from collections.abc import Hashable
 from typing import Any, Final
 
 from deep_arch.errors import BadArgument
+from deep_arch.searchers.parts.answers import NoAnswer, Partial
 
-_PLAIN: Final = frozenset([int, str, bytes, type(None)])
+_PLAIN: Final = frozenset([int, str, bytes, type(None), NoAnswer])
 """Types of values that stand for themselves; all others stand with their type, so that 1, True and 1.0 differ."""
 
 
@@ -22,8 +23,12 @@ def exact(value: Any) -> Hashable:
         BadArgument: a value that can neither be hashed nor pickled.
     """
     kind = value.__class__
-    if kind in _PLAIN or (kind is tuple and _PLAIN.issuperset(map(type, value))):
-        return value  # type: ignore[no-any-return]  # no key of another kind: those begin with a class
+    if kind in _PLAIN:
+        return value  # type: ignore[no-any-return]
+    if kind is Partial:
+        kind, value = tuple, (*value,)
+    if kind is tuple and _PLAIN.issuperset(map(type, value)):
+        return value  # type: ignore[no-any-return]  # other keys that are tuples begin with a class
     if kind is tuple or kind is list:
         return (kind, *map(exact, value))
     if kind is float or kind is complex:

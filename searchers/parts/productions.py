@@ -1,8 +1,8 @@
 """Productions: a space's rules as a grammar, whose productions are small programs around further rules.
 
 They are read off the space's own partial states. Where a rule stands and some of its own choices are made, the calls
-between its inputs and its outputs are followed backwards: a call of a rule is a hole for a term of that rule, and a scan
-one for a body. Only choices that this needs are made, so that nothing is read twice.
+between its inputs and its outputs are followed backwards: a call of a rule is a hole for a term of that rule, and a
+scan is one for a body. Only choices that this needs are made, so that nothing is read twice.
 """
 
 from __future__ import annotations
@@ -110,9 +110,9 @@ def meaning_of(module: Module) -> Callable[..., Any]:
     if isinstance(module, Wrapped):
         return made_with(module.factory, module.arguments)  # type: ignore[no-any-return]
     raise NotSupported(
-        f"{module.base_name}: has no meaning in plain Python, so that it cannot be run on examples.\n  Got {module!r}.\n"
-        "  Give the class a method `to_python(self, *values)`, make the module with da.wrap(factory), or say what it "
-        "means: BottomUp(..., meaning=fn)."
+        f"{module.base_name}: has no meaning in plain Python, so that it cannot be run on examples.\n"
+        f"  Got {module!r}.\n  Give the class a method `to_python(self, *values)`, make the module with "
+        "da.wrap(factory), or say what it means: BottomUp(..., meaning=fn)."
     )
 
 

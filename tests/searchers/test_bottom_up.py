@@ -5,17 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 import deep_arch as da
-from deep_arch import ops
 from deep_arch.backends import python_backend
-from deep_arch.errors import BadArgument, NotCountable, NotSpecified, NotSupported
+from deep_arch.errors import NotSpecified
 from deep_arch.searchers import BottomUp, DistinctPrograms
 from deep_arch.searchers.parts.columns import FAILURES
 from deep_arch.searchers.parts.exact import exact
