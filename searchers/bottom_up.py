@@ -86,7 +86,9 @@ class DistinctPrograms:
         NotCountable: a choice of too many values, or a rule without an end.
 
     Example:
+        >>> import itertools
         >>> import deep_arch as da
+        >>> from deep_arch.searchers import DistinctPrograms
         >>> number = da.wrap(lambda n: lambda x: n)
         >>> add, multiply = da.wrap(lambda: lambda a, b: a + b), da.wrap(lambda: lambda a, b: a * b)
         >>> @da.rule
@@ -125,7 +127,7 @@ class DistinctPrograms:
         self._columns = _columns(space, inputs)
         self._effort = Effort(merge, most)
         self._store = Store(self._effort)
-        self._root = Grammar(space, meaning).root
+        self._grammar = Grammar(space, meaning)
 
     @property
     def tried(self) -> int:
@@ -145,8 +147,8 @@ class DistinctPrograms:
 
     def _found(self, wanted: Any) -> Iterator[Program]:
         context, rows = self._store.view(self._columns, lenient=False)
-        bank = self._store.bank(self._root, context)
-        size, most = 0, getattr(self.space.restrictions, "max_size", None)
+        bank = self._store.bank(self._grammar.root, context)
+        size, most = 0, self._grammar.most
         while most is None or size <= most:
             before = self._effort.tried
             try:
@@ -158,7 +160,7 @@ class DistinctPrograms:
                             return
             except FullError:
                 return
-            if self._effort.tried == before and self._store.is_over():
+            if size > self._grammar.root.largest and self._effort.tried == before and self._store.is_over():
                 return
             size += 1
 
@@ -195,14 +197,17 @@ class BottomUp(Searcher):
 
     Example:
         >>> import deep_arch as da
+        >>> from deep_arch.searchers import BottomUp
         >>> double, one_less = da.wrap(lambda: lambda x: 2 * x), da.wrap(lambda: lambda x: x - 1)
         >>> @da.rule
         ... def term():
         ...     words = {"2*": double, "-1": one_less}
         ...     return da.or_({"x": lambda x: x, **{w: lambda x, of=of: of()(term()(x)) for w, of in words.items()}})
         >>> search = da.search(da.space(lambda x: term()(x)), BottomUp([1, 2, 5], [1, 5, 17]), trials=1)
-        >>> [list(trial.values.values()) for trial in search]
-        [['-1', '2*', '-1', '2*', 'x']]
+        >>> for trial in search:
+        ...     print(*trial.values.values())
+        ...     trial.tell(1.0)
+        -1 2* -1 2* x
     """
 
     def __init__(

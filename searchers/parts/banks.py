@@ -107,10 +107,10 @@ class Store:
 
     def keep(self) -> None:
         """Count one more term."""
+        if self.effort.kept == self.effort.most:
+            raise FullError(f"more than {self.effort.most} terms")
         self.kept += 1
         self.effort.kept += 1
-        if self.effort.most is not None and self.effort.kept > self.effort.most:
-            raise FullError(f"more than {self.effort.most} terms")
 
     def fresh(self) -> Store:
         """Return a store without banks, of the same effort."""

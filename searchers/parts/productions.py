@@ -7,6 +7,7 @@ scan is one for a body. Only choices that this needs are made, so that nothing i
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -34,6 +35,8 @@ Meaning: TypeAlias = "Callable[[Module], Callable[..., Any]]"
 
 _MANY: Final = 100_000
 """Values of one choice that are listed."""
+
+_ENDLESSLY: Final[dict[str, Any]] = {"max_size": None}
 
 _MOST_NESTED: Final = 1000
 """Applications of rules after which a rule is taken for one that cannot end."""
@@ -119,6 +122,12 @@ def meaning_of(module: Module) -> Callable[..., Any]:
 class Grammar:
     """The rules of a space, read as they are needed.
 
+    Attributes:
+        space: the space.
+        meaning: of operations.
+        most: the size of the largest programs, where `limit` says it.
+        root: the whole space.
+
     Raises:
         NotSupported: an operation without a meaning; a rule that reads what is around it; a module called twice.
         NotSpecified: what the space leaves open, or shapes decide.
@@ -127,12 +136,16 @@ class Grammar:
 
     def __init__(self, space: SearchSpace, meaning: Meaning = meaning_of) -> None:
         self.space, self.meaning = space, meaning
+        self.most: int | None = getattr(space.restrictions, "max_size", None)
+        self._restrictions = space.restrictions
+        if self.most is not None:  # sizes are the enumeration's; what a rule can become must not depend on its place
+            self._restrictions = dataclasses.replace(space.restrictions, **_ENDLESSLY)
         self._known: dict[Any, Nonterminal] = {}
         self.root = Nonterminal(space.name, 0, self._productions({}, ""))
 
     def rule(self, frame: Frame, values: Mapping[str, Any]) -> Nonterminal:
         """Return what stands at a frame of a rule, for all places where the same can stand."""
-        restrictions, prefix = self.space.restrictions, frame.prefix
+        restrictions, prefix = self._restrictions, frame.prefix
         depth = None if restrictions.max_depth is None else frame.depth
         alone = restrictions.predicate is not None or any(a.startswith(prefix) for a in restrictions.fixed)
         key = (frame.fragment, depth, prefix if alone else None)
@@ -158,17 +171,17 @@ class Grammar:
 
     def _unfolded(self, values: Mapping[str, Any]) -> Unfolding:
         """Unfold the space at some values; unlike its own unfoldings with what outputs do not depend on."""
-        choose = self.space.restrictions.around(lambda _hyperparameter, address, _frame: values.get(address, UNSET))
-        return unfold(self.space.program, choose, self.space.restrictions.max_depth)
+        choose = self._restrictions.around(lambda _hyperparameter, address, _frame: values.get(address, UNSET))
+        return unfold(self.space.program, choose, self._restrictions.max_depth)
 
     def _domain(self, address: str, unfolding: Unfolding) -> Domain:
         hyperparameter, frame = unfolding.open[address]
-        if not self.space.restrictions.keeps(address, hyperparameter):
+        if not self._restrictions.keeps(address, hyperparameter):
             raise NotSpecified(
                 f"{address}: is left open, and what depends on it cannot be run on examples.\n"
                 f"  Got the space {self.space!r}.\n  Keep it in `where`, or fix it: space.fix({{{address!r}: ...}})."
             )
-        domain = self.space.restrictions.offered(hyperparameter, frame)
+        domain = self._restrictions.offered(hyperparameter, frame)
         if domain.size > _MANY:
             raise NotCountable(
                 f"{address}: too many values to try each.\n  Got {domain}.\n"
