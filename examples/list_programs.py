@@ -54,6 +54,26 @@ def natural(n: int) -> int:
     return n
 
 
+def mapping(of: Callable[..., int]) -> Callable[..., Numbers]:
+    """Return what applies a function to each element of a list, or to those of several."""
+    return lambda *lists: tuple(map(of, *lists))
+
+
+def filtering(test: Callable[[int], bool]) -> Callable[[Numbers], Numbers]:
+    """Return what keeps the elements that a test holds for."""
+    return lambda xs: tuple(filter(test, xs))
+
+
+def counting(test: Callable[[int], bool]) -> Callable[[Numbers], int]:
+    """Return what counts the elements that a test holds for."""
+    return lambda xs: sum(map(test, xs))
+
+
+def scanning(of: Callable[[int, int], int]) -> Callable[[Numbers], Numbers]:
+    """Return what combines each element with what came of those before."""
+    return lambda xs: tuple(itertools.accumulate(xs, of))
+
+
 ARITHMETIC: dict[str, Callable[[int, int], int]] = {
     "+": short(operator.add),
     "-": short(operator.sub),
@@ -63,8 +83,11 @@ ARITHMETIC: dict[str, Callable[[int, int], int]] = {
 }
 COMPARISONS: dict[str, Callable[[int, int], bool]] = {"<": operator.lt, "=": operator.eq}
 CHANGES: dict[str, Callable[[int], int]] = {
-    **{f"{n:+}": lambda v, n=n: v + n for n in (1, -1)},
-    **{f"*{n}": lambda v, n=n: v * n for n in (2, 3, 4)},
+    "+1": lambda v: v + 1,
+    "-1": lambda v: v - 1,
+    "*2": lambda v: v * 2,
+    "*3": lambda v: v * 3,
+    "*4": lambda v: v * 4,
     "/2": lambda v: v // 2,
     "squared": lambda v: v * v,
     "negated": operator.neg,
@@ -92,16 +115,14 @@ OF_NUMBER: dict[str, Callable[[int, Numbers], Numbers]] = {
     "take": lambda n, xs: xs[: natural(n)],
     "drop": lambda n, xs: xs[natural(n) :],
 }
-FIXED_TO_NUMBER: dict[str, Callable[[Numbers], int]] = {
-    f"count {name}": lambda xs, test=test: sum(map(test, xs)) for name, test in TESTS.items()
-}
+FIXED_TO_NUMBER: dict[str, Callable[[Numbers], int]] = {f"count {name}": counting(of) for name, of in TESTS.items()}
 FIXED_TO_LIST: dict[str, Callable[[Numbers], Numbers]] = {
-    **{f"map {name}": lambda xs, of=of: tuple(map(of, xs)) for name, of in CHANGES.items()},
-    **{f"filter {name}": lambda xs, test=test: tuple(filter(test, xs)) for name, test in TESTS.items()},
-    **{f"scan {name}": lambda xs, of=of: tuple(itertools.accumulate(xs, of)) for name, of in ARITHMETIC.items()},
+    **{f"map {name}": mapping(of) for name, of in CHANGES.items()},
+    **{f"filter {name}": filtering(of) for name, of in TESTS.items()},
+    **{f"scan {name}": scanning(of) for name, of in ARITHMETIC.items()},
 }
 FIXED_OF_TWO: dict[str, Callable[[Numbers, Numbers], Numbers]] = {
-    f"zip {name}": lambda xs, ys, of=of: tuple(map(of, xs, ys)) for name, of in ARITHMETIC.items()
+    f"zip {name}": mapping(of) for name, of in ARITHMETIC.items()
 }
 WORDS: Mapping[str, Callable[..., Any]] = {
     "0": lambda _: 0,

@@ -111,7 +111,7 @@ class DistinctPrograms:
 
     References:
         Albarghouthi, Gulwani and Kincaid, Recursive program synthesis (2013), section 4: observational equivalence.
-        Li, Zhou, Huang and Wang, Efficient bottom-up synthesis for programs with local variables (2024).
+        Li, Zhou, Dong, Zhang and Wang, Efficient bottom-up synthesis for programs with local variables (2024).
     """
 
     def __init__(
@@ -166,19 +166,22 @@ class DistinctPrograms:
 
 
 def _columns(space: SearchSpace, inputs: Sequence[Any]) -> list[Column]:
-    names, where = space.inputs, "inputs"
-    mend = f"Give a list of examples, each with {', '.join(names)}."
+    names = space.inputs
     if not is_kind(inputs, Sequence):
-        raise wrong_kind(where, "examples", inputs, mend)
+        raise wrong_kind("inputs", "a list of examples", inputs, f"Give it values of {' and '.join(names)}.")
     if len(names) == 1:
         return [tuple(inputs)]
-    found: list[list[Any]] = []
-    for example in inputs:
-        given = [example.get(name, example) for name in names] if is_kind(example, Mapping) else example
-        if not is_kind(given, Sequence) or len(given) != len(names) or len(example) != len(names):
-            raise wrong_kind(where, f"each example to have {len(names)} values", example, mend)
-        found.append(list(given))
-    return [tuple([row[i] for row in found]) for i in range(len(names))]
+    rows = [_in_order(example, names) for example in inputs]
+    return list(zip(*rows, strict=True)) if rows else [()] * len(names)
+
+
+def _in_order(example: Any, names: Sequence[str]) -> Column:
+    if is_kind(example, Mapping) and {*example} == {*names}:
+        return tuple([example[name] for name in names])
+    if is_kind(example, Sequence) and not is_kind(example, str) and len(example) == len(names):
+        return tuple(example)
+    mend = f"Give it {' and '.join(names)}, in their order or by name."
+    raise wrong_kind("inputs", f"each example to have {len(names)} values", example, mend)
 
 
 class BottomUp(Searcher):

@@ -20,7 +20,8 @@ LATE = ["Study", "open_study", "study_names"]
 """Names that are read when they are used."""
 
 SEARCHERS = """
-AsynchronousHalving BOHB DARTS EarlyStopping FairSampling Feasible FinishedTrial GDAS GeneticAlgorithm GridSearch
+AsynchronousHalving BOHB BottomUp DARTS DistinctPrograms EarlyStopping FairSampling Feasible FinishedTrial GDAS GeneticAlgorithm
+GridSearch
 GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch NSGA2 NoRepeats OptunaSearcher Partitioned
 ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN Sandwich Searcher SuccessiveHalving SurrogateSearch
 WarmStart WidestFirst cross_branches cross_uniformly halving_rule median_rule

@@ -8,51 +8,26 @@ meets. This is observational equivalence, and for bodies lifted interpretation, 
 
 References:
     Albarghouthi, Gulwani and Kincaid, Recursive program synthesis (2013), section 4: observational equivalence.
-    Li, Chen, Zhang and Wang, Efficient bottom-up synthesis for programs with local variables (2024): contexts.
+    Li, Zhou, Dong, Zhang and Wang, Efficient bottom-up synthesis for programs with local variables (2024): contexts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any
 
 from deep_arch.errors import DeepArchError
-from deep_arch.searchers.parts.answers import NO_ANSWER, Column, Partial
-from deep_arch.searchers.parts.blocks import Block, Hole, Loop
+from deep_arch.searchers.parts.answers import Column, Partial
+from deep_arch.searchers.parts.blocks import Block, Hole, Loop, Nonterminal
 from deep_arch.searchers.parts.bodies import Fold, of_loop
 from deep_arch.searchers.parts.columns import FAILURES, joined, picked, put, run_leniently, run_strictly
+from deep_arch.searchers.parts.contexts import Context, Contexts, View
 from deep_arch.searchers.parts.exact import exact
-from deep_arch.searchers.parts.productions import Nonterminal
 from deep_arch.searchers.parts.terms import Term
 
 
 class FullError(DeepArchError):
     """More terms than are to be kept."""
-
-
-class Context:
-    """A set of rows.
-
-    Attributes:
-        columns: what each input is, on each row.
-        position: of each row, by its exact key.
-        lenient: whether a term need not have an answer on every row, since each meets only some.
-        views: other contexts that blocks make of the inputs alone, by the slots of these.
-    """
-
-    __slots__ = ("columns", "lenient", "position", "views")
-
-    def __init__(self, columns: tuple[Column, ...], keys: Iterable[Hashable], lenient: bool) -> None:
-        self.columns, self.lenient = columns, lenient
-        self.position: dict[Hashable, int] = {key: i for i, key in enumerate(keys)}
-        self.views: dict[tuple[int, ...], View] = {}
-
-
-class View(NamedTuple):
-    """A context as seen from another: for each row of that, the row of this; None where these are the same."""
-
-    context: Context
-    rows: tuple[int, ...] | None
 
 
 class Effort:
@@ -69,13 +44,13 @@ class Effort:
         self.tried = self.kept = 0
 
 
-class Store:
+class Store(Contexts):
     """The banks of some contexts."""
 
     def __init__(self, effort: Effort) -> None:
+        super().__init__()
         self.effort, self.kept = effort, 0
         self.folds: dict[Hashable, Fold] = {}
-        self._contexts: dict[Hashable, Context] = {}
         self._banks: dict[tuple[Nonterminal, Context], Bank] = {}
 
     def bank(self, of: Nonterminal, context: Context) -> Bank:
@@ -84,22 +59,6 @@ class Store:
         if bank is None:
             bank = self._banks[of, context] = Bank(self, of, context)
         return bank
-
-    def view(self, columns: Sequence[Column], lenient: bool) -> View:
-        """Return the context of the rows of some columns, as seen from these; without rows that lack an answer."""
-        rows = list(zip(*columns, strict=True))
-        keys = list(map(exact, rows))
-        partial = any(column.__class__ is Partial for column in columns)
-        known = {k: r for k, r in zip(keys, rows, strict=True) if not partial or not any(v is NO_ANSWER for v in r)}
-        key = (len(columns), lenient, frozenset(known))
-        context = self._contexts.get(key)
-        if context is None:
-            unique = tuple(zip(*known.values(), strict=True)) or ((),) * len(columns)
-            context = self._contexts[key] = Context(unique, known, lenient)
-        position = context.position
-        if keys == [*position]:
-            return View(context, None)
-        return View(context, tuple([position.get(key, -1) for key in keys]))
 
     def is_over(self) -> bool:
         """Return whether no bank will ever have a term that it has not now."""

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from deep_arch.searchers.parts.answers import NO_ANSWER, Column, Partial
-from deep_arch.searchers.parts.blocks import Loop
+from deep_arch.searchers.parts.blocks import Loop, Nonterminal
 from deep_arch.searchers.parts.columns import FAILURES, mapped
+from deep_arch.searchers.parts.contexts import Context, View
 from deep_arch.searchers.parts.exact import exact
 from deep_arch.searchers.parts.terms import Term, frames_of, run_loop, run_term
-
-if TYPE_CHECKING:
-    from deep_arch.searchers.parts.banks import Bank, Store
 
 MOST_ROWS: Final = 5_000
 """Rows of states and frames on which the bodies of one fold are told apart. Where more are met, bodies that are equal
@@ -27,6 +25,42 @@ on so many are taken for equal; what is found still gives the answers that it is
 
 Filler = Callable[[int], Iterator[tuple[Column, Term]]]
 """From a size to what terms give on each row, and these terms."""
+
+
+class Bank(Protocol):
+    """The terms of a rule in a context; see `banks`."""
+
+    context: Context
+
+    def of_size(self, size: int) -> Iterable[Term]:
+        """Return the terms of a size."""
+        ...
+
+
+class Store(Protocol):
+    """The banks of some contexts; see `banks`."""
+
+    folds: dict[Hashable, Fold]
+
+    def view(self, columns: Sequence[Column], lenient: bool) -> View:
+        """Return the context of the rows of some columns, as seen from these."""
+        ...
+
+    def bank(self, of: Nonterminal, context: Context) -> Bank:
+        """Return the bank of a rule's terms in a context."""
+        ...
+
+    def is_over(self) -> bool:
+        """Return whether no bank will ever have a term that it has not now."""
+        ...
+
+    def fresh(self) -> Store:
+        """Return a store without banks."""
+        ...
+
+    def leave(self) -> Store:
+        """Return a fresh store, for which this one is given up."""
+        ...
 
 
 def of_loop(store: Store, loop: Loop, columns: Sequence[Column], lenient: bool) -> Filler:

@@ -21,7 +21,7 @@ from deep_arch.language.scans import Enter, Scan
 from deep_arch.language.values import UNSET, Reference
 from deep_arch.language.wrapping import made_with
 from deep_arch.ops import Identity
-from deep_arch.searchers.parts.blocks import Block, Hole, Loop, Operation, Production
+from deep_arch.searchers.parts.blocks import Block, Hole, Loop, Nonterminal, Operation, Production
 from deep_arch.searchers.parts.terms import closed
 from deep_arch.spaces.frames import Frame, Node, Unfolding
 from deep_arch.spaces.graph import describe
@@ -37,67 +37,6 @@ _MANY: Final = 100_000
 """Values of one choice that are listed."""
 
 _ENDLESSLY: Final[dict[str, Any]] = {"max_size": None}
-
-_MOST_NESTED: Final = 1000
-"""Applications of rules after which a rule is taken for one that cannot end."""
-
-
-class Nonterminal:
-    """A rule at some arguments, a body of a scan, or the whole space: what has terms.
-
-    Attributes:
-        name: for messages.
-        weight: what it adds to the size of a term: 1 for a rule, else 0.
-        largest: the size of the largest term that was kept in any context; -1 for none.
-    """
-
-    def __init__(self, name: str, weight: int, productions: Iterator[Production]) -> None:
-        self.name, self.weight, self.largest = name, weight, -1
-        self._read: list[Production] = []
-        self._rest = productions
-        self._least: int | None = None
-        self._none_within = -1
-
-    def productions(self) -> Iterator[Production]:
-        """Yield the productions, which are read once, when they are first needed."""
-        position = 0
-        while True:
-            if position == len(self._read):
-                if (production := next(self._rest, None)) is None:
-                    return
-                self._read.append(production)
-            yield self._read[position]
-            position += 1
-
-    @property
-    def least(self) -> int:
-        """The size of its smallest terms.
-
-        Raises:
-            NotCountable: it has none.
-        """
-        for size in range(self._none_within + 1, _MOST_NESTED):
-            if (found := self._least_within(size)) is not None:
-                return found
-        raise NotCountable(
-            f"{self.name}: has no term that ends.\n  Got none of up to {_MOST_NESTED:,} applications of rules.\n"
-            "  Give the rule an alternative without rules inside."
-        )
-
-    def _least_within(self, budget: int) -> int | None:
-        if self._least is None and budget > self._none_within:
-            found = [size for p in self.productions() if (size := self._least_of(p.block, budget)) is not None]
-            self._least = min(found, default=None)
-            self._none_within = max(self._none_within, budget)
-        return self._least if self._least is not None and self._least <= budget else None
-
-    def _least_of(self, block: Block, budget: int) -> int | None:
-        size = self.weight
-        for hole in block.holes:
-            if size > budget or (part := hole.of._least_within(budget - size)) is None:
-                return None
-            size += part
-        return size if size <= budget else None
 
 
 def meaning_of(module: Module) -> Callable[..., Any]:
@@ -244,12 +183,14 @@ class _Reading:
             if owner.env is scope.frame.env:
                 return reference.place
             assert owner.caller is not None and owner.call is not None, "only the outermost stands for no call"
-            return (yield self._value(scope, owner.caller, owner.call.inputs[reference.place]))
+            slot: int = yield self._value(scope, owner.caller, owner.call.inputs[reference.place])
+            return slot
         key = (id(owner.env), reference.place)
         call, inner = owner.fragment.call_at[reference.place], self._inner.get(key)
         self._check_own(owner, call)
         if inner is not None and not call.module.deepens and not isinstance(call.module, Scan):
-            return (yield self._value(scope, inner, _outputs(inner)[reference.port or 0]))
+            slot = yield self._value(scope, inner, _outputs(inner)[reference.port or 0])
+            return slot
         if key not in scope.slots:
             if inner is None:
                 scope.slots[key] = yield self._operation(scope, self._nodes[key])

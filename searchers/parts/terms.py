@@ -62,9 +62,10 @@ def run_term(term: Term, row: Sequence[Any]) -> Any:
         if i < len(block.holes):
             hole, argument = block.holes[i], term.arguments[i]
             given = [env[j] for j in hole.inputs]
-            of_hole = isinstance(hole, Hole)
-            result = run_term(argument, given) if of_hole else run_loop(hole, given, _stepping(argument))
-            _put(result, hole.outputs, env)
+            if isinstance(hole, Hole):
+                _put(run_term(argument, given), hole.outputs, env)
+            else:
+                _put(run_loop(hole, given, _stepping(argument)), hole.outputs, env)
     return env[block.outputs[0]] if block.single else tuple([env[j] for j in block.outputs])
 
 

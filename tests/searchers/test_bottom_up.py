@@ -419,9 +419,9 @@ def test_examples_by_name_and_in_order() -> None:
     for inputs in ([(1, 2), (3, 4)], [{"b": 2, "a": 1}, {"a": 3, "b": 4}]):
         assert [program.answers for program in DistinctPrograms(space, inputs)] == [(3, 7)]
     for wrong in ([(1, 2, 3)], [(1,)], [{"a": 1, "c": 2}], [5]):
-        with pytest.raises(BadArgument, match=r"each example to have 2 values(.|\n)*Got(.|\n)*each with a, b"):
+        with pytest.raises(BadArgument, match=r"each example to have 2 values(.|\n)*Got(.|\n)*Give it a and b"):
             DistinctPrograms(space, wrong)
-    with pytest.raises(BadArgument, match=r"inputs: expected examples(.|\n)*Got 5 "):
+    with pytest.raises(BadArgument, match=r"inputs: expected a list of examples(.|\n)*Got 5 "):
         DistinctPrograms(space, 5)  # type: ignore[arg-type]
 
 
