@@ -42,7 +42,7 @@ class Loop(keras.layers.Layer):  # type: ignore[misc]
     def __init__(
         self, body: Any, carry: int, axes: Sequence[int], result_axes: Sequence[int], reverse: bool, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.body, self.carry, self.reverse = body, carry, reverse
         self.axes, self.result_axes = tuple(axes), tuple(result_axes)
         self.unrolls = False
