@@ -52,7 +52,6 @@ from deep_arch.testing.parity import (
     BATCH,
     TOLERANCES,
     Array,
-    BackendRunner,
     assert_agreement,
     assert_close,
     assert_named_close,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import deep_arch as da
@@ -63,7 +64,10 @@ Body = Callable[..., Sequence[Any]]
 
 
 def _scanned(body: Body, states: Sequence[Any], sequences: Sequence[Any], length: int, reverse: bool) -> list[Any]:
-    scan = da.scan(lambda *given: body(_Made(), *given), len(states), reverse=reverse)
+    def step(*given: Any) -> Sequence[Any]:
+        return body(_Made(), *given)
+
+    scan = da.scan(step, len(states), reverse=reverse)
     given = scan(*states, *sequences)
     n = scan.count_outputs(len(states) + len(sequences))
     return [given[i] for i in range(n)] if n > 1 else [given]
@@ -95,15 +99,13 @@ def _body(
         kind = rng.choice(["dense", "gate", "add", "inner", "norm"])
         if kind == "dense":
             joined = ops.Concatenate()(a, b)
-            known.append(
-                ops.Tanh()(made.module(f"dense_{i}", lambda i=i: ops.Dense(_UNITS, name=f"dense_{i}"))(joined))
-            )
+            known.append(ops.Tanh()(made.module(f"dense_{i}", partial(ops.Dense, _UNITS, name=f"dense_{i}"))(joined)))
         elif kind == "gate":
             known.append(ops.Multiply()(ops.Sigmoid()(a), b))
         elif kind == "add":
             known.append(ops.Add()(a, b))
         elif kind == "norm":
-            known.append(made.module(f"norm_{i}", lambda i=i: ops.LayerNormalization(name=f"norm_{i}"))(a))
+            known.append(made.module(f"norm_{i}", partial(ops.LayerNormalization, name=f"norm_{i}"))(a))
         else:
             inner = made.module(f"inner_{i}", _Made)
 

@@ -8,6 +8,9 @@ Laws, each with a test of that name:
 - a long scan, which a backend may run otherwise, computes the same.
 """
 
+# The functions of the spaces here are lambdas, whose parameters have no types.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from typing import Any, ClassVar
