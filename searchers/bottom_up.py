@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from deep_arch.errors import is_kind, wrong_kind
+from deep_arch.grammars.productions import Grammar, meaning_of
+from deep_arch.grammars.terms import Term
 from deep_arch.language.domains import Domain, Real
 from deep_arch.language.modules import Module
 from deep_arch.searchers.parts.answers import Column
 from deep_arch.searchers.parts.banks import Effort, FullError, Store
 from deep_arch.searchers.parts.checks import check_count, check_function
 from deep_arch.searchers.parts.exact import exact
-from deep_arch.searchers.parts.productions import Grammar, meaning_of
-from deep_arch.searchers.parts.terms import Term
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values

@@ -13,18 +13,17 @@ NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Mixture Operation Search SearchSpace
 SearchWarning Searcher Spec Trial Value Values Weight boolean build channels check choice config dense_block
 dependent errors image integer optional or_ permutation permute real rebind repeat residual resolve rule search sequence
-sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
+scan sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
 """
 
 LATE = ["Study", "open_study", "study_names"]
 """Names that are read when they are used."""
 
 SEARCHERS = """
-AsynchronousHalving BOHB BottomUp DARTS DistinctPrograms EarlyStopping FairSampling Feasible FinishedTrial GDAS GeneticAlgorithm
-GridSearch
-GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch NSGA2 NoRepeats OptunaSearcher Partitioned
-ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN Sandwich Searcher SuccessiveHalving SurrogateSearch
-WarmStart WidestFirst cross_branches cross_uniformly halving_rule median_rule
+AsynchronousHalving BOHB BottomUp DARTS DistinctPrograms EarlyStopping FairSampling Feasible FinishedTrial GDAS
+GeneticAlgorithm GridSearch GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch NSGA2
+NoRepeats OptunaSearcher Partitioned ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN Sandwich Searcher
+SuccessiveHalving SurrogateSearch WarmStart WidestFirst cross_branches cross_uniformly halving_rule median_rule
 mutate_each mutate_one suggest within
 """
 

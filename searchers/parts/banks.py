@@ -17,13 +17,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from deep_arch.errors import DeepArchError
+from deep_arch.grammars.blocks import Block, Hole, Loop, Nonterminal
+from deep_arch.grammars.terms import Term
 from deep_arch.searchers.parts.answers import Column, Partial
-from deep_arch.searchers.parts.blocks import Block, Hole, Loop, Nonterminal
 from deep_arch.searchers.parts.bodies import Fold, of_loop
 from deep_arch.searchers.parts.columns import FAILURES, joined, picked, put, run_leniently, run_strictly
 from deep_arch.searchers.parts.contexts import Context, Contexts, View
 from deep_arch.searchers.parts.exact import exact
-from deep_arch.searchers.parts.terms import Term
 
 
 class FullError(DeepArchError):

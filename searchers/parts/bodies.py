@@ -12,12 +12,12 @@ import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
+from deep_arch.grammars.blocks import Loop, Nonterminal
+from deep_arch.grammars.terms import Term, frames_of, run_loop, run_term
 from deep_arch.searchers.parts.answers import NO_ANSWER, Column, Partial
-from deep_arch.searchers.parts.blocks import Loop, Nonterminal
 from deep_arch.searchers.parts.columns import FAILURES, mapped
 from deep_arch.searchers.parts.contexts import Context, View
 from deep_arch.searchers.parts.exact import exact
-from deep_arch.searchers.parts.terms import Term, frames_of, run_loop, run_term
 
 MOST_ROWS: Final = 5_000
 """Rows of states and frames on which the bodies of one fold are told apart. Where more are met, bodies that are equal

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from deep_arch.errors import ArityMismatch
+from deep_arch.grammars.blocks import Operation
 from deep_arch.searchers.parts.answers import NO_ANSWER, Column, Partial
-from deep_arch.searchers.parts.blocks import Operation
 
 FAILURES: Final = (ArithmeticError, LookupError, ValueError)
 """Errors with which an operation says that it has no answer: division by zero, overflow, an empty list, ..."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from deep_arch.searchers.parts.blocks import Block, Hole, Loop, Production
+from deep_arch.grammars.blocks import Block, Hole, Loop, Production
 
 
 class Term(NamedTuple):

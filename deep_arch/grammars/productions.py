@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from deep_arch.errors import NotCountable, NotSpecified, NotSupported
+from deep_arch.grammars.blocks import Block, Hole, Loop, Nonterminal, Operation, Production
+from deep_arch.grammars.terms import closed
 from deep_arch.language.dependence import roots
 from deep_arch.language.domains import Domain
 from deep_arch.language.fragment import Call
@@ -21,8 +23,6 @@ from deep_arch.language.scans import Enter, Scan
 from deep_arch.language.values import UNSET, Reference
 from deep_arch.language.wrapping import made_with
 from deep_arch.ops import Identity
-from deep_arch.searchers.parts.blocks import Block, Hole, Loop, Nonterminal, Operation, Production
-from deep_arch.searchers.parts.terms import closed
 from deep_arch.spaces.frames import Frame, Node, Unfolding
 from deep_arch.spaces.graph import describe
 from deep_arch.spaces.place import module_address, up
