@@ -48,7 +48,7 @@ def meaning_of(module: Module) -> Callable[..., Any]:
     if (function := getattr(module, "to_python", None)) is not None:
         return function  # type: ignore[no-any-return]
     if isinstance(module, Identity):
-        return lambda x: x
+        return _itself
     if isinstance(module, Wrapped):
         return made_with(module.factory, module.arguments)  # type: ignore[no-any-return]
     raise NotSupported(
@@ -56,6 +56,10 @@ def meaning_of(module: Module) -> Callable[..., Any]:
         f"  Got {module!r}.\n  Give the class a method `to_python(self, *values)`, make the module with "
         "da.wrap(factory), or say what it means: BottomUp(..., meaning=fn)."
     )
+
+
+def _itself(x: Any) -> Any:
+    return x
 
 
 class Grammar:
@@ -225,8 +229,7 @@ class _Reading:
                 f"{inner.prefix.rstrip('/')}: one use of a rule is called on several values, so that its term would "
                 "have to do for all.\n  Got two calls of one module.\n  Call the rule once for each: e()(x), e()(y)."
             )
-        env = owner.env[call.index]
-        n = len(env) if isinstance(env, tuple) else 1
+        n = _n_values(owner.env[call.index])
         nonterminal = self._grammar.rule(inner, self._values)
         prefix = inner.prefix[len(self._home.prefix) :]
         hole = self._met[inner.prefix] = Hole(nonterminal, inputs, scope.block.slots(n), prefix)
@@ -293,12 +296,17 @@ def _outputs(frame: Frame) -> list[Reference]:
     """Return references to what a fragment gives, one for each value."""
     found: list[Reference] = []
     for reference in frame.fragment.outputs:
-        given = up(frame, reference.levels).env[reference.place]
-        if reference.port is None and isinstance(given, tuple):
-            found += [reference._replace(port=port) for port in range(len(given))]
+        n = _n_values(up(frame, reference.levels).env[reference.place])
+        if reference.port is None and n > 1:
+            found += [reference._replace(port=port) for port in range(n)]
         else:
             found.append(reference)
     return found
+
+
+def _n_values(given: int | tuple[int, ...]) -> int:
+    """Return how many values stand where a call's results stand."""
+    return 1 if isinstance(given, int) else len(given)
 
 
 def _within(frame: Frame, home: Frame) -> bool:

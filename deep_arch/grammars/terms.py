@@ -48,7 +48,7 @@ def run_loop(loop: Loop, values: Sequence[Any], step: Callable[[tuple[Any, ...]]
     if loop.reverse:
         steps.reverse()
     kind = tuple if isinstance(values[carry], tuple) else list
-    found = (*states, *[kind([given[i] for given in steps]) for i in range(carry, len(loop.outputs))])
+    found: tuple[Any, ...] = (*states, *[kind([s[i] for s in steps]) for i in range(carry, len(loop.outputs))])
     return found[0] if len(found) == 1 else found
 
 
