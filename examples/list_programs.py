@@ -6,8 +6,8 @@ The language is a grammar of rules in words of our own, after the public descrip
 DeepCoder: learning to write programs, 2017). A program is found from five examples, and of terms that give equal
 answers on all of them only the first goes on: the first table shows what that saves. The second has tasks for functions
 that read what is around them. There the fixed functions of `map`, `filter` and others are exchanged for lambdas, whose
-bodies are terms like all others; the same tasks are tried with the fixed ones, for ten times as long or until a million terms
-are held.
+bodies are terms like all others; the same tasks are tried with the fixed ones, for ten times as long or until a million
+terms are held.
 """
 
 from __future__ import annotations
