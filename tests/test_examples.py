@@ -195,3 +195,13 @@ def test_nats_bench_is_searched_with_shared_weights() -> None:
 def test_widths_and_hyperparameters_are_searched_on_signals() -> None:
     lines = printed("mnist1d_searches", "tunas", "autohas", "--seeds", "1", "--steps", "8", "--steps-alone", "8")
     assert lines[0].startswith("TuNAS: target 65,280") and len(lines) == 3 + 1 + 2 + 3
+
+
+@pytest.mark.slow
+def test_programs_over_lists_are_found() -> None:
+    lists = runpy.run_path(str(EXAMPLES / "list_programs.py"))
+    for functions, tasks in {"fixed": lists["FIXED_TASKS"], "lambdas": lists["LOCAL_TASKS"]}.items():
+        found = {name: lists["search"](functions, task) for name, task in tasks.items()}
+        assert all(result.size for result in found.values()), found
+    assert found["rank of each"].term == "(map x (count (< w v)))"
+    assert not lists["search"]("fixed", lists["LOCAL_TASKS"]["rank of each"], seconds=0.5).size

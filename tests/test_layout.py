@@ -38,7 +38,7 @@ FLOORS = [
     {"ops"},
     {"connections"},
     {"spaces"},
-    {"counting", "measures", "symbolic"},
+    {"counting", "grammars", "measures", "symbolic"},
     {"supernets"},
     {"storage", "executors"},
     {"studies"},
