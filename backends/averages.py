@@ -1,8 +1,8 @@
 """Means over windows that move along a sequence: the arithmetic that backends share.
 
 The frames are cut into blocks as long as a window. A window then is the end of one block and the beginning of the next,
-so that its sum is that of two cumulative sums within blocks. Nothing is subtracted, so nothing cancels, however long the
-sequence and whatever its level; the work does not grow with the window.
+so that its sum is that of two cumulative sums within blocks. Nothing is subtracted, so nothing cancels, however long
+the sequence and whatever its level; the work does not grow with the window.
 
 References:
     van Herk (1992), A fast algorithm for local minimum and maximum filters on rectangular and octagonal kernels,

@@ -181,8 +181,8 @@ class Where(Operation):
     hard one gives a where the condition is above 0, or True, and else b. In plain Python it chooses between numbers,
     and a hard one between anything.
 
-    Shape: (1 or channels[, *spatial]), (channels, *spatial), (channels, *spatial) -> (channels, *spatial), where any may
-    have size 1 in any axis, and a condition without spatial axes is the same at every cell
+    Shape: (1 or channels[, *spatial]), (channels, *spatial), (channels, *spatial) -> (channels, *spatial), where any
+    may have size 1 in any axis, and a condition without spatial axes, or without any, is the same at every cell
 
     Args:
         hard: whether it takes the one or the other. The condition may then be of any type, and has no gradient.
