@@ -20,7 +20,7 @@ class WindowAverage(Operation):
     mean counts frames where the mask is above 0, or True, the last frame is the last that is there, and of a window in
     which none is there the mean is 0.
 
-    Shape: (channels, length)[, mask] -> (channels,), or (channels, length) with each; masks are (length,) or (1, length)
+    Shape: (channels, length)[, mask] -> (channels,), or (channels, length) with each; masks (length,) or (1, length)
 
     Args:
         before: frames before, at least 0.
