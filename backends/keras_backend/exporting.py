@@ -14,8 +14,7 @@ from typing import Any
 
 import keras
 
-from deep_arch.backends.exporting import first_cause, quiet
-from deep_arch.backends.keras_backend.loops import unrolled
+from deep_arch.backends.exporting import first_cause, keep_apart, quiet
 from deep_arch.backends.keras_backend.weights import check_model
 from deep_arch.errors import NotSupported
 from deep_arch.extras import require
@@ -48,8 +47,7 @@ def export_onnx(model: keras.Model, path: str | os.PathLike[str]) -> None:
     for package in _NEEDED.get(backend, ()):
         require(package)
     try:
-        # Exporters print, too.
-        with quiet("torch.onnx", logging.ERROR), contextlib.redirect_stdout(io.StringIO()), unrolled(model):
+        with quiet("torch.onnx", logging.ERROR), contextlib.redirect_stdout(io.StringIO()):  # exporters print, too
             (_export_torch if backend == "torch" else _export)(model, target)
     except OSError:
         raise
@@ -86,4 +84,5 @@ def _export_torch(model: Any, path: str) -> None:
         dynamic_shapes=(tuple({0: batch} for _ in examples),),
         verbose=False,
     )
+    keep_apart(program)
     program.save(path, external_data=False)
