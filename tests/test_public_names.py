@@ -33,8 +33,8 @@ MEMBERS = {
         neighbours no_such_address nth outside render replay sample size start summary unfold where written
     """,
     deep_arch.Architecture: """
-        assign config cost fingerprint from_json graph is_specified render settled shapes structure summary to_json
-        to_networkx unassigned value_specs waiting
+        applications assign config cost fingerprint from_json graft graph is_specified render settled shapes structure
+        subtree summary to_json to_networkx unassigned value_specs waiting
     """,
     deep_arch.Trial: """
         architecture config continues directory duration_s end fail mixtures report restored score set_attribute
