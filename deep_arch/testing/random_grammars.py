@@ -5,6 +5,7 @@ hold hyperparameters, copies, optional parts and other choices; some ignore what
 dead code. All parts keep the shape of what they get.
 """
 
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownMemberType=false
 from __future__ import annotations
 
 import random
