@@ -34,8 +34,8 @@ MEMBERS = {
         written
     """,
     deep_arch.Architecture: """
-        assign completed config cost fingerprint from_json graph holes is_specified render settled shapes structure
-        summary to_json to_networkx unassigned value_specs waiting
+        applications assign completed config cost fingerprint from_json graft graph holes is_specified render settled
+        shapes structure subtree summary to_json to_networkx unassigned value_specs waiting
     """,
     deep_arch.Trial: """
         architecture config continues directory duration_s end fail mixtures report restored score set_attribute

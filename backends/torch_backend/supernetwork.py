@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from deep_arch.backends.base import seed_number
 from deep_arch.backends.build_plan import build_plan
 from deep_arch.backends.initial import draw
-from deep_arch.backends.names import ModuleNames
 from deep_arch.backends.torch_backend.building import RESERVED, build
 from deep_arch.backends.torch_backend.initial import seeded
 from deep_arch.backends.torch_backend.kernels import OWN, Kernel, Kernels, Part, lowered, native_slices, tensors_of
@@ -32,6 +31,7 @@ from deep_arch.language.domains import Domain
 from deep_arch.language.modules import Wrapped
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.language.weights import Weight
+from deep_arch.measures.module_names import ModuleNames
 from deep_arch.measures.shapes import input_specs
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
