@@ -58,7 +58,7 @@ class Term:
     @property
     def folds(self) -> bool:
         """Whether a body runs along time in it."""
-        return self.name == "Fold" or any([part.folds for part in self.parts])
+        return self.name == "Fold" or any(part.folds for part in self.parts)
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(map(str, self.parts))})" if self.parts else self.name
@@ -181,7 +181,7 @@ def program_task(name: str, seed: int = 0) -> ProgramTask:
 def sequences(rng: np.random.Generator, n: int) -> npt.NDArray[np.float32]:
     """Return n sequences of all features, which change slowly, each in a way of its own.
 
-    `Touch` is 0 but for pulses of a few frames; `Heading` is the direction of a walk on the circle; `Size` says nothing.
+    `Touch` is 0 but for pulses of a few frames, `Heading` the direction of a walk on the circle; `Size` says nothing.
     """
     slow = {index: _slow(rng, n, keep) for index, keep in {0: 0.8, 1: 0.6, 2: 0.7, 6: 0.9, 7: 0.95}.items()}
     angle = np.cumsum(rng.normal(0, 0.5, (n, LENGTH)), 1) + rng.uniform(0, 2 * np.pi, (n, 1))
