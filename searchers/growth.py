@@ -313,6 +313,8 @@ class _Child:
         self._values, self._address, self._move, self._rng = values, address, move, rng
         self._place, self._root = _split(address)
         self._fresh: Mapping[str, Any] = fresh if is_kind(fresh, Mapping) else {self._root: fresh}
+        n = len(self._place)
+        self._part = {address[n:]: value for address, value in values.items() if address.startswith(self._place)}
         self._arguments: list[str] = []  # the addresses at which those of the production begin
 
     def pick(self, point: ChoicePoint) -> Any:
@@ -325,7 +327,7 @@ class _Child:
             known = self._values
         else:
             kept = self._arguments.index(argument) in self._move.kept
-            known, address = self._inside(argument, kept), address.removeprefix(argument)
+            known, address = self._part if kept else self._fresh, address.removeprefix(argument)
         return known[address] if address in known else point.domain.draw(self._rng)
 
     def _argument(self, address: str) -> str | None:
@@ -336,12 +338,6 @@ class _Child:
             self._arguments.append(begins)
             return begins
         return found
-
-    def _inside(self, argument: str, kept: bool) -> Mapping[str, Any]:
-        if not kept:
-            return self._fresh
-        n = len(self._place)
-        return {address[n:]: value for address, value in self._values.items() if address.startswith(self._place)}
 
     def origin(self, number: int) -> Origin:
         """Return where weights come from."""

@@ -15,6 +15,7 @@ import torch
 from deep_arch.backends.build_plan import BuildPlan, build_plan
 from deep_arch.backends.initial import draw_weights
 from deep_arch.backends.torch_backend.building import build
+from deep_arch.backends.torch_backend.initial import is_native
 from deep_arch.backends.torch_backend.stacks.alone import fit_alone
 from deep_arch.backends.torch_backend.stacks.second_order import descend, penalties
 from deep_arch.backends.torch_backend.stacks.skeletons import Reading, Skeleton, read
@@ -24,6 +25,7 @@ from deep_arch.backends.torch_backend.weights import get_weights, set_weights
 from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.backends.weights import as_numbers
 from deep_arch.errors import ShapeMismatch
+from deep_arch.language.modules import Operation
 from deep_arch.spaces.architecture import Architecture
 
 Array = npt.NDArray[Any]
@@ -108,7 +110,8 @@ def fit(
     Args:
         architectures: specified, each of one output.
         task: the data and the loss.
-        starts: for each the first weights by address, such as `Fitted.weights` of another; what they lack is drawn.
+        starts: for each the first weights by address, such as `Fitted.weights` of another. `*` in an address stands for
+            anything, and a number for all of a weight. What they lack is drawn.
         steps: of second order.
         noise: the deviation of what is added to first weights, so that copies of a part become different.
         seed: of what is drawn.
@@ -120,7 +123,7 @@ def fit(
         >>> import deep_arch as da
         >>> from deep_arch import ops
         >>> from deep_arch.backends.torch_backend import stacks
-        >>> net = da.space(lambda x: ops.Dense(1)(da.or_({"deep": lambda: ops.Dense(da.choice([1, 2])), "none": ops.Identity})(x)))
+        >>> net = da.space(lambda x: ops.Dense(1)(da.optional(lambda: ops.Dense(da.choice([1, 2])), da.boolean())(x)))
         >>> x = np.linspace(-1, 1, 50, dtype=np.float32)[:, None]
         >>> task = stacks.Task(x, 3 * x + 1, loss="squared", ridge=0)
         >>> [round(fitted.loss, 6) for fitted in stacks.fit(list(net.enumerate()), task)]
@@ -151,25 +154,45 @@ def _begin(
     rng, found = np.random.default_rng(seed), list[Begun]()
     for position, architecture in enumerate(architectures):
         plan = build_plan(architecture, task.train.specs, "torch_backend", TorchModule.of)
-        modules = {step.path: step.module_address for step in plan.steps}
-        drawn = draw_weights(plan, seed, own="to_torch")
-        names = {address_of(name, modules): name for name in drawn}
-        weights = {address: drawn[name] for address, name in names.items()}
+        shapes = _shapes(plan)
         given = (starts[position] if starts is not None else None) or {}
-        for address in weights.keys() & given.keys():
-            weights[address] = _checked(address, given[address], weights[address].shape)
-        noisy = {address: w + noise * rng.standard_normal(w.shape) if noise else w for address, w in weights.items()}
-        found.append(Begun(position, architecture, plan, noisy, names))
+        weights = {address: _given(address, shape, given) for address, (_, shape) in shapes.items()}
+        missing = [address for address, weight in weights.items() if weight is None]
+        drawn = draw_weights(plan, seed, own="to_torch") if missing else {}
+        first = {address: drawn[shapes[address][0]] if w is None else w for address, w in weights.items()}
+        noisy = {address: w + noise * rng.standard_normal(w.shape) if noise else w for address, w in first.items()}
+        found.append(
+            Begun(position, architecture, plan, noisy, {address: name for address, (name, _) in shapes.items()})
+        )
     return found
 
 
-def _checked(address: str, given: Any, shape: tuple[int, ...]) -> Array:
-    array = as_numbers(address, given, "stacks.fit")
-    if array.shape == shape:
-        return array
+def _shapes(plan: BuildPlan) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return the name and shape of each weight that backends draw, by address."""
+    return {
+        f"{step.module_address}.{name}": (f"{step.path}.{name}", weight.shape)
+        for step in plan.steps
+        if isinstance(step.module, Operation) and not is_native(step) and not step.tied
+        for name, weight in step.module.weights(*step.specs).items()
+    }
+
+
+def _given(address: str, shape: tuple[int, ...], given: Mapping[str, Any]) -> Array | None:
+    """Return the first weight that is given for an address, also by a pattern; None for none."""
+    found = given.get(address)
+    if found is None:
+        fits = [
+            k for k in given if "*" in k and address.startswith(k.split("*")[0]) and address.endswith(k.split("*")[1])
+        ]
+        found = given[max(fits, key=len)] if fits else None
+    if found is None:
+        return None
+    array = as_numbers(address, found, "stacks.fit")
+    if array.shape in ((), shape):
+        return np.broadcast_to(array, shape)
     raise ShapeMismatch(
-        f"{address}: stacks.fit needs first weights of shape {shape}.\n  Got some of shape {array.shape}.\n"
-        "  Leave out what does not fit, and it is drawn."
+        f"{address}: stacks.fit needs first weights of shape {shape}, or one number.\n"
+        f"  Got some of shape {array.shape}.\n  Leave out what does not fit, and it is drawn."
     )
 
 

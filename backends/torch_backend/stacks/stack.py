@@ -149,7 +149,8 @@ class Stack:
             products = (x[:, :, None] * slope[:, None]).flatten(1, 2)
             for name, each in (("kernel", products), ("bias", slope)):
                 if (module, name) in self.places:
-                    whole[:, self.places[module, name].numbers] += each.unflatten(2, (-1, n)).sum(2)
+                    each = each if each.shape[2] == n else each.unflatten(2, (-1, n)).sum(2)  # all cells of an example
+                    whole[:, self.places[module, name].numbers] += each
         for name, slope in zip(tape.copies, slopes[len(tape.dense) :], strict=True):
             whole[:, self.places[name].numbers] = slope.flatten(2).transpose(1, 2)
         return whole
