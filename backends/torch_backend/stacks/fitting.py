@@ -189,7 +189,7 @@ def _given(address: str, shape: tuple[int, ...], given: Mapping[str, Any]) -> Ar
         return None
     array = as_numbers(address, found, "stacks.fit")
     if array.shape in ((), shape):
-        return np.broadcast_to(array, shape)
+        return np.full(shape, array)
     raise ShapeMismatch(
         f"{address}: stacks.fit needs first weights of shape {shape}, or one number.\n"
         f"  Got some of shape {array.shape}.\n  Leave out what does not fit, and it is drawn."

@@ -58,14 +58,14 @@ class FreeValues:
     """What needs no weights, computed once for all examples of one part of the data.
 
     Args:
-        inputs: of the space, each (examples, ...).
+        inputs: of the space, each (examples, ...), by name; "" stands for any name.
         run: what runs operations.
     """
 
-    def __init__(self, inputs: Sequence[Tensor], run: Operations) -> None:
+    def __init__(self, inputs: Mapping[str, Tensor], run: Operations) -> None:
         self._inputs, self._run = inputs, run
         self._known: dict[Free, Tensor] = {}
-        self.n = len(inputs[0])
+        self.n = len(next(iter(inputs.values())))
 
     def rows(self, free: Free) -> Tensor:
         """Return a value as (*times, *shape, examples), with the examples last, where they lie together."""
@@ -78,8 +78,9 @@ class FreeValues:
         return self._known[free]
 
     def _compute(self, free: Free) -> None:
-        if free.what == INPUT:
-            self._known[free] = self._inputs[free.port]
+        if not free.sources and isinstance(free.what, str):
+            name = free.what.removeprefix(INPUT)
+            self._known[free] = self._inputs["" if "" in self._inputs else name]
             return
         given = [self[source] for source in free.sources]
         if free.what == FRAME:

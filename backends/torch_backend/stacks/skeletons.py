@@ -18,7 +18,7 @@ from deep_arch.language.modules import Operation
 
 Shape: TypeAlias = "tuple[int, ...]"
 
-INPUT: Final = "input"
+INPUT: Final = "input "
 FRAME: Final = "frame"
 SPREAD: Final = "spread"
 
@@ -43,8 +43,8 @@ class Free:
     """A value that needs no weights, by what it is computed from.
 
     Attributes:
-        what: the operation, or INPUT; FRAME for the frames of a sequence, SPREAD for what is the same at each.
-        port: which of the operation's outputs, or of the inputs.
+        what: the operation, or INPUT and a name; FRAME for the frames of a sequence, SPREAD for what is the same at each.
+        port: which of the operation's outputs.
         sources: what it is computed from.
         times: the lengths of the scans in which it stands; all frames are computed at once, as further examples.
         shape: of one example's value.
@@ -173,7 +173,7 @@ class _Reader:
     def __init__(self, plan: BuildPlan) -> None:
         self._specs = plan.specs
         self._known: dict[int, Free | int] = {
-            i: Free(INPUT, i, (), (), plan.specs[i].shape) for i in range(len(plan.inputs))
+            i: Free(INPUT + name, 0, (), (), plan.specs[i].shape) for i, name in enumerate(plan.inputs)
         }
         self._n_calls = Counter([step.module_address for step in plan.steps])
         self._n_registers = 0

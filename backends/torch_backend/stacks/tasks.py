@@ -74,7 +74,7 @@ class Part:
                 "  Give arrays whose first axis is that of the examples."
             )
         self.loss: Loss = LOSSES[loss](answers, costs)
-        self.values = FreeValues(list(self.inputs.values()), run)
+        self.values = FreeValues(self.inputs, run)
 
     @property
     def specs(self) -> Any:
