@@ -140,7 +140,7 @@ class Growth(Searcher):
 
     def __init__(
         self,
-        moves: Sequence[Move],
+        moves: Sequence[Move] = (),
         beam: int = 6,
         first: int = 1000,
         most: int = 3000,
