@@ -19,6 +19,9 @@ from deep_arch.searchers.feasible import within as within
 from deep_arch.searchers.gdas import GDAS as GDAS
 from deep_arch.searchers.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm
 from deep_arch.searchers.grid_search import GridSearch as GridSearch
+from deep_arch.searchers.growth import Growth as Growth
+from deep_arch.searchers.growth import Move as Move
+from deep_arch.searchers.growth import Origin as Origin
 from deep_arch.searchers.gumbel_masking import GumbelMasking as GumbelMasking
 from deep_arch.searchers.hyperband import Hyperband as Hyperband
 from deep_arch.searchers.interpolated_widths import InterpolatedWidths as InterpolatedWidths

@@ -21,10 +21,10 @@ LATE = ["Study", "open_study", "study_names"]
 
 SEARCHERS = """
 AsynchronousHalving BOHB BottomUp DARTS DistinctPrograms EarlyStopping FairSampling Feasible FinishedTrial GDAS
-GeneticAlgorithm GridSearch GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch NSGA2
-NoRepeats OptunaSearcher Partitioned ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN Sandwich Searcher
-SuccessiveHalving SurrogateSearch WarmStart WidestFirst cross_branches cross_uniformly halving_rule median_rule
-mutate_each mutate_one suggest within
+GeneticAlgorithm GridSearch Growth GumbelMasking HEAD Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch
+Move NSGA2 NoRepeats OptunaSearcher Origin Partitioned ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN
+Sandwich Searcher SuccessiveHalving SurrogateSearch WarmStart WidestFirst cross_branches cross_uniformly halving_rule
+median_rule mutate_each mutate_one stacks suggest within
 """
 
 MEMBERS = {
@@ -42,11 +42,11 @@ MEMBERS = {
         should_stop skip slopes tell values weigh written
     """,
     deep_arch.Search: """
-        advises_stop ask best ended enqueue folder front marked n_objectives relaxes reported results trials
+        advises_stop ask batches best ended enqueue folder front marked n_objectives relaxes reported results trials
         weighed
     """,
     deep_arch.Study: """
-        advises_stop ask begin_run best best_architectures best_scores bounded close counts ended enqueue
+        advises_stop ask batches begin_run best best_architectures best_scores bounded close counts ended enqueue
         export_optuna folder front here lose marked n_objectives note notes relaxes release reported results run
         state stop stopped to_dataframe to_jsonl trials weighed
     """,

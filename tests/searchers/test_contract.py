@@ -56,6 +56,7 @@ OF_ONE_SCORE = [
     "DARTS",
     "GDAS",
     "GeneticAlgorithm",
+    "Growth",
     "GumbelMasking",
     "Hyperband",
     "InterpolatedWidths",
