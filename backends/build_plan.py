@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from deep_arch.backends.base import check_specified
 from deep_arch.backends.names import ModuleNames
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.modules import Module, Operation, Wrapped
+from deep_arch.language.scans import Enter, Exit
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.measures.settling import Rule, settled
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph, GraphCall
+from deep_arch.spaces.regions import Item, Region, inputs_of, nested
 
 AsNative = Callable[[Wrapped], Any]
 """Makes of what `da.wrap` gave what the backend's own `wrap` gives, whose shape rule asks the framework."""
@@ -56,6 +58,36 @@ class BuildStep:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildLoop:
+    """One scan of an architecture, whose body runs once for each frame.
+
+    Attributes:
+        region: the ids of what goes in, through and out.
+        path: the neutral name of the scan's module, such as `repeat_1.scan`.
+        items: what the body is made of, in topological order.
+        length: the number of frames.
+    """
+
+    region: Region
+    path: str
+    items: tuple[BuildItem, ...]
+    length: int
+
+
+BuildItem: TypeAlias = "BuildStep | BuildLoop"
+
+
+def taken_by(item: BuildItem) -> tuple[int, ...]:
+    """Return the ids of what a call takes, or a scan: first states, sequences, and what its body reads besides."""
+    return inputs_of(item.region) if isinstance(item, BuildLoop) else item.inputs
+
+
+def given_by(item: BuildItem) -> tuple[int, ...]:
+    """Return the ids of what a call or a scan gives."""
+    return item.region.exit.outputs if isinstance(item, BuildLoop) else item.outputs
+
+
+@dataclass(frozen=True, slots=True)
 class BuildPlan:
     """What a backend builds a model from.
 
@@ -64,7 +96,8 @@ class BuildPlan:
         outputs: the ids of the outputs.
         output_names: their names.
         outputs_are_named: whether the space's function returned a dict, so that the model does.
-        steps: the calls in topological order.
+        steps: the calls in topological order, also those in the bodies of scans.
+        items: the same, nested: those in the body of a scan are one item.
         specs: the spec of each value, by id.
     """
 
@@ -73,6 +106,7 @@ class BuildPlan:
     output_names: tuple[str, ...]
     outputs_are_named: bool
     steps: tuple[BuildStep, ...]
+    items: tuple[BuildItem, ...]
     specs: tuple[Spec, ...]
 
     def returned(self, values: Sequence[Any]) -> Any:
@@ -106,16 +140,36 @@ def build_plan(architecture: Architecture, inputs: Inputs, backend: str, as_nati
     for call in calls:
         ranks[call.module_address] |= {specs[i].rank for i in call.inputs[:1]}
     seen: set[str] = set()
-    steps: list[BuildStep] = []
+    steps: dict[int, BuildStep] = {}
     for call, module in zip(calls, modules, strict=True):
+        if isinstance(module, Enter | Exit):
+            continue
         address = call.module_address
         taken = tuple([specs[i] for i in call.inputs])
         path, tied = names.path(address), address in seen
         vary = varying[address], len(ranks[address]) > 1
         seen.add(address)
-        steps.append(BuildStep(call.address, module, address, path, call.inputs, call.outputs, taken, *vary, tied))
+        steps[call.position] = BuildStep(
+            call.address, module, address, path, call.inputs, call.outputs, taken, *vary, tied
+        )
+    items = tuple(steps.values()) if len(steps) == len(calls) else _items(nested(graph), steps, names, specs)
     named = graph.outputs_are_named
-    return BuildPlan(graph.inputs, tuple(graph.outputs), graph.output_names, named, tuple(steps), tuple(specs))
+    outputs = tuple(graph.outputs)
+    return BuildPlan(graph.inputs, outputs, graph.output_names, named, tuple(steps.values()), items, tuple(specs))
+
+
+def _items(
+    items: Sequence[Item], steps: Mapping[int, BuildStep], names: ModuleNames, specs: Sequence[Spec]
+) -> tuple[BuildItem, ...]:
+    found: list[BuildItem] = []
+    for item in items:
+        if isinstance(item, Region):
+            inside = _items(item.body, steps, names, specs)
+            length = specs[item.enter.outputs[0]].shape[-1]
+            found.append(BuildLoop(item, names.path(item.address), inside, length))
+        else:
+            found.append(steps[item.position])
+    return tuple(found)
 
 
 def _value_specs(graph: Graph, inputs: Sequence[Spec], as_native: AsNative) -> tuple[list[Spec], list[Module]]:

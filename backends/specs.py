@@ -27,6 +27,16 @@ def native_axis(axis: int) -> int:
     return axis or -1
 
 
+def time_axis(sequence: Spec) -> int:
+    """Return where the last axis of a spec, the time of a sequence, stands in the framework's order, with batch.
+
+    Example:
+        >>> time_axis(Spec((3, 100))), time_axis(Spec((100,)))
+        (1, 1)
+    """
+    return max(1, sequence.rank - 1)
+
+
 def placed(part: slice, axis: int) -> tuple[Any, ...]:
     """Return the index that takes a part of an array along an axis of its spec.
 

@@ -20,6 +20,8 @@ from deep_arch.language.making import subset as subset
 from deep_arch.language.modules import Module as Module
 from deep_arch.language.modules import Operation as Operation
 from deep_arch.language.rules import rule as rule
+from deep_arch.language.scans import map_ as map_
+from deep_arch.language.scans import scan as scan
 from deep_arch.language.specs import Spec as Spec
 from deep_arch.language.specs import image as image
 from deep_arch.language.specs import sequence as sequence

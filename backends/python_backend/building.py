@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from deep_arch.backends.base import check_specified
-from deep_arch.backends.python_backend.model import Instruction, PythonProgram, note
+from deep_arch.backends.python_backend.model import Block, Instruction, Loop, PythonProgram, note
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported
 from deep_arch.language.modules import Module, Wrapped
 from deep_arch.language.specs import Inputs
@@ -16,6 +16,10 @@ from deep_arch.measures.summaries import describe
 from deep_arch.ops import Identity
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph, GraphCall
+from deep_arch.spaces.regions import Item, Region, inputs_of, nested, outputs_of
+
+Made: TypeAlias = tuple[Any, Callable[..., Any]]
+"""What stands for a module in a program, and the function that runs."""
 
 
 def build(architecture: Architecture, inputs: Inputs | None = None) -> PythonProgram:
@@ -25,7 +29,8 @@ def build(architecture: Architecture, inputs: Inputs | None = None) -> PythonPro
     it returns is called on the values. Modules that were called several times share one such object.
 
     An operation of your own takes part by a method `to_python(self, *values)`, which returns its output, or a tuple of
-    several; of those in `ops` only the identity does.
+    several; of those in `ops` only the identity does. A `da.scan` runs over any iterables of one length, and gives lists
+    of what its steps give, or tuples where its first sequence is one.
 
     Args:
         architecture: a specified one.
@@ -51,25 +56,39 @@ def build(architecture: Architecture, inputs: Inputs | None = None) -> PythonPro
     """
     check_specified(architecture, "python_backend")
     graph = _settled(architecture, inputs)
-    registers = _registers(graph)
-    made: dict[str, tuple[Any, Callable[..., Any]]] = {}
-    instructions: list[Instruction] = []
-    for call in graph.calls:
-        address = call.module_address
-        if address not in made:
-            made[address] = _made(call)
-        run, taken, given = made[address][1], _at(registers, call.inputs), _at(registers, call.outputs)
-        instructions.append((call.address, run, _sole(taken), _sole(given)))
+    made: dict[str, Made] = {}
+    block = _block(nested(graph), range(len(graph.inputs)), graph.outputs, made)
     return PythonProgram(
         architecture.space.name,
         graph.inputs,
         graph.output_names,
         graph.outputs_are_named,
         {address: thing for address, (thing, _) in made.items()},
-        tuple(instructions),
-        _at(registers, graph.outputs),
-        (None,) * (max(registers, default=-1) + 1 - len(graph.inputs)),
+        block,
     )
+
+
+def _block(items: Sequence[Item], given: Sequence[int], outputs: Sequence[int], made: dict[str, Made]) -> Block:
+    """Return what runs some calls in a row, from the values with the ids `given` to those with the ids `outputs`."""
+    registers = _registers(items, given, outputs)
+    instructions: list[Instruction] = []
+    for item in items:
+        if isinstance(item, Region):
+            run, address = _loop(item, made), item.address
+        else:
+            address = item.module_address
+            if address not in made:
+                made[address] = _made(item)
+            run, address = made[address][1], item.address
+        taken = [registers[i] for i in inputs_of(item)]
+        instructions.append((address, run, _sole(taken), _sole([registers[i] for i in outputs_of(item)])))
+    blank = (None,) * (max(registers.values(), default=-1) + 1 - len(given))
+    return Block(tuple(instructions), tuple([registers[i] for i in outputs]), blank)
+
+
+def _loop(region: Region, made: dict[str, Made]) -> Loop:
+    body = _block(region.body, [*region.states, *region.frames, *region.captured], region.given, made)
+    return Loop(region.address, body, len(region.states), len(region.frames), region.reverse)
 
 
 def _settled(architecture: Architecture, inputs: Inputs | None) -> Graph:
@@ -84,7 +103,7 @@ def _settled(architecture: Architecture, inputs: Inputs | None) -> Graph:
     return architecture.graph
 
 
-def _made(call: GraphCall) -> tuple[Any, Callable[..., Any]]:
+def _made(call: GraphCall) -> Made:
     """Return what stands for a module in the program, and the function that runs.
 
     Raises:
@@ -132,30 +151,26 @@ def _identity(x: Any) -> Any:
     return x
 
 
-def _at(registers: Sequence[int], values: Iterable[int]) -> tuple[int, ...]:
-    return tuple([registers[i] for i in values])
+def _sole(registers: Sequence[int]) -> Any:
+    return registers[0] if len(registers) == 1 else tuple(registers)
 
 
-def _sole(registers: tuple[int, ...]) -> Any:
-    return registers[0] if len(registers) == 1 else registers
-
-
-def _registers(graph: Graph) -> list[int]:
+def _registers(items: Sequence[Item], given: Sequence[int], outputs: Sequence[int]) -> dict[int, int]:
     """Return for each value the register in which the running program holds it.
 
     A register is used again as soon as no call needs its value, so that large values live no longer than in a function
     written by hand.
     """
-    last_use: dict[int, int] = {i: position for position, call in enumerate(graph.calls) for i in call.inputs}
-    last_use |= dict.fromkeys(graph.outputs, len(graph.calls))
-    registers, free = [*range(len(graph.inputs))], list[int]()
+    last_use: dict[int, int] = {i: position for position, item in enumerate(items) for i in inputs_of(item)}
+    last_use |= dict.fromkeys(outputs, len(items))
+    registers, free = {value: i for i, value in enumerate(given)}, list[int]()
     n_registers = len(registers)
-    for position, call in enumerate(graph.calls):
-        free += [registers[i] for i in dict.fromkeys(call.inputs) if last_use[i] == position]
-        for _ in call.outputs:
+    for position, item in enumerate(items):
+        free += [registers[i] for i in dict.fromkeys(inputs_of(item)) if last_use[i] == position]
+        for value in outputs_of(item):
             if not free:
                 free.append(n_registers)
                 n_registers += 1
-            registers.append(free.pop())
-        free += [registers[i] for i in call.outputs if i not in last_use]
+            registers[value] = free.pop()
+        free += [registers[i] for i in outputs_of(item) if i not in last_use]
     return registers

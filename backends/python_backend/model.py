@@ -8,12 +8,80 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from deep_arch.errors import ArityMismatch, BadArgument, nearest
+from deep_arch.errors import ArityMismatch, BadArgument, ShapeMismatch, nearest
 
 _namedtuple: Any = namedtuple  # type checkers want the names in the program's text
 
 Instruction: TypeAlias = tuple[str, Callable[..., Any], Any, Any]
 """Of a call its address, what runs, and the registers of inputs and outputs: an int for one, a tuple for several."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Calls in a row.
+
+    Attributes:
+        instructions: in their order.
+        outputs: the registers of what comes out.
+        blank: what the registers hold at first that no input is put into.
+    """
+
+    instructions: tuple[Instruction, ...]
+    outputs: tuple[int, ...]
+    blank: tuple[None, ...]
+
+    def run(self, values: Iterable[Any], name: str) -> list[Any]:
+        """Return what comes out of the calls; `name` is that of what they belong to, for notes of errors."""
+        held: list[Any] = [*values, *self.blank]
+        for address, run, taken, given in self.instructions:
+            try:
+                result = run(held[taken]) if taken.__class__ is int else run(*[held[i] for i in taken])
+            except Exception as error:
+                note(error, f"while running {address} of {name}")
+                raise
+            if given.__class__ is int:
+                held[given] = result
+            else:
+                for register, part in zip(given, _parts(address, result, len(given)), strict=True):
+                    held[register] = part
+        return [held[i] for i in self.outputs]
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """A block that runs once for each frame of its sequences; see `da.scan`."""
+
+    address: str
+    body: Block
+    carry: int
+    n_sequences: int
+    reverse: bool
+
+    def __call__(self, *values: Any) -> Any:
+        """Return the last states, and what the steps give, from states, sequences, and what the body reads besides."""
+        end = self.carry + self.n_sequences
+        states, captured = list(values[: self.carry]), values[end:]
+        steps: list[list[Any]] = []
+        for frames in self._frames(values[self.carry : end]):
+            given = self.body.run([*states, *frames, *captured], self.address)
+            states = given[: self.carry]
+            steps.append(given[self.carry :])
+        if self.reverse:
+            steps.reverse()
+        kind = tuple if isinstance(values[self.carry], tuple) else list
+        n_results = len(self.body.outputs) - self.carry
+        found = (*states, *[kind([step[i] for step in steps]) for i in range(n_results)])
+        return found[0] if len(found) == 1 else found
+
+    def _frames(self, sequences: Sequence[Any]) -> list[tuple[Any, ...]]:
+        rows = [list(sequence) for sequence in sequences]
+        if len({len(row) for row in rows}) > 1:
+            raise ShapeMismatch(
+                f"{self.address}: expected sequences of one length.\n"
+                f"  Got lengths {', '.join([str(len(row)) for row in rows])}.\n  Cut or fill the sequences before."
+            )
+        frames = list(zip(*rows, strict=True))
+        return frames[::-1] if self.reverse else frames
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,9 +104,7 @@ class PythonProgram:
     output_names: tuple[str, ...]
     outputs_are_named: bool
     modules: Mapping[str, Any]
-    _instructions: tuple[Instruction, ...]
-    _outputs: tuple[int, ...]
-    _blank: tuple[None, ...]
+    _block: Block
 
     def __call__(self, /, *values: Any, **named: Any) -> Any:
         """Run the modules on the inputs.
@@ -51,23 +117,10 @@ class PythonProgram:
         """
         if named or len(values) != len(self.input_names):
             values = self._in_order(values, named)
-        held: list[Any] = [*values, *self._blank]
-        for address, run, taken, given in self._instructions:
-            try:
-                result = run(held[taken]) if taken.__class__ is int else run(*[held[i] for i in taken])
-            except Exception as error:
-                note(error, f"while running {address} of {self.name}")
-                raise
-            if given.__class__ is int:
-                held[given] = result
-            else:
-                for register, part in zip(given, _parts(address, result, len(given)), strict=True):
-                    held[register] = part
+        given = self._block.run(values, self.name)
         if self.outputs_are_named:
-            return dict(zip(self.output_names, [held[i] for i in self._outputs], strict=True))
-        if len(self._outputs) == 1:
-            return held[self._outputs[0]]
-        return _outputs_class(self.output_names)(*[held[i] for i in self._outputs])
+            return dict(zip(self.output_names, given, strict=True))
+        return given[0] if len(given) == 1 else _outputs_class(self.output_names)(*given)
 
     def _in_order(self, values: Sequence[Any], named: Mapping[str, Any]) -> tuple[Any, ...]:
         by_position = dict(zip(self.input_names, values, strict=False))
@@ -86,8 +139,8 @@ class PythonProgram:
         return tuple([given[name] for name in self.input_names])
 
     def __repr__(self) -> str:
-        shown = ", ".join([address for address, *_ in self._instructions[:6]]) or "no calls"
-        more = ", ..." if len(self._instructions) > 6 else ""
+        shown = ", ".join([address for address, *_ in self._block.instructions[:6]]) or "no calls"
+        more = ", ..." if len(self._block.instructions) > 6 else ""
         return f"<{self.name}({', '.join(self.input_names)}) -> {', '.join(self.output_names)}: {shown}{more}>"
 
 

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from deep_arch.backends.base import seed_number
-from deep_arch.backends.build_plan import BuildPlan, BuildStep, build_plan
+from deep_arch.backends.build_plan import BuildItem, BuildLoop, BuildPlan, BuildStep, build_plan, given_by, taken_by
 from deep_arch.backends.lowerings import lowering
 from deep_arch.backends.names import identifier
 from deep_arch.backends.tensorflow_backend.context import Context
 from deep_arch.backends.tensorflow_backend.initial import is_native, made_native, variables_of, weights_of
+from deep_arch.backends.tensorflow_backend.loops import Loop
 from deep_arch.backends.tensorflow_backend.lowerings import LOWERINGS
 from deep_arch.backends.tensorflow_backend.model import Instruction, Model, TensorProgram, known
 from deep_arch.backends.tensorflow_backend.wrapped import TensorFlowModule, calling
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.regions import inputs_of
 
 _EXAMPLE = """Give the class a method `to_tensorflow(self, context, *tensors)` that returns its output, such as
   `return tf.nn.relu(*tensors)`, or make the module with tensorflow_backend.wrap(a_tf_module_class)."""
+
+Lowered: TypeAlias = "dict[bool, Callable[..., Any]]"
+"""What runs a step, in inference and in training."""
 
 
 def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -> Model:
@@ -66,16 +71,13 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     natives = {step.path: made_native(step, number) for step in todo.steps if is_native(step) and not step.tied}
     weights = variables_of(todo, drawn_from, natives)
     generator = tf.random.Generator.from_seed(drawn_from, alg="philox")  # the same on every device
-    lowered = [_lowered(todo, step, weights, natives, generator) for step in todo.steps]
-    instructions = [
-        Instruction(lower, step.inputs, step.outputs, last)
-        for step, lower, last in zip(todo.steps, lowered, _last(todo), strict=True)
-    ]
+    lower = functools.partial(_lowered, todo, weights=weights, natives=natives, generator=generator)
+    instructions = _instructions(todo.items, todo.outputs, lower, todo.specs)
     specs = dict(zip(todo.inputs, todo.specs, strict=False))
     outputs = tuple(zip(todo.output_names, todo.outputs, strict=True))
     program = TensorProgram(
         specs,
-        tuple(instructions),
+        instructions,
         outputs,
         todo.outputs_are_named,
         functools.partial(build, architecture, inputs, drawn_from),
@@ -83,11 +85,27 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     return Model(identifier(architecture.space.name), program, weights, natives, generator)
 
 
-def _last(todo: BuildPlan) -> list[tuple[int, ...]]:
+def _instructions(
+    items: Sequence[BuildItem], outputs: Sequence[int], lower: Callable[..., Lowered], specs: Sequence[Spec]
+) -> tuple[Instruction, ...]:
+    """Return what runs steps in a row, of whose values `outputs` are needed afterwards."""
+    found: list[Instruction] = []
+    for item, last in zip(items, _last(items, outputs), strict=True):
+        if isinstance(item, BuildLoop):
+            region = item.region
+            body = _instructions(item.items, [*region.given], lower, specs)
+            loops: Lowered = {flag: Loop(item, specs, body, flag) for flag in (False, True)}
+            found.append(Instruction(loops, inputs_of(region), region.exit.outputs, last))
+        else:
+            found.append(Instruction(lower(item), item.inputs, item.outputs, last))
+    return tuple(found)
+
+
+def _last(items: Sequence[BuildItem], outputs: Sequence[int]) -> list[tuple[int, ...]]:
     """Return for each step the values that are not needed after it."""
-    needed, last = set(todo.outputs), list[tuple[int, ...]]()
-    for step in reversed(todo.steps):
-        ids = {*step.inputs, *step.outputs}
+    needed, last = set(outputs), list[tuple[int, ...]]()
+    for item in reversed(items):
+        ids = {*taken_by(item), *given_by(item)}
         last.append(tuple(ids - needed))
         needed |= ids
     return last[::-1]
@@ -99,7 +117,7 @@ def _lowered(
     weights: Mapping[str, tf.Variable],
     natives: Mapping[str, Any],
     generator: tf.random.Generator,
-) -> dict[bool, Callable[..., Any]]:
+) -> Lowered:
     """Return what runs a step in inference and in training."""
     specs = [todo.specs[i] for i in step.outputs]
     if is_native(step):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,15 @@ class TensorProgram:
     outputs: tuple[tuple[str, int], ...]
     named: bool
     again: Callable[[], Model]
+
+
+def run(instructions: Iterable[Instruction], values: dict[int, Any], training: bool) -> None:
+    """Run steps in a row, from the values that are there by id to those that are needed after them."""
+    for instruction in instructions:
+        results = instruction.lower[training](*[values[i] for i in instruction.inputs])
+        values.update(zip(instruction.outputs, results if isinstance(results, tuple) else (results,), strict=True))
+        for i in instruction.last:  # else all of them would fill the memory at once
+            del values[i]
 
 
 def known(x: Any, spec: Spec) -> Any:
@@ -122,11 +131,7 @@ class Model(tf.Module):  # type: ignore[misc]
                 f"  Got {training!r} ({type(training).__name__}).\n  Give a bool; a tf.function then traces both."
             )
         values = dict(enumerate(self._bound(inputs, by_name)))
-        for instruction in self._program.instructions:
-            results = instruction.lower[training](*[values[i] for i in instruction.inputs])
-            values.update(zip(instruction.outputs, results if isinstance(results, tuple) else (results,), strict=True))
-            for i in instruction.last:  # else all of them would fill the memory at once
-                del values[i]
+        run(self._program.instructions, values, training)
         return values
 
     def _bound(self, inputs: tuple[Any, ...], by_name: Mapping[str, Any]) -> list[Any]:

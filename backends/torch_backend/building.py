@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import operator
+from collections.abc import Sequence
 
 import torch
 from torch import fx, nn
 
 from deep_arch.backends.base import seed_number
-from deep_arch.backends.build_plan import BuildPlan, BuildStep, build_plan
+from deep_arch.backends.build_plan import BuildItem, BuildLoop, BuildStep, build_plan
 from deep_arch.backends.lowerings import lowering, results
 from deep_arch.backends.names import ModuleNames, identifier
 from deep_arch.backends.torch_backend.context import Emitter, Lowering
 from deep_arch.backends.torch_backend.initial import Undrawn, initialise, is_native, seeded
+from deep_arch.backends.torch_backend.loops import put_loop
 from deep_arch.backends.torch_backend.lowerings import LOWERINGS
 from deep_arch.backends.torch_backend.model import Model, Record
 from deep_arch.backends.torch_backend.storage import Stored
@@ -21,6 +24,7 @@ from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.language.modules import Wrapped
 from deep_arch.language.specs import Inputs
 from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.regions import inputs_of
 
 # A submodule named `forward` would take the place of the method.
 RESERVED = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph()))) | {"self"}
@@ -68,26 +72,54 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     placeholders = [graph.placeholder(f"{name}_" if name in _READ_BY_CODE else name) for name in todo.inputs]
     nodes = dict(enumerate(placeholders))
     with seeded(number) as drawn_from:
-        weights = _write(todo, graph, root, nodes)
-        initialise(root, todo, weights, drawn_from)
+        writer = _Writer(root, ModuleNames(RESERVED))
+        writer.write(todo.items, graph, nodes)
+        initialise(root, todo, writer.weights, drawn_from)
     graph.output(todo.returned([nodes[i] for i in todo.outputs]))
     _erase_unused(graph)
-    record = Record(weights, dict(zip(todo.inputs, todo.specs, strict=False)), todo.output_names)
+    record = Record(writer.weights, dict(zip(todo.inputs, todo.specs, strict=False)), todo.output_names)
     model = Model(root, graph, identifier(architecture.space.name), record)
     return model if seed is None else model.to(torch.get_default_device())
 
 
-def _write(todo: BuildPlan, graph: fx.Graph, root: nn.Module, nodes: dict[int, fx.Node]) -> dict[str, Stored]:
-    """Write every step into a graph, give `nodes` what it gives by id, and return how the weights are stored."""
-    names, weights = ModuleNames(RESERVED), dict[str, Stored]()
-    for step in todo.steps:
-        emit = Emitter(graph, root, names.path(step.module_address), step.sizes_vary, _dtype(step))
+class _Writer:
+    """What writes the steps of one model.
+
+    Attributes:
+        weights: how the weights are stored, by their neutral names.
+    """
+
+    def __init__(self, root: nn.Module, names: ModuleNames) -> None:
+        self.weights: dict[str, Stored] = {}
+        self._root, self._names = root, names
+
+    def write(self, items: Sequence[BuildItem], graph: fx.Graph, nodes: dict[int, fx.Node]) -> None:
+        """Write steps into a graph, and give `nodes` what they give by id."""
+        for item in items:
+            if isinstance(item, BuildLoop):
+                self._write_loop(item, graph, nodes)
+            else:
+                self._write_step(item, graph, nodes)
+
+    def _write_step(self, step: BuildStep, graph: fx.Graph, nodes: dict[int, fx.Node]) -> None:
+        emit = Emitter(graph, self._root, self._names.path(step.module_address), step.sizes_vary, _dtype(step))
         lower: Lowering = lowering(step, LOWERINGS, "to_torch", "torch_backend", _EXAMPLE)
         with contextlib.nullcontext() if is_native(step) else Undrawn():
             result = lower(emit, step.specs, *(nodes[i] for i in step.inputs))
         nodes |= zip(step.outputs, results(step, result, fx.Node, "to_torch"), strict=True)
-        weights |= stored_of(step, root, emit.target, is_native(step))
-    return weights
+        self.weights |= stored_of(step, self._root, emit.target, is_native(step))
+
+    def _write_loop(self, loop: BuildLoop, graph: fx.Graph, nodes: dict[int, fx.Node]) -> None:
+        region, body = loop.region, fx.Graph()
+        named = {"state": region.states, "frame": region.frames, "captured": region.captured}
+        inside = {i: body.placeholder(f"{kind}_{n}") for kind, ids in named.items() for n, i in enumerate(ids)}
+        self.write(loop.items, body, inside)
+        body.output(tuple([inside[i] for i in region.given]))
+        _erase_unused(body)
+        target = put_loop(self._root, self._names.path(region.address), body, region)
+        given = graph.call_module(target, tuple([nodes[i] for i in inputs_of(region)]))
+        for port, value in enumerate(region.exit.outputs):
+            nodes[value] = graph.call_function(operator.getitem, (given, port))
 
 
 def _dtype(step: BuildStep) -> torch.dtype | None:

@@ -51,12 +51,7 @@ class Emitter:
             name: tells the submodules of one operation apart; empty where there is only one.
         """
         target = f"{self.target}.{name}" if name else self.target
-        container = self._root
-        *parents, leaf = target.split(".")
-        for parent in parents:
-            if not hasattr(container, parent):
-                container.add_module(parent, nn.Module())
-            container = container.get_submodule(parent)
+        container, leaf = parent_of(self._root, target)
         if not hasattr(container, leaf):
             layer = factory()
             container.add_module(
@@ -67,6 +62,16 @@ class Emitter:
     def function(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:
         """Call a function of torch, Python's operator module, or the user's."""
         return self._graph.call_function(function, args, kwargs)
+
+
+def parent_of(root: nn.Module, path: str) -> tuple[nn.Module, str]:
+    """Return the submodule that holds what has a path, which is made where there is none, and its name there."""
+    *parents, leaf = path.split(".")
+    for parent in parents:
+        if not hasattr(root, parent):
+            root.add_module(parent, nn.Module())
+        root = root.get_submodule(parent)
+    return root, leaf
 
 
 def unpacked(node: fx.Node, emit: Emitter, n: int) -> Lowered:

@@ -12,6 +12,7 @@ from deep_arch.language.specs import Spec
 from deep_arch.measures.settling import settled
 from deep_arch.measures.shapes import infer
 from deep_arch.spaces.graph import Graph, GraphCall
+from deep_arch.spaces.regions import Repetitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Cost:
     macs: int
     activation_bytes: int
     non_trainable: int = 0
+
+    def times(self, n: int) -> Cost:
+        """Return the cost of what runs n times with the same parameters."""
+        return Cost(self.parameters, n * self.macs, n * self.activation_bytes, self.non_trainable)
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -65,8 +70,9 @@ def total(graph: Graph, specs: Sequence[Spec]) -> Cost:
     known = infer(graph, specs)
     parameters = macs = n_bytes = non_trainable = 0
     counted: set[str] = set()
+    repetitions = Repetitions(graph)
     for call in graph.calls:
-        cost = cost_of(call, known)
+        cost = cost_of(call, known).times(repetitions.of(call, known))
         macs, n_bytes = macs + cost.macs, n_bytes + cost.activation_bytes
         if call.module_address not in counted:
             counted.add(call.module_address)

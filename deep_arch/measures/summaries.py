@@ -36,6 +36,7 @@ from deep_arch.measures.settling import settle
 from deep_arch.measures.shapes import call_specs
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.graph import Argument, Graph, GraphCall
+from deep_arch.spaces.regions import Repetitions
 
 
 def _table(title: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], caption: str) -> str:
@@ -107,7 +108,7 @@ def _unknown(error: object) -> tuple[str, str, str]:
 
 def _rows(graph: Graph, inputs: Sequence[Spec]) -> tuple[list[list[str]], str]:
     specs, seen, total = [*inputs], set[str](), Cost(0, 0, 0)
-    rows: list[list[str]] = []
+    rows, repetitions = list[list[str]](), Repetitions(graph)
     for call in graph.calls:
         row = [call.address, describe(call)]
         try:
@@ -116,7 +117,7 @@ def _rows(graph: Graph, inputs: Sequence[Spec]) -> tuple[list[list[str]], str]:
             rows.append([*row, *_unknown(error)])
             return rows, str(error)
         specs += given
-        cost = cost_of(call, tuple(specs))
+        cost = cost_of(call, tuple(specs)).times(repetitions.of(call, specs))
         tied = call.module_address in seen
         seen.add(call.module_address)
         total += Cost(0, cost.macs, cost.activation_bytes) if tied else cost
