@@ -110,7 +110,7 @@ class Relaxed(Searcher):
 
     # --- the searcher --------------------------------------------------------------------------------------------
 
-    def weigh(self, point: ChoicePoint) -> Weighed:
+    def weigh(self, point: ChoicePoint) -> Mixture:
         """Return a mixture of a decision's options."""
         found = self._found(point)
         weights, active, soft = self.relax([logit.value for logit in found.logits])
@@ -119,7 +119,7 @@ class Relaxed(Searcher):
 
     def choose(self, point: ChoicePoint) -> Any:
         """Return the likeliest option, the first of several; a real number is drawn."""
-        if not _is_finite(point.domain):
+        if not is_finite(point.domain):
             return point.domain.draw(self.rng)
         found = self._found(point)
         return found.values[max(range(len(found.values)), key=lambda i: found.logits[i].value)]
@@ -167,7 +167,7 @@ class Relaxed(Searcher):
         return list(itertools.islice(likeliest(self.space, self._ranked), k))
 
     def _ranked(self, point: ChoicePoint) -> list[tuple[float, Any]]:
-        if not _is_finite(point.domain):
+        if not is_finite(point.domain):
             return [(0.0, middle(point.domain))]
         found = self._found(point)
         logits = [logit.value for logit in found.logits]
@@ -187,7 +187,7 @@ class Relaxed(Searcher):
 
     def _made(self, point: ChoicePoint, address: str) -> Options:
         domain = point.domain
-        if not _is_finite(domain):
+        if not is_finite(domain):
             raise NotSupported(
                 f"{point.address}: {type(self).__name__} has a logit for each option.\n  Got {domain}.\n"
                 "  Search space.discretize(levels=...), which makes options of real numbers; of integers leave fewer, "
@@ -297,5 +297,6 @@ def middle(domain: Domain) -> Any:
     return domain.at_unit(0.5) if isinstance(domain, Numeric) else domain.at(0)
 
 
-def _is_finite(domain: Domain) -> bool:
+def is_finite(domain: Domain) -> bool:
+    """Return whether each option of a domain has a logit."""
     return domain.size <= _MOST
