@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from deep_arch.errors import is_kind, wrong_kind
-from deep_arch.language.domains import REJECTED
+from deep_arch.language.holes import HOLE, is_hole
 from deep_arch.searchers.darts import DARTS
 from deep_arch.searchers.parts.best_states import BestStates, State
 from deep_arch.searchers.parts.checks import check_count, check_number
@@ -58,7 +58,6 @@ class DPads(DARTS):
         price: of each decision, and once more of each that is open, in the unit of the scores.
         learning_rate, momentum, weight_decay: of Adam, which climbs the slopes.
         clip: the largest norm of all slopes together.
-        hole: the value that stands for whatever is not unfolded yet.
         share: what the super-network was made with.
 
     Raises:
@@ -93,7 +92,6 @@ class DPads(DARTS):
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         clip: float = 0.25,
-        hole: Any = "hole",
         share: Share = "position",
     ) -> None:
         super().__init__(learning_rate, momentum, weight_decay, share)
@@ -105,7 +103,6 @@ class DPads(DARTS):
         self.symbolic_epochs: Final = symbolic_epochs
         self.price: Final = price
         self.clip: Final = clip
-        self.hole: Final = hole
 
     def start(self, space: Any, rng: Any) -> None:
         """Begin with nothing unfolded."""
@@ -132,8 +129,8 @@ class DPads(DARTS):
 
     def weigh(self, point: ChoicePoint) -> Mixture:
         """Return a mixture of the alternatives that are left; of the hole alone below the depth of the stage."""
-        if self._is_below(point) and point.domain.accept(self.hole) is not REJECTED:
-            return Mixture((self.hole,), (1.0,))
+        if self._is_below(point) and is_hole(point.domain, HOLE):
+            return Mixture((HOLE,), (1.0,))
         found = self._found(point)
         address, live = self._shared(point.address), self._live(point, found)
         keys = tuple([found.keys[i] for i in live])
@@ -154,8 +151,7 @@ class DPads(DARTS):
     def _live(self, point: ChoicePoint, found: Options) -> list[int]:
         """Return the positions of the alternatives that are left, of a decision that is unfolded."""
         left = self._state.left.get(self._shared(point.address), found.keys)
-        programs = [i for i, value in enumerate(found.values) if value != self.hole] or [*range(len(found.values))]
-        return [i for i in programs if found.keys[i] in left] or programs
+        return [i for i, key in enumerate(found.keys) if key in left] or [*range(len(found.keys))]
 
     def _ranked(self, point: ChoicePoint) -> list[tuple[float, Any]]:
         ranked = super()._ranked(point)

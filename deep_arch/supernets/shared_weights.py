@@ -11,6 +11,7 @@ from typing import Any, Final
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch, is_kind, wrong_kind
 from deep_arch.language.domains import Domain, Numeric, Real
 from deep_arch.language.fragment import Call
+from deep_arch.language.holes import HOLE, is_hole
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.modules import Operation, Wrapped, weights_of
 from deep_arch.language.selection import Select
@@ -156,7 +157,8 @@ class _Every:
                 "  Got a space of `where`.\n  Make the super-network of the whole space, or fix what is left open."
             )
         self._decisions.setdefault(address, restrictions.narrowed(domain))
-        values = looked_at(restrictions.offered(hyperparameter, site))
+        offered = restrictions.offered(hyperparameter, site)
+        values = (*looked_at(offered), *([HOLE] if is_hole(offered, HOLE) else []))
         return values[0] if len(values) == 1 else Mixture(values, (None,) * len(values))
 
 
