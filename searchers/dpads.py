@@ -108,6 +108,7 @@ class DPads(DARTS):
         """Begin with nothing unfolded."""
         super().start(space, rng)
         self._stage, self._over = 0, False
+        self._gains: list[float] = []
         self._states = BestStates()
         self._enter(State())
 
@@ -208,7 +209,7 @@ class DPads(DARTS):
 
     def _enter(self, state: State) -> None:
         self._state, self._logits, self._options = state, state.logits, {}
-        self._gains: list[float] = []
+        self._gains = []
         self._n_trials = 0
 
     # --- results -------------------------------------------------------------------------------------------------

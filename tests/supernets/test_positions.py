@@ -24,10 +24,14 @@ from deep_arch.testing import supernet_contract as contract
 @da.rule
 def term() -> Any:
     """An affine function, or what several terms give together."""
-    several = {"Add": ops.Add, "Multiply": ops.Multiply}
+
+    def pair(op: Any) -> Any:
+        return lambda x: op()(term()(x), term()(x))
+
     return da.or_(
         {
-            **{name: lambda x, op=op: op()(term()(x), term()(x)) for name, op in several.items()},
+            "Add": pair(ops.Add),
+            "Multiply": pair(ops.Multiply),
             "Mean": lambda x: ops.Average()(term()(x), term()(x), term()(x)),
             "Affine": lambda x: ops.Dense(2)(x),
         },
@@ -97,7 +101,7 @@ def test_a_mixture_is_the_sum_of_its_paths_at_the_same_weights() -> None:
     rest["term/or[Mean]/term_2/or.which"] = "Affine"
     mixed = supernet.at({**rest, "term/or.which": da.Mixture(("Add", "Mean"), (0.25, 0.75))})
 
-    def path(name: str) -> torch.Tensor:
+    def path(name: str) -> Any:
         return supernet.at({"term/or.which": name, **{a: v for a, v in rest.items() if f"[{name}]" in a}})(x)
 
     assert torch.allclose(mixed(x), 0.25 * path("Add") + 0.75 * path("Mean"), atol=1e-6)
