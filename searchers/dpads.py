@@ -83,7 +83,7 @@ class DPads(DARTS):
 
     def __init__(
         self,
-        epoch: int,
+        epoch: int = 20,
         schedule: Sequence[Stage | tuple[Any, ...]] = SCHEDULE,
         neural_epochs: int = 4,
         symbolic_epochs: int = 6,

@@ -1,4 +1,4 @@
-"""Loading: what a trained model holds, put where a super-network holds it."""
+"""Loading: what a super-network holds, and what a trained model holds put there."""
 
 from __future__ import annotations
 
@@ -18,6 +18,24 @@ from deep_arch.supernets.slices import factors, positions
 
 class Container(nn.Module):
     """Holds shared tensors under a name."""
+
+
+def registered(root: nn.Module, path: str, tensor: Tensor, trained: bool) -> str:
+    """Register a tensor at a path, with underscores where that is taken, and return the path."""
+    *parents, name = path.split(".")
+    at = root
+    for parent in parents:
+        if parent not in at._modules:
+            at.add_module(parent, Container())
+        at = at.get_submodule(parent)
+    while name in at._parameters or name in at._buffers:
+        name += "_"
+    tensor = tensor.clone(memory_format=torch.contiguous_format)
+    if trained:
+        at.register_parameter(name, nn.Parameter(tensor))
+    else:
+        at.register_buffer(name, tensor)
+    return ".".join([*parents, name])
 
 
 class Held(NamedTuple):

@@ -20,13 +20,13 @@ from deep_arch.backends.torch_backend.building import RESERVED, build
 from deep_arch.backends.torch_backend.initial import seeded
 from deep_arch.backends.torch_backend.kernels import OWN, Kernel, Kernels, Part, lowered, native_slices, tensors_of
 from deep_arch.backends.torch_backend.loading import (
-    Container,
     Held,
     held_for,
     held_named,
     like,
     names_of,
     no_weights,
+    registered,
     write_first,
 )
 from deep_arch.backends.torch_backend.model import KEY, Record
@@ -110,27 +110,10 @@ class SuperNetwork(nn.Module):
                 drawn_parts: Sequence[Tensor] = [drawn] if len(held.paths) == 1 else drawn.unbind()
                 tensors = [held.layout.to_native(part, held.layout.native).contiguous() for part in drawn_parts]
                 tensors = [tensor.to(getattr(torch, each.dtype)) for tensor in tensors]
-            paths = tuple([self._add(p, t, weight.trained) for p, t in zip(held.paths, tensors, strict=True)])
+            paths = tuple([registered(self, p, t, weight.trained) for p, t in zip(held.paths, tensors, strict=True)])
             stored[name] = Stored(paths, held.layout)
             self._held.setdefault(each.address, {})[each.name, each.key] = Held(paths, held.layout, weight)
         return {name: each for name, each in stored.items() if tensors_at(self, each)[0].is_floating_point()}
-
-    def _add(self, path: str, tensor: Tensor, trained: bool) -> str:
-        """Register a tensor at a path, with underscores where that is taken, and return the path."""
-        *parents, name = path.split(".")
-        at: nn.Module = self
-        for parent in parents:
-            if parent not in at._modules:
-                at.add_module(parent, Container())
-            at = at.get_submodule(parent)
-        while name in at._parameters or name in at._buffers:
-            name += "_"
-        tensor = tensor.clone(memory_format=torch.contiguous_format)
-        if trained:
-            at.register_parameter(name, nn.Parameter(tensor))
-        else:
-            at.register_buffer(name, tensor)
-        return ".".join([*parents, name])
 
     # --- kernels -------------------------------------------------------------------------------------------------
 
