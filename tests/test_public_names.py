@@ -13,7 +13,7 @@ NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Mixture Operation Search SearchSpace
 SearchWarning Searcher Spec Trial Value Values Weight boolean build channels check choice config dense_block
 dependent errors image integer optional or_ permutation permute real rebind repeat residual resolve rule search sequence
-sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
+scan sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
 """
 
 LATE = ["Study", "open_study", "study_names"]

@@ -83,12 +83,19 @@ def run_task(objective: Objective, task: Task) -> dict[str, Any]:
         trial.continues = task.continues
         if line.call("begin", **who()) is False:
             trial.fail(f"trial {task.number}: the workers that ran it died, time and again.")
-        else:
-            evaluate(objective, trial, task.limit_s)
+            return _outcome(trial)
+        evaluate(objective, trial, task.limit_s)
+        outcome = _outcome(trial)
+        line.call("end", outcome=outcome)  # for some executors lose what a worker found that dies at its next task
+        return outcome
     finally:
         line.close()
-    kept = ("state", "scores", "intermediate", "error", "attributes")
-    return {name: getattr(trial, name) for name in kept}
+
+
+def _outcome(trial: Trial) -> dict[str, Any]:
+    kept = ("state", "scores", "error", "attributes")
+    steps = list(trial.intermediate.items())  # which JSON holds, whose names are no numbers
+    return {"intermediate": steps, **{name: getattr(trial, name) for name in kept}}
 
 
 def take_back(trial: Trial, outcome: Mapping[str, Any]) -> None:

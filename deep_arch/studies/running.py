@@ -58,6 +58,7 @@ class _Out:
     killed: bool = False
     gone: bool = False
     n_begun: int = 0
+    outcome: dict[str, Any] | None = None
 
 
 class Run:
@@ -237,6 +238,10 @@ class Run:
     def _back(self, future: Future[dict[str, Any]], out: _Out) -> None:
         """Take in what came back of a trial."""
         trial = out.trial
+        if out.outcome is not None:
+            take_back(trial, out.outcome)
+            self._ended(trial)
+            return
         error = None if future.cancelled() else future.exception()
         died = future.cancelled() or isinstance(error, WorkerDied | BrokenProcessPool) or _is_death(error)
         if died and not out.killed:
@@ -288,7 +293,9 @@ class Run:
         if call == "begin":
             out.machine, out.process, out.begun = message["machine"], message["process"], time.monotonic()
             out.n_begun += 1  # some executors, such as Dask's, give a task that died out again by themselves
-            return out.n_begun <= MOST_LOST
+            return out.n_begun <= MOST_LOST and out.outcome is None
+        if call == "end":
+            out.outcome = message["outcome"]
         if call == "report":
             trial.report(message["score"], message["step"])
         elif call == "mark":
@@ -315,7 +322,10 @@ class Run:
             else:
                 del self.out[future]
                 self._kill(out, future)  # so that its executor waits for it no more
-                self._lose(out.trial, f"process {out.process} ended")
+                if out.outcome is None:
+                    self._lose(out.trial, f"process {out.process} ended")
+                else:
+                    self._back(future, out)
 
     def _stop_late(self) -> None:
         """Kill what did not stop at its limit by itself."""

@@ -69,8 +69,7 @@ class Study(StoredSearch):
         trials: how many trials to give out at most, over all runs; None for no bound.
         directory: where each trial has its `directory`; the trials of an interrupted run find there what they left,
             where the script says the same again. If left out, it lies beside an SQLite file and is temporary otherwise.
-        heartbeat_s: seconds between the signs of life by which other machines know that this worker lives; six that
-            are missing count as its death. The same for all workers.
+        heartbeat_s: seconds between the signs of life of this worker; six missing count as its death. The same for all.
 
     Attributes:
         name, storage: what it is called, and where it is kept.

@@ -92,8 +92,10 @@ def random_plan(rng: random.Random, depth: int = 3, within_choice: bool = False)
 
 
 def _distinct(plans: Sequence[Plan]) -> list[Plan]:
-    """Return plans of which no two are the same constant, which a domain of plain options would refuse."""
-    return [("constant", 100 + i) if plan[0] == "constant" else plan for i, plan in enumerate(plans)]
+    """Return plans of which no two are the same, which a domain would refuse."""
+    return [
+        ("constant", 100 + i) if plan[0] == "constant" or plan in plans[:i] else plan for i, plan in enumerate(plans)
+    ]
 
 
 def whole_plan(seed: int, depth: int = 3) -> Plan:

@@ -100,9 +100,8 @@ def test_an_objective_may_end_its_trial_elsewhere(study: Study, pool: ProcessPoo
     [
         (objectives.raises, "ZeroDivisionError: in trial 0"),
         (objectives.exits, "trial 0: its objective exits the interpreter."),
-        (lambda trial: 0.5, "lambda"),
     ],
-    ids=["raises", "exits", "cannot be sent"],
+    ids=["raises", "exits"],
 )
 def test_what_goes_wrong_elsewhere_is_kept(study: Study, pool: ProcessPool, objective: Any, text: str) -> None:
     run(study, objective, 2, executor=pool)
