@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from deep_arch.errors import is_kind, wrong_kind
-from deep_arch.language.holes import HOLE, is_hole
+from deep_arch.language.holes import HOLE
 from deep_arch.searchers.darts import DARTS
 from deep_arch.searchers.parts.best_states import BestStates, State
 from deep_arch.searchers.parts.checks import check_count, check_number
@@ -130,7 +130,7 @@ class DPads(DARTS):
 
     def weigh(self, point: ChoicePoint) -> Mixture:
         """Return a mixture of the alternatives that are left; of the hole alone below the depth of the stage."""
-        if self._is_below(point) and is_hole(point.domain, HOLE):
+        if self._is_below(point) and point.has_hole:
             return Mixture((HOLE,), (1.0,))
         found = self._found(point)
         address, live = self._shared(point.address), self._live(point, found)

@@ -111,10 +111,7 @@ def test_a_hole_has_weights_by_place() -> None:
     supernet, x = network(3), torch.randn(4, 3)
     holes = {"term/or.which": "Add", **{f"term/or[Add]/{part}/or.which": "hole" for part in ("term", "term_1")}}
     state = {address: da.Mixture((value,), (1.0,)) for address, value in holes.items()}
-    completed = terms.limit(3).start()
-    for address, value in holes.items():
-        completed = completed.assign(address, value)
-    model = supernet.build(completed)
+    model = supernet.build(terms.limit(3).partial({"term/or.which": "Add"}).completed())
     assert torch.equal(supernet.at(state)(x), model(x))
 
 
