@@ -96,7 +96,7 @@ def _write(todo: BuildPlan, names: Names, given: list[Any]) -> list[Any]:
                 found = call_loop(item, names, todo.specs, taken, write)
             else:
                 lower: Lowering = lowering(item, LOWERINGS, "to_keras", "keras_backend", _EXAMPLE)
-                found = results(item, lower(Emitter(names, item), item.specs, *taken), keras.KerasTensor, "to_keras")
+                found = [*results(item, lower(Emitter(names, item), item.specs, *taken), keras.KerasTensor, "to_keras")]
             tensors |= zip(given_by(item), found, strict=True)
 
     tensors = dict(enumerate(given))

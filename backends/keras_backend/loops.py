@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import keras
@@ -21,7 +20,7 @@ _registered: Any = keras.saving.register_keras_serializable(package="deep_arch")
 _ops: Any = keras.ops
 
 _MOST_UNROLLED: Final = 64
-"""Steps that a compiled graph holds one by one, which is faster; more are a loop in the graph."""
+"""Steps that JAX compiles one by one, which run faster; more are a loop, which compiles faster."""
 
 
 @_registered
@@ -34,18 +33,14 @@ class Loop(keras.layers.Layer):  # type: ignore[misc]
         axes: where time stands in each sequence.
         result_axes: where time stands in each sequence of results.
         reverse: whether time runs from the last frame to the first.
-
-    Attributes:
-        unrolls: whether it is written step by step however long it is, as tf2onnx wants it.
     """
 
     def __init__(
         self, body: Any, carry: int, axes: Sequence[int], result_axes: Sequence[int], reverse: bool, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.body, self.carry, self.reverse = body, carry, reverse
         self.axes, self.result_axes = tuple(axes), tuple(result_axes)
-        self.unrolls = False
 
     def call(self, inputs: Sequence[Any], training: Any = None) -> Any:
         """Map states, sequences, and what the body reads besides, to last states and sequences."""
@@ -60,7 +55,8 @@ class Loop(keras.layers.Layer):  # type: ignore[misc]
 
         length = sequences[0].shape[self.axes[0]]
         # What a body changes, such as moving means and the state of its dropout, cannot change inside a compiled loop.
-        looped = length > _MOST_UNROLLED and not self.unrolls and not self.body.non_trainable_variables
+        is_jax = keras.config.backend() == "jax"  # on TensorFlow, Keras scans only what gives as much as it carries
+        looped = is_jax and length > _MOST_UNROLLED and not self.body.non_trainable_variables
         return [*(self._looped if looped else self._unrolled)(step, list(states), sequences, length)]
 
     def _unrolled(self, step: Any, states: list[Any], sequences: Sequence[Any], length: int) -> list[Any]:
@@ -93,32 +89,12 @@ class Loop(keras.layers.Layer):  # type: ignore[misc]
         return cls(**{**config, "body": keras.saving.deserialize_keras_object(config["body"])})
 
 
-@contextlib.contextmanager
-def unrolled(model: Any) -> Generator[None]:
-    """Let the loops of a model be written step by step."""
-    loops = [*_loops(model)]
-    for loop in loops:
-        loop.unrolls = True
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.unrolls = False
-
-
-def _loops(model: Any) -> Iterator[Loop]:
-    for layer in model.layers:
-        if isinstance(layer, Loop):
-            yield layer
-            yield from _loops(layer.body)
-
-
 Write = Callable[[Sequence[BuildItem], dict[int, Any]], None]
 """Writes steps, and gives a dict what they give by id."""
 
 
 def call_loop(loop: BuildLoop, names: Names, specs: Sequence[Spec], given: Sequence[Any], write: Write) -> list[Any]:
-    """Call the layer of a scan, which is made the first time that its module has such a body, and return its outputs."""
+    """Call the layer of a scan, which is made once for each body that its module has, and return its outputs."""
     key = f"{loop.path} {_signature(loop, specs)}"
     if key not in names.loops:
         names.loops[key] = _made(loop, names, specs, write)

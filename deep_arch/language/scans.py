@@ -132,7 +132,7 @@ def _given(returned: Any, carry: int, where: str) -> list[Value]:
 def _flag(reverse: Any, where: str) -> bool:
     reverse = plain(reverse)
     if is_kind(reverse, bool):
-        return reverse
+        return bool(reverse)
     raise wrong_kind(where, "reverse to be True or False", reverse, "Give it a bool, or da.boolean().")
 
 

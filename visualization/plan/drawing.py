@@ -12,17 +12,17 @@ from typing import Literal
 BoxKind = Literal[
     "input", "output", "module", "substitution", "hyperparameter", "config", "empty", "forked", "mixed", "bar"
 ]
-"""A `bar` is where a scan begins or ends. `empty` marks an expanded substitution that left no module, such as an optional that is not used; a relaxed
-decision is `forked` into its alternatives, and what they give is `mixed`."""
+"""`empty` marks an expanded substitution that left no module, such as an optional that is not used; a relaxed
+decision is `forked` into its alternatives, and what they give is `mixed`. A `bar` is where a scan begins or ends."""
 
 RowKind = Literal["open", "assigned", "dependent", "constant", "changed", "relaxed"]
 """`changed` is an argument that was another in the program which a drawing compares with, `relaxed` one that takes
 several values at once."""
 
 EdgeKind = Literal["data", "depends", "tied", "absent", "back", "beside", "below"]
-"""`back` leads from where a scan ends a step to where it begins the next. `depends` leads from a hyperparameter to what uses it, `tied` joins two calls of one module, and `absent` leads
-to the mark of a substitution that left no module. `beside` and `below` are
-not seen: they keep the items of a list in rows."""
+"""`depends` leads from a hyperparameter to what uses it, `tied` joins two calls of one module, and `absent` leads
+to the mark of a substitution that left no module. `back` leads from where a scan ends a step to where it begins the
+next. `beside` and `below` are not seen: they keep the items of a list in rows."""
 
 
 @dataclass(frozen=True, slots=True)
