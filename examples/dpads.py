@@ -4,9 +4,9 @@
 
 A program reads 13 frames of 18 features and says whether one mouse investigates the other. The language is a grammar:
 averages over frames, then sums, products and choices of affine functions of a few features. Every program of at most
-four levels is in one super-network, whose productions share their arguments by place. `DPads` unfolds it, prunes it, and
-fixes what is left, in the loop of any relaxed search. What is printed is the F1 of validation windows, on which the
-program is also chosen among the epochs of its last training. Without the data there are made-up windows.
+four levels is in one super-network, whose productions share their arguments by place. `DPads` unfolds it, prunes it,
+and fixes what is left, in the loop of any relaxed search. What is printed is the F1 of validation windows, by which the
+best epoch of the program's last training is chosen too. Without the data there are made-up windows.
 
 References:
     Cui and Zhu, Differentiable Synthesis of Program Architectures (NeurIPS 2021). Sun et al., The Multi-Agent Behavior
@@ -34,11 +34,19 @@ from deep_arch.backends import torch_backend
 from deep_arch.searchers import DPads, Stage
 
 GROUPS = {
-    **{"HeadBodyAngle": (0, 1), "AxisRatio": (2, 3), "Speed": (4, 5), "Acceleration": (6, 7)},
-    **{"TangentialVelocity": (8, 9), "RelativeSocialAngle": (10, 11), "AngleBetween": (12,), "FacingAngle": (13, 14)},
-    **{"OverlapBboxes": (15,), "AreaEllipseRatio": (16,), "MinResNoseDist": (17,)},
+    "HeadBodyAngle": (0, 1),
+    "AxisRatio": (2, 3),
+    "Speed": (4, 5),
+    "Acceleration": (6, 7),
+    "TangentialVelocity": (8, 9),
+    "RelativeSocialAngle": (10, 11),
+    "AngleBetween": (12,),
+    "FacingAngle": (13, 14),
+    "OverlapBboxes": (15,),
+    "AreaEllipseRatio": (16,),
+    "MinResNoseDist": (17,),
 }
-AVERAGES = {"Last5Avg": (4, 0), "Last10Avg": (9, 0), "Window5Avg": (2, 2), "Window11Avg": (5, 5)}
+AVERAGES = {"Last5Avg": 5, "Last10Avg": 10, "Window5Avg": 3, "Window11Avg": 6}  # centred windows end with the frames
 WINDOW = da.Spec((18, 13))
 BATCH = 50
 
@@ -61,16 +69,15 @@ class Take(da.Operation):
 
 @dataclass(eq=False)
 class LastAverage(da.Operation):
-    """The mean of the frames from `before` before the last to `after` after it, where there are such."""
+    """The mean of the last frames."""
 
-    before: int
-    after: int
+    frames: int
 
     def shape(self, x: da.Spec) -> da.Spec:
         return x.with_shape(x.shape[0])
 
     def to_torch(self, emit: Any, specs: Any, x: Any) -> Any:
-        return emit.function(lambda tensor: tensor[..., -1 - self.before :].mean(-1), x)
+        return emit.function(lambda tensor: tensor[..., -self.frames :].mean(-1), x)
 
 
 class Gate(da.Operation):
@@ -104,7 +111,7 @@ def atom() -> Any:
 @da.rule
 def sequence() -> Any:
     """A function of all frames."""
-    averages = {name: lambda x, at=at: atom()(LastAverage(*at)(x)) for name, at in AVERAGES.items()}
+    averages = {name: lambda x, n=n: atom()(LastAverage(n)(x)) for name, n in AVERAGES.items()}
     gate = {"SimpleITE": lambda x: Gate()(sequence()(x), sequence()(x), sequence()(x))}
     return da.or_({**averages, **gate}, hole=lambda x: ops.Dense(1)(ops.LSTM(8)(x)))
 

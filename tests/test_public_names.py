@@ -22,8 +22,8 @@ LATE = ["Study", "open_study", "study_names"]
 SEARCHERS = """
 AsynchronousHalving BOHB DARTS DPads EarlyStopping FairSampling Feasible FinishedTrial GDAS GeneticAlgorithm GridSearch
 GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch NSGA2 NoRepeats OptunaSearcher Partitioned
-ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN Sandwich Searcher Stage SuccessiveHalving SurrogateSearch
-WarmStart WidestFirst cross_branches cross_uniformly halving_rule median_rule
+ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN Sandwich Searcher Stage SuccessiveHalving
+SurrogateSearch WarmStart WidestFirst cross_branches cross_uniformly halving_rule median_rule
 mutate_each mutate_one suggest within
 """
 
