@@ -137,7 +137,7 @@ class Windows(NamedTuple):
     def batches(self, size: int, rng: torch.Generator) -> Iterator[Windows]:
         """Yield batches in a random order, without end."""
         while True:
-            for at in torch.randperm(len(self.y), generator=rng).split(size)[: len(self.y) // size]:
+            for at in torch.split(torch.randperm(len(self.y), generator=rng), size)[: len(self.y) // size]:
                 yield Windows(self.x[at], self.y[at])
 
 
@@ -168,7 +168,7 @@ def f1(answers: Tensor, y: Tensor) -> float:
 
 def step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Windows) -> None:
     optimizer.zero_grad(set_to_none=True)
-    loss(model(batch.x), batch.y).backward()
+    loss(model(batch.x), batch.y).backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_([p for p in model.parameters() if p.grad is not None], 0.25)
     optimizer.step()
 
@@ -176,15 +176,21 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Windows) -> 
 def search(train: Windows, seed: int, schedule: Sequence[Stage]) -> tuple[Any, nn.Module, int]:
     """Return the values of a program, its model with the weights that it had in the search, and how many trials."""
     rng = torch.Generator().manual_seed(seed)
-    weights_part, logits_part = torch.randperm(len(train.y), generator=rng).split(round(0.6 * len(train.y)))
+    weights_part, logits_part = torch.tensor_split(
+        torch.randperm(len(train.y), generator=rng), [round(0.6 * len(train.y))]
+    )
     epoch = len(weights_part) // BATCH
     descent = Windows(train.x[weights_part], train.y[weights_part]).batches(BATCH, rng)
     held_out = Windows(train.x[logits_part], train.y[logits_part]).batches(len(logits_part) // epoch, rng)
 
     searcher = DPads(epoch=epoch, schedule=schedule)
     supernet = torch_backend.supernet(programs, WINDOW, seed=seed, share="position")
+    with torch.no_grad():
+        for name, weight in supernet.named_parameters():
+            if "hole" not in name:  # else what happens to do least harm is preferred, before anything was learnt
+                weight *= 0.1
     branches = torch_backend.branches(supernet, searcher)
-    optimizer = torch.optim.Adam(supernet.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(supernet.parameters(), lr=0.05)
     trials = da.search(programs, searcher, trials=100_000, seed=seed)
     for trial in trials:
         model = branches.at(trial)
