@@ -188,7 +188,7 @@ def search(train: Windows, seed: int, schedule: Sequence[Stage]) -> tuple[Any, n
     with torch.no_grad():
         for name, weight in supernet.named_parameters():
             if "hole" not in name:  # else what happens to do least harm is preferred, before anything was learnt
-                weight *= 0.1
+                weight.mul_(0.1)
     branches = torch_backend.branches(supernet, searcher)
     optimizer = torch.optim.Adam(supernet.parameters(), lr=0.05)
     trials = da.search(programs, searcher, trials=100_000, seed=seed)
