@@ -202,7 +202,7 @@ def search(train: Windows, seed: int, schedule: Sequence[Stage]) -> tuple[Any, n
     return values, branches.build(programs.at(values)), len(trials.trials)
 
 
-def train_alone(model: nn.Module, train: Windows, valid: Windows, seed: int, epochs: int = 15) -> float:
+def train_alone(model: nn.Module, train: Windows, valid: Windows, seed: int, epochs: int = 30) -> float:
     """Train on all windows, and return the validation's F1 of the best epoch."""
     batches = train.batches(BATCH, torch.Generator().manual_seed(seed))
     optimizer, scores = torch.optim.Adam(model.parameters(), lr=0.01), list[float]()
