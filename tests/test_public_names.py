@@ -20,11 +20,11 @@ LATE = ["Study", "open_study", "study_names"]
 """Names that are read when they are used."""
 
 SEARCHERS = """
-AsynchronousHalving BOHB BottomUp DARTS DistinctPrograms EarlyStopping FairSampling Feasible FinishedTrial GDAS
-GeneticAlgorithm GridSearch Growth GumbelMasking HEAD Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch
+AsynchronousHalving BOHB BottomUp DARTS DPads DistinctPrograms EarlyStopping FairSampling Feasible FinishedTrial GDAS
+GeneticAlgorithm GridSearch Growth GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch
 Move NSGA2 NoRepeats OptunaSearcher Origin Partitioned ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN
-Sandwich Searcher SuccessiveHalving SurrogateSearch WarmStart WidestFirst cross_branches cross_uniformly halving_rule
-median_rule mutate_each mutate_one stacks suggest within
+Sandwich Searcher Stage SuccessiveHalving SurrogateSearch WarmStart WidestFirst cross_branches cross_uniformly dpads
+halving_rule median_rule mutate_each mutate_one suggest within
 """
 
 MEMBERS = {
