@@ -1,12 +1,13 @@
 """Environments of classic control whose copies step together, as arrays, with the physics of gymnasium's own.
 
-Gymnasium's vector environments step their copies one after another in Python, but for CartPole. Those here do in one step of
-NumPy what `gymnasium.make(name)` does in one step of each copy, to rounding, and take each number from it; they are some 50 times as
-fast. An ended copy stays ended until all are reset.
+Gymnasium's own vector environments step their copies one after another, but for that of CartPole. Those here do in one
+step of arrays what `gymnasium.make(name)` does in a step of each copy, a hundred times as fast. What a copy does after
+its end, until all are reset, means nothing.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import gymnasium
@@ -15,7 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 
-class _Together(VectorEnv[Any, Any, Any]):
+class _Together(VectorEnv[Any, Any, Any], ABC):
     """Copies of one environment; `state` has a row for each of its variables and a column for each copy."""
 
     name: str
@@ -23,7 +24,7 @@ class _Together(VectorEnv[Any, Any, Any]):
 
     def __init__(self, num_envs: int) -> None:
         self.one: Any = gymnasium.make(self.name).unwrapped
-        self.spec, self.num_envs = gymnasium.spec(self.name), num_envs
+        self.num_envs, self.max_steps = num_envs, gymnasium.spec(self.name).max_episode_steps or 0
         self.single_action_space, self.single_observation_space = self.one.action_space, self.one.observation_space
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -36,16 +37,16 @@ class _Together(VectorEnv[Any, Any, Any]):
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         rewards, ended = self._move(actions)
         self.n_steps += 1
-        late = np.full(self.num_envs, self.n_steps >= self.spec.max_episode_steps)
+        late = np.full(self.num_envs, self.n_steps >= self.max_steps)
         return self._observed(), rewards, ended, late, {}
 
+    @abstractmethod
     def _first(self) -> Any:
         """Return states to begin with."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _move(self, actions: Any) -> tuple[Any, Any]:
         """Change the state, and return rewards and what has ended."""
-        raise NotImplementedError
 
     def _observed(self) -> Any:
         return np.stack([*self.state], axis=1, dtype=np.float32)
