@@ -106,7 +106,8 @@ def check_specified(architecture: Architecture, backend: str) -> None:
     raise NotSpecified(
         f"{where}: {backend}.build needs an architecture whose hyperparameters all have values.\n"
         f"  Got one without values for {shown or 'what da.config attached'}.\n"
-        "  Assign them with architecture.assign(address, value), or draw a whole one with space.sample(seed=0)."
+        "  Assign them with architecture.assign(address, value), draw a whole one with space.sample(seed=0), or, where "
+        "choices have holes, build architecture.completed()."
     )
 
 

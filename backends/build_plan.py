@@ -11,13 +11,12 @@ from deep_arch.backends.base import check_specified
 from deep_arch.backends.names import ModuleNames
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.modules import Module, Operation, Wrapped
-from deep_arch.language.scans import Enter, Exit
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.measures.settling import Rule, settled
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph, GraphCall
-from deep_arch.spaces.regions import Item, Region, inputs_of, nested
+from deep_arch.spaces.regions import Item, Region, calls_in, inputs_of, nested
 
 AsNative = Callable[[Wrapped], Any]
 """Makes of what `da.wrap` gave what the backend's own `wrap` gives, whose shape rule asks the framework."""
@@ -139,12 +138,11 @@ def build_plan(architecture: Architecture, inputs: Inputs, backend: str, as_nati
     ranks: defaultdict[str, set[int]] = defaultdict(set)
     for call in calls:
         ranks[call.module_address] |= {specs[i].rank for i in call.inputs[:1]}
+    items = nested(graph)
     seen: set[str] = set()
     steps: dict[int, BuildStep] = {}
-    for call, module in zip(calls, modules, strict=True):
-        if isinstance(module, Enter | Exit):
-            continue
-        address = call.module_address
+    for call in calls_in(items):
+        module, address = modules[call.position], call.module_address
         taken = tuple([specs[i] for i in call.inputs])
         path, tied = names.path(address), address in seen
         vary = varying[address], len(ranks[address]) > 1
@@ -152,10 +150,9 @@ def build_plan(architecture: Architecture, inputs: Inputs, backend: str, as_nati
         steps[call.position] = BuildStep(
             call.address, module, address, path, call.inputs, call.outputs, taken, *vary, tied
         )
-    items = tuple(steps.values()) if len(steps) == len(calls) else _items(nested(graph), steps, names, specs)
-    named = graph.outputs_are_named
-    outputs = tuple(graph.outputs)
-    return BuildPlan(graph.inputs, outputs, graph.output_names, named, tuple(steps.values()), items, tuple(specs))
+    named, outputs = graph.outputs_are_named, tuple(graph.outputs)
+    todo = _items(items, steps, names, specs)
+    return BuildPlan(graph.inputs, outputs, graph.output_names, named, tuple(steps.values()), todo, tuple(specs))
 
 
 def _items(

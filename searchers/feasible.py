@@ -66,7 +66,7 @@ class Feasible(Wrapper):
         """Propose what is feasible, or None after too many attempts."""
         for _ in range(0 if self._over else self.attempts):
             values = self.searcher.ask()
-            if values is None or self.predicate(self.space.at(values)):
+            if values is None or self.predicate(self.space.proposed(values)):
                 return values
             budget = self.searcher.budget(values)
             self.searcher.tell(FinishedTrial(NO_TRIAL, values, state="failed", budget=budget))
@@ -79,7 +79,7 @@ class Feasible(Wrapper):
         """Propose what has these values, and is feasible unless they decide all, or no attempt was."""
         proposal = completed(self.space, values, self.rng)
         for _ in range(0 if len(proposal) == len(values) else self.attempts):
-            if self.predicate(self.space.at(proposal)):
+            if self.predicate(self.space.proposed(proposal)):
                 break
             proposal = completed(self.space, values, self.rng)
         return self.searcher.propose(proposal)

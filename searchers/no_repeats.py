@@ -74,7 +74,7 @@ class NoRepeats(Wrapper):
         return proposal
 
     def _key(self, values: Values, budget: float | None) -> str:
-        architecture = self.space.at(values)
+        architecture = self.space.proposed(values)
         same = architecture.fingerprint() if architecture.is_specified else architecture.to_json()
         return same if budget is None else f"{same} {budget}"
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import keras
 
 from deep_arch.backends.base import seed_number
-from deep_arch.backends.build_plan import BuildPlan, build_plan
+from deep_arch.backends.build_plan import BuildItem, BuildLoop, BuildPlan, build_plan, given_by, taken_by
 from deep_arch.backends.initial import draw_weights
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Names
 from deep_arch.backends.keras_backend.dtypes import native_dtype
+from deep_arch.backends.keras_backend.loops import call_loop
 from deep_arch.backends.keras_backend.lowerings import LOWERINGS
 from deep_arch.backends.keras_backend.weights import CALLS, named_variables
 from deep_arch.backends.keras_backend.wrapped import KerasModule
@@ -87,12 +88,19 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
 
 def _write(todo: BuildPlan, names: Names, given: list[Any]) -> list[Any]:
     """Call the layers of every step, and return the outputs."""
+
+    def write(items: Sequence[BuildItem], tensors: dict[int, Any]) -> None:
+        for item in items:
+            taken = [tensors[i] for i in taken_by(item)]
+            if isinstance(item, BuildLoop):
+                found = call_loop(item, names, todo.specs, taken, write)
+            else:
+                lower: Lowering = lowering(item, LOWERINGS, "to_keras", "keras_backend", _EXAMPLE)
+                found = [*results(item, lower(Emitter(names, item), item.specs, *taken), keras.KerasTensor, "to_keras")]
+            tensors |= zip(given_by(item), found, strict=True)
+
     tensors = dict(enumerate(given))
-    for step in todo.steps:
-        emit = Emitter(names, step)
-        lower: Lowering = lowering(step, LOWERINGS, "to_keras", "keras_backend", _EXAMPLE)
-        result = lower(emit, step.specs, *(tensors[i] for i in step.inputs))
-        tensors |= zip(step.outputs, results(step, result, keras.KerasTensor, "to_keras"), strict=True)
+    write(todo.items, tensors)
     return [tensors[i] for i in todo.outputs]
 
 

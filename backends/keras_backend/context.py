@@ -36,6 +36,7 @@ class Names:
 
     Attributes:
         layers: what was made so far, by neutral path.
+        loops: the layers of scans, by path and body.
         seed: what the model's randomness is derived from.
         seeded: whether the user gave it.
     """
@@ -43,6 +44,7 @@ class Names:
     def __init__(self, inputs: Iterable[str], seed: int, seeded: bool) -> None:
         self._taken = set(inputs)
         self.layers: dict[str, Any] = {}
+        self.loops: dict[str, Any] = {}
         self.seed = seed
         self.seeded = seeded
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deep_arch.backends.keras_backend.context import path_of
+from deep_arch.backends.keras_backend.loops import Loop
 from deep_arch.backends.weights import check_weights
 from deep_arch.errors import BadArgument
 
@@ -73,8 +74,17 @@ def named_variables(model: keras.Model) -> dict[str, Any]:
     """Return the variables of a model by neutral name."""
     calls: tuple[str, ...] = getattr(model, CALLS, ())
     order = {path: i for i, path in enumerate(calls)}
-    layers = sorted(model.layers, key=lambda layer: order.get(path_of(layer), len(order)))
+    layers = sorted(_layers(model), key=lambda layer: order.get(path_of(layer), len(order)))
     return {f"{path_of(layer)}.{name}": variable for layer in layers for name, variable in _named(layer)}
+
+
+def _layers(model: keras.Model) -> Iterator[Any]:
+    """Yield the layers of a model, and those in the bodies of its loops in place of the loops."""
+    for layer in model.layers:
+        if isinstance(layer, Loop):
+            yield from _layers(layer.body)
+        else:
+            yield layer
 
 
 def shape_of(name: str, variable: Any) -> tuple[int, ...]:

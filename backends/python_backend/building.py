@@ -29,8 +29,8 @@ def build(architecture: Architecture, inputs: Inputs | None = None) -> PythonPro
     it returns is called on the values. Modules that were called several times share one such object.
 
     An operation of your own takes part by a method `to_python(self, *values)`, which returns its output, or a tuple of
-    several; of those in `ops` only the identity does. A `da.scan` runs over any iterables of one length, and gives lists
-    of what its steps give, or tuples where its first sequence is one.
+    several; of those in `ops` only the identity does. A `da.scan` runs over any iterables of one length, and gives
+    lists of what its steps give, or tuples where its first sequence is one.
 
     Args:
         architecture: a specified one.
@@ -72,6 +72,7 @@ def _block(items: Sequence[Item], given: Sequence[int], outputs: Sequence[int], 
     """Return what runs some calls in a row, from the values with the ids `given` to those with the ids `outputs`."""
     registers = _registers(items, given, outputs)
     instructions: list[Instruction] = []
+    run: Callable[..., Any]
     for item in items:
         if isinstance(item, Region):
             run, address = _loop(item, made), item.address

@@ -29,7 +29,9 @@ class Loop:
         self._carry, self._n_sequences = region.carry, len(region.frames)
         self._axes = [time_axis(specs[i]) for i in region.enter.inputs[self._carry :]]
         self._states = [specs[i] for i in region.states]
-        self._results = [(specs[i], time_axis(specs[o])) for i, o in zip(region.given, region.exit.outputs, strict=True)]
+        self._results = [
+            (specs[i], time_axis(specs[o])) for i, o in zip(region.given, region.exit.outputs, strict=True)
+        ]
         self._results = self._results[self._carry :]
 
     def __call__(self, *given: Any) -> tuple[Any, ...]:
@@ -54,9 +56,7 @@ class Loop:
             steps.append(found[self._carry :])
         if self._reverse:
             steps.reverse()
-        stacked = [
-            tf.stack(row, axis) for row, (_, axis) in zip(zip(*steps, strict=True), self._results, strict=True)
-        ]
+        stacked = [tf.stack(row, axis) for row, (_, axis) in zip(zip(*steps, strict=True), self._results, strict=True)]
         return (*states, *stacked)
 
     def _looped(self, states: Sequence[Any], sequences: Sequence[Any], captured: Sequence[Any]) -> tuple[Any, ...]:

@@ -59,7 +59,7 @@ class Loop(nn.Module):
 
     def __setstate__(self, state: Any) -> None:
         """Take what was pickled, and generate the body anew."""
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._compile()
 
     def extra_repr(self) -> str:

@@ -38,10 +38,11 @@ class Enter(Operation):
     def shape(self, *inputs: Spec) -> tuple[Spec, ...]:
         sequences = inputs[self.carry :]
         for sequence in sequences:
-            if sequence.rank == 0:
+            if sequence.rank == 0 or (sequence.rank == 1 and "float" in sequence.dtype):
                 raise ShapeMismatch(
                     f"{self.base_name}: expected sequences, whose last axis is time.\n  Got {_listed(sequences)}.\n"
-                    f"  Call the module on {self.carry} states, and then on sequences such as (features, length)."
+                    f"  Call the module on {self.carry} states, and then on sequences: (features, length), or tokens. "
+                    "Numbers in a row are a sequence as ops.Reshape((1, length))."
                 )
         if len({sequence.shape[-1] for sequence in sequences}) > 1:
             raise ShapeMismatch(
@@ -86,9 +87,9 @@ class Exit(Operation):
 class Scan(Substitution):
     """A body along a sequence; see `scan`."""
 
-    def __init__(self, body: Fn, carry: Any, reverse: Any, name: str | None, default_name: str) -> None:
+    def __init__(self, body: Fn, carry: Any = 1, reverse: Any = False, name: str | None = None) -> None:
         self._body, self.carry = body, plain(carry)
-        super().__init__({"reverse": reverse} if default_name == "scan" else {}, name, default_name)
+        super().__init__({} if reverse is False else {"reverse": reverse}, name)
         check_fn(body, where_is(self))
         if type(self.carry) is not int or self.carry < 0:
             raise BadArgument(
@@ -113,6 +114,10 @@ class Scan(Substitution):
         return [left[i] for i in range(len(given))] if len(given) > 1 else left
 
 
+class Map(Scan):
+    """A body of frames alone; see `map_`."""
+
+
 def _given(returned: Any, carry: int, where: str) -> list[Value]:
     """Return what a body gives at each step: its new states, and its results."""
     values = several(returned, carry, where) if is_kind(returned, Value) and carry > 1 else as_values(returned, where)
@@ -127,7 +132,7 @@ def _given(returned: Any, carry: int, where: str) -> list[Value]:
 def _flag(reverse: Any, where: str) -> bool:
     reverse = plain(reverse)
     if is_kind(reverse, bool):
-        return reverse
+        return bool(reverse)
     raise wrong_kind(where, "reverse to be True or False", reverse, "Give it a bool, or da.boolean().")
 
 
@@ -171,7 +176,7 @@ def scan(body: Fn, carry: int = 1, *, reverse: Any = False, name: str | None = N
         >>> architecture.shapes({"x": da.sequence(length=20, features=4), "h": da.vector(8)})["scan/exit"]
         ((8,), (8, 20))
     """
-    return Scan(body, carry, reverse, name, "scan")
+    return Scan(body, carry, reverse, name)
 
 
 def map_(body: Fn, *, name: str | None = None) -> Scan:
@@ -183,4 +188,4 @@ def map_(body: Fn, *, name: str | None = None) -> Scan:
     Raises:
         ArityMismatch, ShapeMismatch: see `scan`.
     """
-    return Scan(body, 0, False, name, "map")
+    return Map(body, 0, name=name)

@@ -12,6 +12,7 @@ from deep_arch.language.copies import Copies, Parts
 from deep_arch.language.domains import Choice
 from deep_arch.language.foreign import plain
 from deep_arch.language.formulas import needs_shapes
+from deep_arch.language.holes import HOLE, Holed
 from deep_arch.language.hyperparameters import Hyperparameter, Independent
 from deep_arch.language.modules import Module
 from deep_arch.language.selection import OptionalByShape, OrByShape
@@ -47,24 +48,33 @@ class Optional(Substitution):
 class Or(Substitution):
     """One of several functions; see `or_`."""
 
-    def __init__(self, fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, name: str | None = None) -> None:
-        self._fns = _by_key(fns)
-        super().__init__({"which": Independent(Choice(self._fns)) if which is None else which}, name)
-        for fn in self._fns.values():
+    def __init__(
+        self, fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, name: str | None = None, hole: Fn | None = None
+    ) -> None:
+        self._fns, self._hole = _by_key(fns), hole
+        kind = Choice if hole is None else Holed
+        super().__init__({"which": Independent(kind(self._fns)) if which is None else which}, name)
+        for fn in self._everything.values():
             check_fn(fn, where_is(self))
         check_keys(self.arguments["which"], self._fns, where_is(self))
+        if hole is not None:
+            _check_hole(which, self._fns, where_is(self))
 
     @property
     def candidates(self) -> Mapping[Any, Fn]:
-        """The functions by what chooses them."""
+        """The functions by what chooses them, without the hole."""
         return self._fns
 
+    @property
+    def _everything(self) -> Mapping[Any, Fn]:
+        return self._fns if self._hole is None else {**self._fns, HOLE: self._hole}
+
     def label(self, arguments: Mapping[str, Any], address: str) -> str:
-        check_key(arguments["which"], self._fns, address)
+        check_key(arguments["which"], self._everything, address)
         return f"[{arguments['which']}]"
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
-        return apply(self._fns[arguments["which"]], inputs, where_is(self))
+        return apply(self._everything[arguments["which"]], inputs, where_is(self))
 
 
 class Permute(Parts):
@@ -192,16 +202,44 @@ def optional(fn: Fn, use: Any = None, *, name: str | None = None) -> Optional | 
     return OptionalByShape(fn, use, name) if needs_shapes(use) else Optional(fn, use, name)
 
 
-def or_(fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, *, name: str | None = None) -> Or | OrByShape:
+def or_(
+    fns: Iterable[Fn] | Mapping[Any, Fn], which: Any = None, *, name: str | None = None, hole: Fn | None = None
+) -> Or | OrByShape:
     """Return a module that is one of `fns`, chosen by position or, for a dict, by key.
 
     Where `which` is a formula of shapes (see `channels`), all of `fns` are part of the graph until these are known.
 
+    Args:
+        fns: the alternatives.
+        which: what chooses; a choice of its own if left out.
+        name: of the module.
+        hole: what stands in while nothing is chosen, such as a network in place of a part of a program that is not
+            written yet. It is called like an alternative, under the value "hole", which states and architectures may
+            have (`space.partial`, `assign`, `Architecture.completed`); no program has it, so it is not counted, listed,
+            drawn or searched, and `space.at` refuses it.
+
     Raises:
-        InvalidDomain: no functions, or `which` can be something that names none of them.
+        InvalidDomain: no functions, or `which` can be something that names none of them; an alternative is called
+            "hole", where there is a hole.
+        BadArgument: a hole beside `which`.
+
+    Example:
+        >>> import deep_arch as da
+        >>> from deep_arch import ops
+        >>> @da.rule
+        ... def expr():
+        ...     parts = {"leaf": ops.ReLU, "pair": lambda: da.sequential(expr, expr)}
+        ...     return da.or_(parts, hole=lambda: ops.Dense(16))
+        >>> net = da.space(lambda x: expr()(x))
+        >>> net.limit(max_depth=2).size()
+        2
+        >>> net.partial({"expr/or.which": "pair"}).completed().values
+        {'expr/or.which': 'pair', 'expr/or[pair]/expr/or.which': 'hole', 'expr/or[pair]/expr_1/or.which': 'hole'}
     """
     _check_several(fns, "or")
-    return OrByShape(_by_key(fns), which, name) if needs_shapes(which) else Or(fns, which, name)
+    if needs_shapes(which) and hole is None:
+        return OrByShape(_by_key(fns), which, name)
+    return Or(fns, which, name, hole)
 
 
 def permute(fns: Iterable[Fn], order: Any = None, *, name: str | None = None) -> Permute:
@@ -291,6 +329,18 @@ def check_keys(which: Any, among: Mapping[Any, Any], address: str, what: str = "
     elif isinstance(which, Independent) and which.depending is None and which.domain.size < float("inf"):
         for value in which.domain.values():
             check_key(value, among, address, what)
+
+
+def _check_hole(which: Any, fns: Mapping[Any, Fn], address: str) -> None:
+    if which is not None:
+        raise wrong_kind(
+            address, "a hole in a choice of its own", which, "Leave out which=, or the hole: da.or_(fns, hole=fn)."
+        )
+    if HOLE in fns:
+        raise InvalidDomain(
+            f"{address}: the alternative {HOLE!r} is the one that hole= gives.\n"
+            f"  Got {tuple(fns)!r} beside a hole.\n  Rename the alternative, or leave out hole=."
+        )
 
 
 def _hashes(value: object) -> bool:

@@ -44,7 +44,7 @@ def _not_specified(graph: Graph) -> NotSpecified:
     return NotSpecified(
         f"{graph.root.fragment.program.name}: a partial architecture has no fingerprint.\n"
         f"  Got no value for {', '.join([*waiting][:5])}.\n"
-        "  Assign the rest, or compare the values of partial architectures."
+        "  Assign the rest or take architecture.completed(), or compare the values of partial architectures."
     )
 
 

@@ -61,7 +61,7 @@ def check_decided(call: GraphCall) -> None:
         waiting = ", ".join(dict.fromkeys(address for a in call.arguments for address in a.waits_for))
         raise NotSpecified(
             f"{call.address}: has no shape before it is decided.\n  Got no value for {waiting}.\n"
-            "  Assign it, or take an architecture from space.sample."
+            "  Assign it, take an architecture from space.sample, or one with holes from architecture.completed()."
         )
 
 

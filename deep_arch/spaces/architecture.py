@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, is_kind, wrong_kind
+from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, NotSpecified, is_kind, wrong_kind
 from deep_arch.language.depending import Depending
-from deep_arch.language.hyperparameters import Dependent
+from deep_arch.language.holes import HOLE, Holed
+from deep_arch.language.hyperparameters import Dependent, Independent
 from deep_arch.language.options import content_key, same
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.language.values import UNSET
 from deep_arch.spaces.attached import Attached
 from deep_arch.spaces.choice_points import ChoicePoint
-from deep_arch.spaces.frames import Unfolding
+from deep_arch.spaces.frames import Choose, Frame, Unfolding
 from deep_arch.spaces.graph import Graph
 from deep_arch.spaces.liveness import certain_addresses
 from deep_arch.spaces.place import slot_address
@@ -58,6 +59,21 @@ class Architecture:
     def is_specified(self) -> bool:
         """Whether every hyperparameter has a value, so that a backend can build the architecture."""
         return not self._unfolding.open
+
+    @property
+    def holes(self) -> tuple[str, ...]:
+        """The addresses of choices that are at their holes; none in a program. See `or_`."""
+        values = self.values
+        if not any(value.__class__ is str and value == HOLE for value in values.values()):
+            return ()
+        frames = self._unfolding.frames.values()
+        holed = {
+            slot_address(frame, slot)
+            for frame in frames
+            for slot, h in enumerate(frame.fragment.hyperparameters)
+            if isinstance(h, Independent) and isinstance(h.domain, Holed)
+        }
+        return tuple([address for address, value in values.items() if value == HOLE and address in holed])
 
     @property
     def graph(self) -> Graph:
@@ -112,6 +128,22 @@ class Architecture:
             raise self._not_open(address, value)
         # What was assigned before may be needed no more, if the value decides that nothing depends on it.
         return Architecture(self.space, self.space.replay({**self.values, address: value}, required=[address]))
+
+    def completed(self) -> Architecture:
+        """Return the architecture in which every open choice that has a hole is at it: the relaxation of what is open.
+
+        So a partial program has a shape, a cost and a model. A program is completed as it is.
+
+        Raises:
+            NotSpecified: something stays open that has no hole.
+
+        References:
+            Shah et al., "Learning Differentiable Programs with Admissible Neural Heuristics", 2020, section 4.
+        """
+        found = Architecture(self.space, self.space.unfold(_filling(self.values)))
+        if missing := found.unassigned:
+            raise _has_no_hole(missing)
+        return found
 
     def _not_open(self, address: str, value: Any) -> Exception:
         for frame in self._unfolding.frames.values():
@@ -263,6 +295,25 @@ class Architecture:
         more = ", ..." if len(self.values) > 6 else ""
         waiting = "" if self.is_specified else f"; {len(self._unfolding.open)} unassigned"
         return f"<{self.space.name}: {shown}{more}{waiting}>"
+
+
+def _filling(values: Mapping[str, Any]) -> Choose:
+    """Return what an unfolding asks for values, which answers with holes where there are none."""
+
+    def choose(hyperparameter: Independent, address: str, _frame: Frame) -> Any:
+        return values.get(address, HOLE if isinstance(hyperparameter.domain, Holed) else UNSET)
+
+    return choose
+
+
+def _has_no_hole(missing: Sequence[ChoicePoint]) -> NotSpecified:
+    listed = ", ".join([point.address for point in missing[:5]])
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    return NotSpecified(
+        f"{missing[0].address}: is open, and has no hole to complete it with; it must be {missing[0].domain}.\n"
+        f"  Got no value for {listed}{more}.\n"
+        "  Assign it before, or give the choice a hole: da.or_(..., hole=fn), where fn decides nothing itself."
+    )
 
 
 def _restore(space: SearchSpace, values: Mapping[str, Any]) -> Architecture:

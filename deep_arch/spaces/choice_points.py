@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deep_arch.language.domains import Domain
+from deep_arch.language.holes import Holed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class ChoicePoint:
     domain: Domain
     tag: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+
+    @property
+    def has_hole(self) -> bool:
+        """Whether it may be at a hole, "hole", which is no value of its domain; see `or_`."""
+        return isinstance(self.domain, Holed)
 
     @property
     def name(self) -> str:

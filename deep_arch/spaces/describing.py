@@ -18,6 +18,7 @@ from deep_arch.language.dependence import evaluate, roots
 from deep_arch.language.domains import Real
 from deep_arch.language.formulas import ShapeOf
 from deep_arch.language.fragment import Call, Fragment
+from deep_arch.language.holes import Holed
 from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Independent
 from deep_arch.language.modules import Module, Operation, Wrapped
 from deep_arch.language.qualified import module_of
@@ -125,6 +126,7 @@ class _Describer:
         depending = hyperparameter.depending
         if depending is None:
             text = self._words.domain(hyperparameter.domain)
+            text += " or a hole" if isinstance(hyperparameter.domain, Holed) else ""
         else:
             said = [self._argument(place.fragment, parent) for parent in depending.parents]
             text = f"{depending.kind.word}({', '.join(said)})"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deep_arch.errors import MissingValues
 from deep_arch.language.dependence import domain_at, roots
 from deep_arch.language.domains import REJECTED, Choice, Domain
+from deep_arch.language.holes import is_hole, without_hole
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.options import same
 
@@ -32,7 +33,9 @@ def with_fixed(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
     found = {**{address: find(space.program, address) for address in before}, **found}
     for address in sorted(values, key=lambda a: max(len(roots([h])) for h in found[a])):  # first what others depend on
         domains = [_domain(h, address, fixed, found) for h in found[address]]
-        accepted = [v for v in (domain.accept(values[address]) for domain in domains) if v is not REJECTED]
+        if all(is_hole(domain, values[address]) for domain in domains):
+            raise space.at_hole(address)
+        accepted = [v for v in (without_hole(domain, values[address]) for domain in domains) if v is not REJECTED]
         if not accepted or (address in before and not same(accepted[0], before[address])):
             raise space.outside(
                 Choice([before[address]]) if address in before else domains[0], address, values[address]

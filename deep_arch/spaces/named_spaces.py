@@ -16,8 +16,9 @@ from deep_arch.language.written import is_program
 from deep_arch.spaces.bound_names import bound_names
 from deep_arch.spaces.loading import find_object as find_object
 from deep_arch.spaces.loading import module_named, named_in, spaces_in
+from deep_arch.spaces.restricting import restricted
 from deep_arch.spaces.restrictions import Restrictions
-from deep_arch.spaces.space import SearchSpace, restricted
+from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.space import space as space_of
 
 

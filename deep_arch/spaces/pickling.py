@@ -30,7 +30,8 @@ def reduced(space: SearchSpace) -> tuple[Any, ...]:
 
 def _found(origin: Origin, data: bytes | None, restrictions: Restrictions) -> SearchSpace:
     from deep_arch.spaces.loading import load_script
-    from deep_arch.spaces.space import SearchSpace, restricted
+    from deep_arch.spaces.restricting import restricted
+    from deep_arch.spaces.space import SearchSpace
 
     load_script(origin.module, origin.script)
     found = found_or_made(SearchSpace, origin, data)
@@ -38,6 +39,7 @@ def _found(origin: Origin, data: bytes | None, restrictions: Restrictions) -> Se
 
 
 def _made(fn: Callable[..., Any], restrictions: Restrictions) -> SearchSpace:
-    from deep_arch.spaces.space import SearchSpace, restricted
+    from deep_arch.spaces.restricting import restricted
+    from deep_arch.spaces.space import SearchSpace
 
     return restricted(SearchSpace(fn), restrictions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -69,6 +69,8 @@ def has_regions(graph: Graph) -> bool:
 
 def nested(graph: Graph) -> tuple[Item, ...]:
     """Return the calls of a graph in topological order, those of each scan as one region where it ends."""
+    if not has_regions(graph):
+        return tuple(graph.calls)
     items: dict[int, list[Item]] = {_OUTSIDE: []}
     entries: dict[int, GraphCall] = {}
     around = _Around()
@@ -86,6 +88,15 @@ def nested(graph: Graph) -> tuple[Item, ...]:
     return tuple(items[_OUTSIDE])
 
 
+def calls_in(items: Iterable[Item]) -> Iterator[GraphCall]:
+    """Yield the calls in the order in which they run first, but for those where scans begin and end."""
+    for item in items:
+        if isinstance(item, Region):
+            yield from calls_in(item.body)
+        else:
+            yield item
+
+
 class Repetitions:
     """How often each call of a graph runs, which is asked in the order of the calls."""
 
@@ -94,7 +105,7 @@ class Repetitions:
         self._times: dict[int, int] = {_OUTSIDE: 1}
 
     def of(self, call: GraphCall, specs: Sequence[Spec]) -> int:
-        """Return how often a call runs, from the specs of all values up to it; 0 for an entry, which computes nothing."""
+        """Return how often a call runs, from the specs of all values up to it; 0 for an entry, which does nothing."""
         if self._around is None:
             return 1
         scan = self._around.of(call.node.frame)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from deep_arch.errors import MissingValues, UnknownAddress, UnreachedAddress, ValueOutsideDomain, nearest, wrong_kind
 from deep_arch.language.dependence import roots
 from deep_arch.language.domains import REJECTED, Choice, Domain
+from deep_arch.language.holes import HOLE
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.program import Program
 from deep_arch.language.values import UNSET
@@ -121,6 +122,14 @@ class Replaying:
             f"{address}: {value!r} is not {domain}.\n"
             f"  Got {value!r} ({type(value).__name__}) while replaying values onto space `{self.name}`.\n"
             "  Add the value to the domain, or check that these values were made for this space."
+        )
+
+    def at_hole(self, address: str) -> ValueOutsideDomain:
+        """Return the error for a choice at its hole where a program is meant."""
+        return ValueOutsideDomain(
+            f"{address}: {HOLE!r} stands for what is not decided yet, and is no value of a program.\n"
+            f"  Got {HOLE!r} (str) for space `{self.name}`.\n"
+            "  Give it one of its alternatives, or write space.partial(values) for a program with holes."
         )
 
     def no_such_address(self, address: Any, reached: Iterable[str], values: Iterable[str] = ()) -> Exception:

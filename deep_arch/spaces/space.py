@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import operator
@@ -13,19 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import BadArgument, MissingValues, NotCountable, TooDeep, is_kind, wrong_kind
 from deep_arch.language.foreign import as_int
-from deep_arch.language.late_binding import checked
 from deep_arch.language.options import same
 from deep_arch.language.parts import as_part
 from deep_arch.language.program import Program
 from deep_arch.language.values import Value
 from deep_arch.language.written import Written, is_program
 from deep_arch.spaces.architecture import Architecture
-from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.deciding import Pick, asking
-from deep_arch.spaces.fixing import with_fixed
 from deep_arch.spaces.pickling import reduced
-from deep_arch.spaces.replaying import Replaying
-from deep_arch.spaces.restrictions import Both, Restrictions
+from deep_arch.spaces.restricting import Restricting
+from deep_arch.spaces.restrictions import Restrictions
 
 if TYPE_CHECKING:
     from deep_arch.counting.counter import Counter
@@ -38,7 +34,7 @@ MOST_ATTEMPTS = 1000
 Seed = int | random.Random | None
 
 
-class SearchSpace(Replaying):
+class SearchSpace(Restricting):
     """A function together with the fragments that it unfolds to, lazily; see `space`.
 
     Attributes:
@@ -113,7 +109,44 @@ class SearchSpace(Replaying):
             MissingValues: a hyperparameter that is reached has no value.
             UnreachedAddress: an address of the space that these values do not lead to.
             UnknownAddress: an address that the space does not have.
-            ValueOutsideDomain: a hyperparameter cannot take its value.
+            ValueOutsideDomain: a hyperparameter cannot take its value, or is at its hole; see `partial`.
+        """
+        architecture = self.proposed(values)
+        if holes := architecture.holes:
+            raise self.at_hole(holes[0])
+        return architecture
+
+    def partial(self, values: Mapping[str, Any]) -> Architecture:
+        """Return the architecture with these values, open where they say nothing; a choice may be at its hole.
+
+        It is that of `start` with each of them assigned, in one go.
+
+        Raises:
+            UnreachedAddress, UnknownAddress, ValueOutsideDomain: see `at`.
+            MissingValues: a value is given whose domain depends on a hyperparameter that has none.
+
+        Example:
+            >>> import deep_arch as da
+            >>> from deep_arch import ops
+            >>> @da.rule
+            ... def expr():
+            ...     return da.or_({"leaf": ops.ReLU, "pair": lambda: da.sequential(expr, expr)}, hole=ops.Identity)
+            >>> net = da.space(lambda x: expr()(x))
+            >>> state = net.partial({"expr/or.which": "pair", "expr/or[pair]/expr/or.which": "leaf"})
+            >>> [point.address for point in state.unassigned]
+            ['expr/or[pair]/expr_1/or.which']
+            >>> state.completed().holes
+            ('expr/or[pair]/expr_1/or.which',)
+        """
+        return Architecture(self, self.replay(values))
+
+    def proposed(self, values: Mapping[str, Any]) -> Architecture:
+        """Return the architecture with exactly these values, as `at` does, where choices may be at their holes.
+
+        Searchers propose such, which stand for all that may come in place of the holes; see `Architecture.completed`.
+
+        Raises:
+            MissingValues, UnreachedAddress, UnknownAddress, ValueOutsideDomain: see `at`.
         """
         decided = self._just_decided(values)
         if decided is not None:
@@ -220,65 +253,6 @@ class SearchSpace(Replaying):
             raise wrong_kind(f"{self.name}.nth", f"an int from 0 to {int(size) - 1}", index, "See space.size().")
         return self.at(self._counter().at(number))
 
-    def discretize(self, levels: int) -> SearchSpace:
-        """Return the sub-space in which a real number is one of `levels`, evenly spaced on its scale, ends included.
-
-        So a space with real numbers is counted, enumerated and drawn from like any other.
-
-        Raises:
-            BadArgument: `levels` is no int of at least 2, or this is a grid already.
-        """
-        if self.restrictions.levels:
-            raise wrong_kind(f"{self.name}.discretize", "a space with intervals", self, "Discretize the whole space.")
-        number = as_int(levels)
-        if number is None or number < 2:
-            raise wrong_kind(f"{self.name}.discretize", "an int of at least 2", levels, "Write discretize(levels=10).")
-        return self._sub_space(levels=number)
-
-    def limit(self, max_depth: int) -> SearchSpace:
-        """Return the sub-space of at most `max_depth` nested applications of rules.
-
-        Alternatives that cannot end in time are not offered.
-        """
-        depth = as_int(max_depth)
-        if depth is None or depth < 0:
-            raise BadArgument(f"limit: max_depth is an int of at least 0.\n  Got {max_depth!r}.")
-        return self._sub_space(max_depth=depth)
-
-    def fix(self, values: Mapping[str, Any]) -> SearchSpace:
-        """Return the sub-space in which some hyperparameters have these values.
-
-        An address that only some of the architectures reach is fixed wherever it is reached; where it belongs to
-        hyperparameters of several domains, only those that can take the value are fixed.
-
-        Raises:
-            UnknownAddress: the space has no such hyperparameter.
-            ValueOutsideDomain: a hyperparameter cannot take its value.
-            MissingValues: a domain depends on a hyperparameter that is not fixed as well, so that the value would
-                not be valid in every architecture.
-        """
-        self._check_mapping(values)
-        return self._sub_space(fixed=with_fixed(self, values))
-
-    def where(self, predicate: Callable[[ChoicePoint], bool]) -> SearchSpace:
-        """Return the sub-space of those hyperparameters for which `predicate(choice_point)` holds.
-
-        The choice point has the hyperparameter's whole domain, also where `limit` or `discretize` leave a part of it.
-
-        The others stay open: an architecture of the sub-space with nothing left to assign may be partial. Search
-        the rest in `space.fix(architecture.values)`.
-        """
-        if not callable(predicate):
-            raise wrong_kind(
-                self.name, "a function of a choice point", predicate, "Write where(lambda point: point.tag == 'width')."
-            )
-        predicate = checked(predicate, f"{self.name}.where")
-        before = self.restrictions.predicate
-        return self._sub_space(predicate=predicate if before is None else Both(before, predicate))
-
-    def _sub_space(self, **changes: Any) -> SearchSpace:
-        return restricted(self, dataclasses.replace(self.restrictions, **changes))
-
     def neighbours(self, architecture: Architecture, seed: Seed = 0) -> Iterator[Architecture]:
         """Yield the architectures one step away: one value changed to a neighbouring value of its domain.
 
@@ -342,13 +316,6 @@ def _generator(seed: Any) -> random.Random:
     if number is None:
         raise wrong_kind("seed", "an int, a random.Random or None", seed, "Write seed=0 for the same draws each time.")
     return random.Random(number)
-
-
-def restricted(space: SearchSpace, restrictions: Restrictions) -> SearchSpace:
-    other = object.__new__(SearchSpace)
-    vars(other).update(vars(space))
-    vars(other).update(restrictions=restrictions, _counts=None, _decided=None)
-    return other
 
 
 def space(fn: Any) -> SearchSpace:

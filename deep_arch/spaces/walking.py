@@ -15,6 +15,7 @@ from deep_arch.errors import DeepArchError
 from deep_arch.language.dependence import evaluate
 from deep_arch.language.domains import Choice, Domain, Integer, Real
 from deep_arch.language.fragment import Call, Fragment
+from deep_arch.language.holes import HOLE, Holed
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.options import content_key
 from deep_arch.language.program import Program
@@ -198,7 +199,8 @@ class Walk:
         if hyperparameter in fixed:
             return [fixed[hyperparameter]], 1
         domain = self.alternatives.domain(hyperparameter, binding)
-        return _some(domain), domain.size
+        hole = [HOLE] if isinstance(domain, Holed) else []
+        return [*_some(domain), *hole], domain.size + len(hole)
 
     def _values(self, call: Call, binding: Mapping[Independent, Any]) -> str:
         """Return the values of what decides a call, as text; nothing if nothing does."""

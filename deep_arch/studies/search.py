@@ -77,6 +77,7 @@ class Search(Iterator[Trial]):
         self.directions = listed_directions(directions)
         self.ending: str | None = None
         self._n_trials = plain(trials)
+        self._has_holes = False
         self._gives_duplicates = duplicates == "give" or searcher.relaxed  # which shows where it has got to each time
         if record is not None and not is_kind(record, Record):
             raise wrong_kind("search", "record to be a Record", record, "Leave it out, or write a subclass of Record.")
@@ -134,7 +135,8 @@ class Search(Iterator[Trial]):
             if values is None:
                 self.ending = None if self._record.n_out else "the searcher had nothing left to propose"
                 return None
-            architecture, budget = self.space.at(values), plain(self.searcher.budget(values))
+            architecture, budget = self.space.proposed(values), plain(self.searcher.budget(values))
+            self._has_holes = self._has_holes or bool(architecture.holes)
             key = None if self._gives_duplicates else self._record.key(architecture, budget)
             if key is None or (first := self._record.first(key)) is None:
                 return architecture, budget, key
@@ -168,6 +170,8 @@ class Search(Iterator[Trial]):
             self.searcher.tell(self._record.as_told(first, values))
 
     def _saw_everything(self) -> bool:
+        if self._has_holes:  # what was seen are not programs alone
+            return False
         try:
             return self._record.n_seen >= self.space.size()
         except NotCountable:

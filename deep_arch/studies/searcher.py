@@ -108,7 +108,8 @@ class Searcher(metaclass=Constructed):
 
     Laws, for which `deep_arch.testing.searcher_contract.SearcherContract` has a test each:
         proposes_only_architectures_of_its_space: `space.at(ask())` succeeds, also in a sub-space of `limit`, `fix` or
-            `where`, whose values leave out what the sub-space leaves open.
+            `where`, whose values leave out what the sub-space leaves open. Where choices have holes it may propose
+            those, to learn what a partial program is worth: then `space.proposed(ask())` succeeds.
         handles_a_space_without_choices: `ask` proposes the only architecture that there is.
         proposes_what_it_is_given: `propose` gives an architecture with these values, and learns from it as from others.
         weighs_what_is_offered: the values of a mixture are of the domain, and the active ones weigh 1 together.

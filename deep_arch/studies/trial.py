@@ -166,9 +166,9 @@ class Trial:
 
     @property
     def architecture(self) -> Architecture:
-        """The architecture; partial where the searched space is made by `where`."""
+        """The architecture; partial in a space of `where`, and with holes where those were proposed."""
         # A finished trial keeps only its values, so that a long search does not hold every graph in memory.
-        return self._architecture or self._space.at(self.values)
+        return self._architecture or self._space.proposed(self.values)
 
     @property
     def score(self) -> float | None:

@@ -52,12 +52,12 @@ from deep_arch.testing.parity import (
     BATCH,
     TOLERANCES,
     Array,
-    BackendRunner,
     assert_agreement,
     assert_close,
     assert_named_close,
     draw,
 )
+from deep_arch.testing.scan_contract import ScanContract
 from deep_arch.testing.substitution_pairs import PAIRS, both, conv, space_of, tied_twice
 
 Function = Callable[..., Any]
@@ -93,7 +93,7 @@ _FEW = settings(
 )
 
 
-class BackendContract(BackendRunner):
+class BackendContract(ScanContract):
     """Tests of a backend. Arrays are (batch, channels, *spatial) on every backend; `run` changes the order.
 
     Attributes:
@@ -104,8 +104,6 @@ class BackendContract(BackendRunner):
         n_architectures: how many random architectures are compared.
     """
 
-    reference: ClassVar[BackendRunner | None]
-    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
     rounded: ClassVar[tuple[type[Operation], ...]] = ()
     n_examples: ClassVar[int] = 10
     n_architectures: ClassVar[int] = 200

@@ -42,6 +42,7 @@ class TestKerasBackend(KerasRunner, BackendContract):
     reference = TorchRunner()
     dtypes = ("float32", "float64") if BACKEND == "tensorflow" else ("float32",)
     n_examples = 4 if BACKEND == "jax" else 10  # JAX compiles for every shape
+    n_scans = 3 if BACKEND == "jax" else 8
     rounded = (ops.GELU, ops.LeakyReLU, ops.UpSampling2D, ops.MultiHeadAttention, ops.GroupQueryAttention)
 
     def native(self, units: Any) -> da.Module:

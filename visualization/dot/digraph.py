@@ -41,6 +41,7 @@ _BOXES: Final[dict[str, dict[str, str]]] = {
     "hyperparameter": {"shape": "ellipse", "style": "filled", "margin": "0.02,0.02"},
     "config": {"shape": "note", "style": "filled"},
     "empty": {"style": "filled,rounded,dashed", "margin": "0.02,0"},
+    "bar": {"style": "filled,rounded", "margin": "0.1,0", "height": "0.2"},
     "forked": {"shape": "point", "style": "filled", "width": "0.09"},
     "mixed": {
         "shape": "circle",
@@ -61,6 +62,7 @@ _COLOURS: Final = {
     "substitution": palette.SUBSTITUTION,
     "config": palette.CONFIG,
     "empty": palette.EMPTY,
+    "bar": palette.EMPTY,
     "forked": (palette.FLOW, palette.FLOW),
     "mixed": palette.MIXED,
 }
@@ -75,6 +77,7 @@ _EDGES: Final[dict[str, dict[str, str]]] = {
     "data": {"weight": "8"},
     "depends": {"style": "dashed", "color": palette.ROWS["dependent"][1], "arrowhead": "open", "weight": "1"},
     "tied": {"style": "dotted", "arrowhead": "none", "constraint": "false", "penwidth": "2"},
+    "back": {"style": "dashed", "constraint": "false", "penwidth": "1.4"},
     "beside": {"style": "invis", "weight": "1"},
     "below": {"style": "invis", "weight": "1"},
     "absent": {"style": "dotted", "color": palette.EMPTY[1], "arrowhead": "none", "weight": "0"},

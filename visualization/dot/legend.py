@@ -70,6 +70,8 @@ def _line_entries(kinds: set[str]) -> Iterator[str]:
         yield _entry(font("- - ->", 10, palette.ROWS["dependent"][1], bold=True), "decides")
     if "tied" in kinds:
         yield _entry(font("· · ·", 10, palette.tie_colour(0), bold=True), "tied: one module, called again")
+    if "back" in kinds:
+        yield _entry(font("- - ->", 10, palette.WIRE, bold=True), "states of the next step")
 
 
 def _entry(sample: str, meaning: str) -> str:

@@ -7,7 +7,7 @@ nothing but another frame is drawn as one with it, and no more than a few frames
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -49,14 +49,15 @@ def mark_key(key: str) -> str:
     return f"empty {key}"
 
 
-def arrange(headings: Mapping[str, Heading], boxes: Sequence[Box]) -> Arrangement:
+def arrange(headings: Mapping[str, Heading], boxes: Sequence[Box], kept: Container[str] = ()) -> Arrangement:
     """Decide how substitutions are drawn.
 
     Args:
         headings: key of each expanded substitution to its heading, outer ones first.
         boxes: in each, `cluster` is the substitution that it stands in, or empty.
+        kept: those that are frames however deep they lie.
     """
-    arranger = _Arranger(headings, boxes)
+    arranger = _Arranger(headings, boxes, kept)
     for key in reversed([*headings]):
         arranger.settle(key)
     arranger.flatten(headings)
@@ -65,7 +66,8 @@ def arrange(headings: Mapping[str, Heading], boxes: Sequence[Box]) -> Arrangemen
 
 
 class _Arranger:
-    def __init__(self, headings: Mapping[str, Heading], boxes: Sequence[Box]) -> None:
+    def __init__(self, headings: Mapping[str, Heading], boxes: Sequence[Box], kept: Container[str]) -> None:
+        self.kept = kept
         self.contents = {key: _Contents((heading,), enclosing(key, headings)) for key, heading in headings.items()}
         self.contents[""] = _Contents((), "")
         self.boxes = {box.key: box for box in boxes}
@@ -118,7 +120,7 @@ class _Arranger:
             parent = self.contents[key].parent
             self.contents[key].parent = parent = flat.get(parent, parent)
             depths[key] = depths[parent] + 1
-            if depths[key] >= MOST_NESTED and key in first:
+            if depths[key] >= MOST_NESTED and key in first and key not in self.kept:
                 flat[key] = parent
         for key in reversed(flat):
             self.boxes[first[key]] = _headed(self.boxes[first[key]], self.contents[key].headings)

@@ -9,18 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-BoxKind = Literal["input", "output", "module", "substitution", "hyperparameter", "config", "empty", "forked", "mixed"]
+BoxKind = Literal[
+    "input", "output", "module", "substitution", "hyperparameter", "config", "empty", "forked", "mixed", "bar"
+]
 """`empty` marks an expanded substitution that left no module, such as an optional that is not used; a relaxed
-decision is `forked` into its alternatives, and what they give is `mixed`."""
+decision is `forked` into its alternatives, and what they give is `mixed`. A `bar` is where a scan begins or ends."""
 
 RowKind = Literal["open", "assigned", "dependent", "constant", "changed", "relaxed"]
 """`changed` is an argument that was another in the program which a drawing compares with, `relaxed` one that takes
 several values at once."""
 
-EdgeKind = Literal["data", "depends", "tied", "absent", "beside", "below"]
+EdgeKind = Literal["data", "depends", "tied", "absent", "back", "beside", "below"]
 """`depends` leads from a hyperparameter to what uses it, `tied` joins two calls of one module, and `absent` leads
-to the mark of a substitution that left no module. `beside` and `below` are
-not seen: they keep the items of a list in rows."""
+to the mark of a substitution that left no module. `back` leads from where a scan ends a step to where it begins the
+next. `beside` and `below` are not seen: they keep the items of a list in rows."""
 
 
 @dataclass(frozen=True, slots=True)

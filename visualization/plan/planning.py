@@ -8,6 +8,7 @@ from typing import Any
 
 from deep_arch.language.modules import Module
 from deep_arch.language.part_modules import Listed, Maker
+from deep_arch.language.scans import Enter, Exit, Scan
 from deep_arch.language.specs import Inputs
 from deep_arch.measures.formulas import last_part
 from deep_arch.measures.naming import (
@@ -87,9 +88,10 @@ class Planner:
 
     def drawing(self) -> Drawing:
         boxes = [*self._ports("input"), *self._hyperparameters(), *self._modules(), *self._config_boxes()]
-        arrangement = arrange(self._headings(), boxes)
+        scans = {key for key, group in self._groups.items() if isinstance(group.module, Scan)}
+        arrangement = arrange(self._headings(), boxes, scans)
         follows = join_marks(arrangement, self._graph)
-        edges = [*self._dependences(arrangement), *self._data(), *self._absent(follows), *self._tied()]
+        edges = [*self._dependences(arrangement), *self._data(), *self._absent(follows), *self._tied(), *self._back()]
         name, outputs = self._architecture.space.name, self._ports("output")
         drawn = (*arrangement.boxes.values(), *outputs)
         return Drawing(name, self._state(), drawn, tuple(edges), tuple(arrangement.clusters))
@@ -185,13 +187,13 @@ class Planner:
             yield Box(
                 key=_call_key(call),
                 kind=_kind(module),
-                title=module.base_name if isinstance(module, NetworkInput) else operation_name(module),
+                title=_title(module),
                 tip=_tip(call.address, *rows, *_constant_rows(module)) + (f"\n{misfit}" if misfit else ""),
                 cluster=call_place(call),
-                detail=", ".join(constants(module, changed)),
-                caption=shown_path(call.address),
+                detail="" if isinstance(module, Enter | Exit) else ", ".join(constants(module, changed)),
+                caption="" if isinstance(module, Enter | Exit) else shown_path(call.address),
                 rows=rows,
-                shapes=self._shapes_of(call.outputs),
+                shapes=self._shapes_of(call.outputs[1:] if isinstance(module, Enter) else call.outputs),
                 misfit=bool(misfit),
                 tie=self._ties.get(call.module_address),
                 listed=isinstance(module, Listed),
@@ -222,7 +224,8 @@ class Planner:
         sources = [(f"input {name}", "") for name in self._graph.inputs]
         for call in self._graph.calls:
             several = len(call.outputs) > 1
-            sources += [(_call_key(call), str(i) if several else "") for i in range(len(call.outputs))]
+            hidden = int(isinstance(call.template, Enter))  # what stands for the length, of which a reader sees nothing
+            sources += [(_call_key(call), str(i - hidden) if several else "") for i in range(len(call.outputs))]
         return sources
 
     def _data(self) -> Iterator[Edge]:
@@ -230,7 +233,8 @@ class Planner:
         for call in self._graph.calls:
             ordered = len(call.inputs) > 1 and not getattr(call.template, "commutative", False)
             names = input_names(call.template) if isinstance(call.template, Maker) else {}
-            for position, i in enumerate(call.inputs):
+            hidden = 1 + call.template.arguments["carry"] if isinstance(call.template, Exit) else 0
+            for position, i in enumerate(call.inputs[hidden:]):
                 tail, mark = sources[i]
                 head_mark = str(position) if ordered and position not in names else ""
                 yield Edge(tail, _call_key(call), "data", mark, head_mark, label=names.get(position, ""))
@@ -261,6 +265,12 @@ class Planner:
             for i in dict.fromkeys(taken):
                 yield Edge(sources[i][0], mark, "absent")
 
+    def _back(self) -> Iterator[Edge]:
+        """Yield the way of the states from the end of each step to the beginning of the next."""
+        for call in self._graph.calls:
+            if isinstance(call.template, Exit) and call.template.arguments["carry"]:
+                yield Edge(_call_key(call), self._value_sources()[call.inputs[0]][0], "back")
+
     def _find_ties(self) -> dict[str, int]:
         calls = Counter(call.module_address for call in self._graph.calls)
         return {address: i for i, address in enumerate(a for a, n in calls.items() if n > 1)}
@@ -280,7 +290,18 @@ def _kind(module: Module) -> BoxKind:
         return "input"
     if isinstance(module, Taken):
         return "output"
+    if isinstance(module, Enter | Exit):
+        return "bar"
     return "substitution" if module.substitution else "module"
+
+
+def _title(module: Module) -> str:
+    if isinstance(module, Enter):
+        return "states, frames" if module.arguments["carry"] else "frames"
+    if isinstance(module, Exit):
+        given = ["last states"] * bool(module.arguments["carry"]) + ["all steps"] * bool(module.arguments["n_results"])
+        return ", ".join(given) + (" in reverse" if module.arguments["reverse"] is True else "")
+    return module.base_name if isinstance(module, NetworkInput) else operation_name(module)
 
 
 def _constant_rows(module: Module) -> list[Row]:
