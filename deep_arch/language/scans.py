@@ -80,7 +80,7 @@ class Exit(Operation):
                     f"ops.Dense({before.channels})."
                 )
         stacked = [Spec((*r.shape, sequence.shape[-1]), r.dtype, r.vocabulary) for r in results]
-        found = (*states, *stacked)
+        found: tuple[Spec, ...] = (*states, *stacked)
         return found if len(found) > 1 else found[0]
 
 

@@ -3,6 +3,9 @@
 A type is a rule, and a production a named alternative; see `program_tasks` for programs of it whose answers are known.
 """
 
+# The functions of the spaces here are lambdas, whose parameters have no types.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -6,6 +6,9 @@ Laws, each with a test of that name:
 - running means of a long sequence are precise, wherever its numbers lie.
 """
 
+# The functions of the spaces here are lambdas, whose parameters have no types.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from typing import Any, Final
