@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from deep_arch.names import unknown_name as _unknown_name
 from deep_arch.searchers.asynchronous_halving import AsynchronousHalving as AsynchronousHalving
 from deep_arch.searchers.bohb import BOHB as BOHB
+from deep_arch.searchers.bottom_up import BottomUp as BottomUp
+from deep_arch.searchers.bottom_up import DistinctPrograms as DistinctPrograms
 from deep_arch.searchers.darts import DARTS as DARTS
+from deep_arch.searchers.dpads import DPads as DPads
+from deep_arch.searchers.dpads import Stage as Stage
 from deep_arch.searchers.early_stopping import EarlyStopping as EarlyStopping
 from deep_arch.searchers.early_stopping import halving_rule as halving_rule
 from deep_arch.searchers.early_stopping import median_rule as median_rule

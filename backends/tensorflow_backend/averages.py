@@ -51,7 +51,7 @@ def _running_sums(x: Any, before: int, after: int) -> Any:
 
 def _there(x: Any, mask: Any) -> Any:
     """Return which frames are there, (batch, length, 1)."""
-    return tf.reshape(mask if mask.dtype == tf.bool else mask > 0, (batch_of(x), -1, 1))
+    return tf.reshape(mask if mask.dtype == tf.bool else mask > 0, (-1, x.shape[1], 1))
 
 
 def _only(there: Any, x: Any) -> Any:

@@ -148,7 +148,7 @@ class Alternatives:
 
     def lies_within(self, place: Place, call: Call) -> bool:
         """Return whether a call unfolds at a place, and not too deep."""
-        most = self.restrictions.max_depth
+        most = self.restrictions.deepest
         return self.unfolds(place, call) and (most is None or place.depth + call.module.deepens <= most)
 
     def at(self, place: Place, call: Call, binding: Binding, positions: tuple[int, ...]) -> Alternative:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from deep_arch.language.domains import Choice, Domain
+from deep_arch.language.domains import Domain, part_of
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.spaces.alternatives import Alternatives, call_roots
@@ -59,7 +59,7 @@ def offered(max_depth: int, hyperparameter: Independent, place: Standing) -> Dom
             values = list(domain.values())
             ending = [v for v in values if all(_ends(fragment, c, hyperparameter, v, remaining) for c in calls)]
             if ending and len(ending) < len(values):
-                narrowed = domain.part(ending) if isinstance(domain, Choice) else Choice(ending)
+                narrowed = part_of(domain, ending)
         memory[key] = narrowed
     return memory[key]
 

@@ -80,6 +80,8 @@ class _Describer:
         yield from (f"where {name}" for name in self._predicates(restrictions.predicate))
         if restrictions.max_depth is not None:
             yield f"rules nest at most {restrictions.max_depth} deep"
+        if restrictions.max_size is not None:
+            yield f"at most {restrictions.max_size} rules are applied"
         for each in met:
             yield from self._of_fragment(each)
             yield from each.notes

@@ -9,10 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deep_arch.language.dependence import roots
+from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.values import Reference
 from deep_arch.spaces.frames import Frame, Node, Unfolding
-from deep_arch.spaces.place import slot_address, up
+from deep_arch.spaces.place import module_address, slot_address, up
+
+Ports = tuple[int | None, ...]
+"""The wanted outputs of a substitution, None for its only one; the root wants all."""
+
+
+def wanted_outputs(fragment: Fragment, ports: Ports) -> tuple[Reference, ...]:
+    """Return the outputs of a fragment that are wanted."""
+    outputs = fragment.outputs
+    if fragment.parent is None or None in ports:
+        return outputs
+    if (
+        len(outputs) == 1
+        and outputs[0].port is None
+        and outputs[0].place >= fragment.owner_at(outputs[0].levels).n_inputs
+    ):
+        return tuple([outputs[0]._replace(port=port) for port in ports])
+    return tuple([outputs[port] for port in ports if port is not None and port < len(outputs)])
 
 
 class _Backward:
@@ -108,6 +126,19 @@ def certain_addresses(unfolding: Unfolding) -> set[str]:
     walk = _Backward(unfolding, certainly=True)
     walk.run()
     return walk.addresses
+
+
+def needed_cut(unfolding: Unfolding) -> str | None:
+    """Return the address of a call that was cut, though the outputs depend on it whatever is decided; None for none."""
+    walk = _Backward(unfolding, certainly=True)
+    walk.run()
+    needed = {
+        (id(node.frame.env), node.call.index): node for i, node in enumerate(unfolding.nodes) if i in walk.live_nodes
+    }
+    for call, frame in unfolding.cut:
+        if (id(frame.env), call.index) in needed:
+            return module_address(up(frame, call.home), call)
+    return None
 
 
 def prune(unfolding: Unfolding) -> None:

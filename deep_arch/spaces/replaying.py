@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from deep_arch.errors import MissingValues, UnknownAddress, UnreachedAddress, ValueOutsideDomain, nearest, wrong_kind
+from deep_arch.errors import (
+    MissingValues,
+    TooDeep,
+    UnknownAddress,
+    UnreachedAddress,
+    ValueOutsideDomain,
+    nearest,
+    wrong_kind,
+)
 from deep_arch.language.dependence import roots
 from deep_arch.language.domains import REJECTED, Choice, Domain
 from deep_arch.language.holes import HOLE
@@ -16,10 +24,12 @@ from deep_arch.language.program import Program
 from deep_arch.language.values import UNSET
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.fitting import Fitting
 from deep_arch.spaces.frames import Choose, Frame, Unfolding
-from deep_arch.spaces.liveness import prune
+from deep_arch.spaces.liveness import needed_cut, prune
 from deep_arch.spaces.place import slot_address, up
 from deep_arch.spaces.restrictions import Restrictions
+from deep_arch.spaces.smallest import Smallest
 from deep_arch.spaces.unfolding import unfold
 
 if TYPE_CHECKING:
@@ -31,6 +41,7 @@ class Replaying:
 
     program: Program
     restrictions: Restrictions
+    _smallest: Smallest | None = None
 
     @property
     def name(self) -> str:
@@ -39,17 +50,38 @@ class Replaying:
 
     def unfold(self, choose: Choose) -> Unfolding:
         """Unfold the space within its restrictions, asking `choose` for what they leave open."""
-        if self.restrictions:
-            choose = self.restrictions.around(choose)
-        unfolding = unfold(self.program, choose, self.restrictions.max_depth)
+        unfolding, restrictions = Unfolding(), self.restrictions
+        if restrictions:
+            choose = restrictions.around(choose, self._offered(unfolding))
+        unfold(self.program, choose, restrictions.deepest, unfolding)
         if unfolding.prunable:
             prune(unfolding)
+        if unfolding.cut and (address := needed_cut(unfolding)) is not None:
+            raise _too_deep(address, restrictions)
+        if restrictions.max_size is not None:
+            Fitting(self.smallest, unfolding, restrictions.max_size).check()
         return unfolding
+
+    @property
+    def smallest(self) -> Smallest:
+        """The sizes of the smallest parts of programs, within these restrictions."""
+        if self._smallest is None:
+            self._smallest = Smallest(self.program, self.restrictions)
+        return self._smallest
+
+    def _offered(self, unfolding: Unfolding) -> Callable[[Independent, Frame], Domain]:
+        """Return what gives the domain that is offered of a hyperparameter on the way."""
+        restrictions = self.restrictions
+        if restrictions.max_size is None:
+            return restrictions.offered
+        fitting = Fitting(self.smallest, unfolding, restrictions.max_size)
+        return lambda h, home: fitting.offered(restrictions.narrowed(h.domain), h, home)
 
     def choice_points(self, unfolding: Unfolding) -> tuple[ChoicePoint, ...]:
         """Return what waits for a value in an unfolding of this space."""
+        offered = self._offered(unfolding)
         points = [
-            ChoicePoint(address, self.restrictions.offered(h, frame), h.tag, unfolding.values)
+            ChoicePoint(address, offered(h, frame), h.tag, unfolding.values)
             for address, (h, frame) in unfolding.open.items()
             if self.restrictions.keeps(address, h)
         ]
@@ -189,6 +221,14 @@ class Replaying:
             return hyperparameter.domain.draw(rng)
 
         return Architecture(cast("SearchSpace", self), self.unfold(choose))
+
+
+def _too_deep(address: str, restrictions: Restrictions) -> TooDeep:
+    name = "max_depth" if restrictions.max_depth == restrictions.deepest else "max_size"
+    return TooDeep(
+        f"{address[-200:]}: rules are nested more deeply than the space's limit, {restrictions.deepest}.\n"
+        f"  Got values that let no alternative end in time.\n  Raise {name}, or choose other values."
+    )
 
 
 def _waits(address: str, value: Any, unfolding: Unfolding) -> MissingValues:

@@ -34,6 +34,7 @@ class Restrictions:
         fixed: address to value, for the hyperparameters that `fix` decided.
         predicate: tells which others `where` keeps, None for all.
         max_depth: the most nested applications of rules that `limit` allows, None for any number.
+        max_size: the most applications of rules in all, None for any number.
         levels: how many numbers `discretize` leaves of each interval, None for all.
     """
 
@@ -41,15 +42,32 @@ class Restrictions:
     predicate: Callable[[ChoicePoint], bool] | None = None
     max_depth: int | None = None
     levels: int | None = None
+    max_size: int | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.fixed or self.predicate or self.max_depth is not None or self.levels)
+        return bool(self.fixed or self.predicate or self.deepest is not None or self.levels)
+
+    @property
+    def deepest(self) -> int | None:
+        """The most nested applications of rules that there can be: those around the innermost count, too."""
+        limits = [limit for limit in (self.max_depth, self.max_size) if limit is not None]
+        return min(limits, default=None)
+
+    @property
+    def at_places(self) -> bool:
+        """Whether something is restricted at some addresses, so that places of one function differ."""
+        return bool(self.fixed or self.predicate)
+
+    def room(self, depth: int) -> int:
+        """Return how many applications of rules there can be inside of so many that are nested."""
+        return 0 if self.max_size is None else self.max_size - depth
 
     def __str__(self) -> str:
         parts = [
             f"fix {dict(self.fixed)!r}" if self.fixed else "",
             "where ..." if self.predicate else "",
             f"limit {self.max_depth}" if self.max_depth is not None else "",
+            f"limit size {self.max_size}" if self.max_size is not None else "",
             f"discretize {self.levels}" if self.levels else "",
         ]
         return ", ".join(filter(None, parts))
@@ -68,21 +86,27 @@ class Restrictions:
 
     def offered(self, hyperparameter: Independent, place: Standing) -> Domain:
         """Return the domain as `discretize` leaves it, without the values that cannot end within the depth."""
-        if self.max_depth is None or isinstance(hyperparameter.domain, Real):
+        if self.deepest is None or isinstance(hyperparameter.domain, Real):
             return self.narrowed(hyperparameter.domain)
         from deep_arch.spaces.depths import offered
 
-        return offered(self.max_depth, hyperparameter, place)
+        return offered(self.deepest, hyperparameter, place)
 
-    def around(self, choose: Choose) -> Choose:
-        """Return a `choose` that asks the given one for what is left open."""
+    def around(self, choose: Choose, offered: Callable[[Independent, Frame], Domain] | None = None) -> Choose:
+        """Return a `choose` that asks the given one for what is left open.
+
+        Args:
+            choose: what is asked.
+            offered: gives the domain that it is asked to choose from; `self.offered` if left out.
+        """
+        offered = offered or self.offered
 
         def restricted(hyperparameter: Independent, address: str, frame: Frame) -> Any:
             if address in self.fixed and self.fixes(address, hyperparameter.domain):
                 return self.fixed[address]
             if not self.keeps(address, hyperparameter):
                 return UNSET
-            narrowed = self.offered(hyperparameter, frame)
+            narrowed = offered(hyperparameter, frame)
             if narrowed is not hyperparameter.domain:
                 hyperparameter = hyperparameter.narrowed(narrowed)
             return choose(hyperparameter, address, frame)

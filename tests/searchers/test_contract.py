@@ -54,6 +54,7 @@ OF_ONE_SCORE = [
     "AsynchronousHalving",
     "BOHB",
     "DARTS",
+    "DPads",
     "GDAS",
     "GeneticAlgorithm",
     "Growth",
