@@ -8,11 +8,12 @@ A type is a rule, and a production a named alternative; see `program_tasks` for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import deep_arch as da
 from deep_arch import ops
+from deep_arch.language.applying import Fn
 
 Groups = Mapping[str, Sequence[int]]
 """The features that each leaf reads."""
@@ -30,42 +31,42 @@ def language(groups: Groups, windows: Windows, fold: bool = True) -> da.SearchSp
         fold: whether a body may run along time, which then reads its state too.
     """
 
+    def pair(operation: Callable[[], da.Module]) -> Fn:
+        return lambda *x: operation()(atom()(*x), atom()(*x))
+
+    def either(*x: Any) -> Any:
+        return ops.Where()(atom()(*x), atom()(*x), atom()(*x))
+
     @da.rule
     def atom() -> Any:
         """Give a number for a frame, and for the state of a fold where there is one."""
-        return da.or_(
-            {
-                "Add": lambda *x: ops.Add()(atom()(*x), atom()(*x)),
-                "Multiply": lambda *x: ops.Multiply()(atom()(*x), atom()(*x)),
-                "ITE": lambda *x: ops.Where()(atom()(*x), atom()(*x), atom()(*x)),
-                **{name: _affine(tuple(indices)) for name, indices in groups.items()},
-            }
-        )
+        leaves = {name: _affine(tuple(indices)) for name, indices in groups.items()}
+        return da.or_({"Add": pair(ops.Add), "Multiply": pair(ops.Multiply), "ITE": either, **leaves})
+
+    def averaged(window: tuple[int, int]) -> Fn:
+        return lambda x: atom()(ops.WindowAverage(*window)(x))
+
+    def either_list(x: Any) -> Any:
+        return ops.Where()(to_atom()(x), to_atom()(x), to_atom()(x))
+
+    def folded(x: Any) -> Any:
+        return da.scan(lambda state, frame: atom()(frame, state))(ops.Zeros(1)(x), x)
 
     @da.rule
     def to_atom() -> Any:
         """Give a number for a sequence."""
-        return da.or_(
-            {
-                **{name: _averaged(window, atom) for name, window in windows.items()},
-                "SimpleITE": lambda x: ops.Where()(to_atom()(x), to_atom()(x), to_atom()(x)),
-                **({"Fold": lambda x: da.scan(lambda h, f: atom()(f, h))(ops.Zeros(1)(x), x)} if fold else {}),
-            }
-        )
+        averages = {name: averaged(window) for name, window in windows.items()}
+        return da.or_({**averages, "SimpleITE": either_list, **({"Fold": folded} if fold else {})})
 
     return da.space(lambda x: to_atom()(x))
 
 
-def _affine(indices: tuple[int, ...]) -> Any:
+def _affine(indices: tuple[int, ...]) -> Fn:
     def affine(x: Any, *state: Any) -> Any:
         read = ops.Take(indices)(x)
         return ops.Dense(1)(ops.Concatenate()(read, *state) if state else read)
 
     return affine
-
-
-def _averaged(window: tuple[int, int], atom: Any) -> Any:
-    return lambda x: atom()(ops.WindowAverage(*window)(x))
 
 
 def text(architecture: Any) -> str:

@@ -37,7 +37,7 @@ class Columns(Operation):
     def shape(self, x: Spec) -> Spec:
         return x.with_shape(len(self.indices), *x.shape[1:])
 
-    def to_torch(self, emit: Any, specs: Any, x: fx.Node) -> fx.Node:
+    def to_torch(self, emit: torch_backend.Emitter, specs: Any, x: fx.Node) -> fx.Node:
         return emit.function(_columns, x, list(self.indices))
 
 
@@ -54,7 +54,7 @@ class Noise(Operation):
     def shape(self, x: Spec) -> Spec:
         return x
 
-    def to_torch(self, emit: Any, specs: Any, x: fx.Node) -> fx.Node:
+    def to_torch(self, emit: torch_backend.Emitter, specs: Any, x: fx.Node) -> fx.Node:
         return emit.function(torch.neg, x)
 
 
@@ -159,7 +159,7 @@ def task(loss: Any = "squared", **options: Any) -> stacks.Task:
         "log": lambda x: x[:, 0].mean(1) + x[:, 1].mean(1) > 0,
         "softmax": lambda x: np.argmax(x[:, :3].mean(2), 1),
     }[loss]
-    return stacks.Task(x, answers(x), valid, answers(valid), loss=loss, **options)
+    return stacks.Task(x, answers(x), valid, answers(valid), loss=loss, **options)  # type: ignore[no-untyped-call]
 
 
 def model_outputs(fitted: stacks.Fitted) -> Any:
@@ -233,7 +233,7 @@ def test_what_needs_no_weights_is_computed_once() -> None:
         def shape(self, x: Spec) -> Spec:
             return x
 
-        def to_torch(self, emit: Any, specs: Any, x: fx.Node) -> fx.Node:
+        def to_torch(self, emit: torch_backend.Emitter, specs: Any, x: fx.Node) -> fx.Node:
             return emit.function(counted, x)
 
     def counted(x: torch.Tensor) -> torch.Tensor:
@@ -271,7 +271,7 @@ def test_second_order_steps_are_no_worse_than_training_alone(name: str) -> None:
     for _ in range(300):
         optimizer.zero_grad()
         loss = given.train.loss.value(model(torch.tensor(data())).flatten(1)[None])[0]
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimised = float(loss.detach())
     assert losses[2] < optimised * 1.5 + 0.01
@@ -297,7 +297,9 @@ def test_slopes_and_curvature_are_those_of_the_loss(loss: str) -> None:
     (slope,) = torch.autograd.grad(of.value(z).sum(), z)
     z = z.detach()
     assert (of.slope(z) * of.cost[:, None]).numpy() == pytest.approx(slope.numpy(), abs=1e-6)
-    hessian = torch.autograd.functional.hessian(lambda flat: of.value(flat.view(1, 4, k)).sum(), z.flatten())
+    hessian = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
+        lambda flat: of.value(flat.view(1, 4, k)).sum(), z.flatten()
+    )
     jacobian = torch.randn(1, k, 5, 4, generator=rng, dtype=torch.float64)
     rows = of.rows(z, jacobian).transpose(1, 2).flatten(2)[0]
     by_output = jacobian[0].permute(2, 0, 1).reshape(4 * k, 5)

@@ -28,7 +28,7 @@ def test_true_programs_are_of_the_language_and_compute_the_same(name: str) -> No
     nodes = list(written(PROGRAMS[name]))
     architecture = SPACE.at({address: production for address, production, _ in nodes})
     assert text(architecture) == str(PROGRAMS[name]) and len(architecture.values) == PROGRAMS[name].size
-    start = {}
+    start = dict[str, object]()
     for address, production, node in nodes:
         if not node.parts:
             dense = f"{address.removesuffix('or.which')}or[{production}]/dense"

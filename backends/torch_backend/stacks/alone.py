@@ -55,7 +55,7 @@ def _train(model: nn.Module, trained: Sequence[nn.Parameter], inputs: Sequence[T
         return loss
 
     with torch.enable_grad():
-        optimizer.step(closure)
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
 
 
 def _ordered(model: nn.Module, part: Part) -> list[Tensor]:
@@ -65,5 +65,5 @@ def _ordered(model: nn.Module, part: Part) -> list[Tensor]:
 def _outputs(model: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
     given: Any = model(*inputs)
     given = next(iter(given.values())) if isinstance(given, Mapping) else given
-    given = given[0] if isinstance(given, tuple) else given
-    return given.flatten(1)
+    tensor: Tensor = given[0] if isinstance(given, tuple) else given
+    return tensor.flatten(1)

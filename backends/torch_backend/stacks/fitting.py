@@ -95,7 +95,7 @@ class Begun:
 def fit(
     architectures: Sequence[Architecture],
     task: Task,
-    starts: Sequence[Weights | None] | None = None,
+    starts: Sequence[Mapping[str, Any] | None] | None = None,
     *,
     steps: int = 10,
     noise: float = 0.0,
@@ -147,7 +147,7 @@ def fit(
 def _begin(
     architectures: Sequence[Architecture],
     task: Task,
-    starts: Sequence[Weights | None] | None,
+    starts: Sequence[Mapping[str, Any] | None] | None,
     noise: float,
     seed: int,
 ) -> list[Begun]:

@@ -69,7 +69,8 @@ class FreeValues:
 
     def rows(self, free: Free) -> Tensor:
         """Return a value as (*times, *shape, examples), with the examples last, where they lie together."""
-        return self[free].unflatten(0, (self.n, *free.times)).movedim(0, -1).contiguous()
+        value = self[free]
+        return value.reshape(self.n, *free.times, *value.shape[1:]).movedim(0, -1).contiguous()
 
     def __getitem__(self, free: Free) -> Tensor:
         """Return a value as (examples * times, *shape)."""

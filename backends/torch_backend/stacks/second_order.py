@@ -59,4 +59,5 @@ def _step(
     curvature = rows @ rows.mT + torch.diag(2 * penalty + 1e-8)
     diagonal = torch.diagonal(curvature, dim1=1, dim2=2)
     damped = curvature + torch.diag_embed(damping[:, None] * (diagonal + 1e-3))
-    return torch.linalg.solve_ex(damped.double(), gradient.double())[0].to(weights.dtype)
+    step: Tensor = torch.linalg.solve_ex(damped.double(), gradient.double())[0]
+    return step.to(weights.dtype)

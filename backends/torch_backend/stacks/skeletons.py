@@ -43,7 +43,7 @@ class Free:
     """A value that needs no weights, by what it is computed from.
 
     Attributes:
-        what: the operation, or INPUT and a name; FRAME for the frames of a sequence, SPREAD for what each has alike.
+        what: the operation, or INPUT and a name; FRAME for frames of a sequence, SPREAD for what is the same at each.
         port: which of the operation's outputs.
         sources: what it is computed from.
         times: the lengths of the scans in which it stands; all frames are computed at once, as further examples.

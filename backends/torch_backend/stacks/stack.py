@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
     def of(self, weights: Tensor) -> Tensor:
         """Return the weight of each program."""
-        return weights[:, self.numbers].unflatten(1, self.shape or (1,))
+        return weights[:, self.numbers].reshape(len(weights), *self.shape)
 
 
 @dataclass(slots=True)
@@ -149,10 +149,11 @@ class Stack:
             products = (x[:, :, None] * slope[:, None]).flatten(1, 2)
             for name, each in (("kernel", products), ("bias", slope)):
                 if (module, name) in self.places:
-                    each = each if each.shape[2] == n else each.unflatten(2, (-1, n)).sum(2)  # all cells of an example
+                    if each.shape[2] != n:  # all cells of an example
+                        each = each.reshape(*each.shape[:2], -1, n).sum(2)
                     whole[:, self.places[module, name].numbers] += each
-        for name, slope in zip(tape.copies, slopes[len(tape.dense) :], strict=True):
-            whole[:, self.places[name].numbers] = slope.flatten(2).transpose(1, 2)
+        for place, slope in zip(map(self.places.__getitem__, tape.copies), slopes[len(tape.dense) :], strict=True):
+            whole[:, place.numbers] = slope.flatten(2).transpose(1, 2)
         return whole
 
 
@@ -192,8 +193,10 @@ class _Pass:
         """Return a value as it is at a time of the scans around it."""
         if source >= 0:
             return self._held[source]
-        times = at[: len(self._stack.skeleton.times[~source])]
-        return self._inputs[~source][(slice(None), slice(None), *times)]
+        value = self._inputs[~source]
+        for t in at[: len(self._stack.skeleton.times[~source])]:
+            value = value[:, :, t]
+        return value
 
     def _given(self, call: Call, at: Shape) -> Sequence[Tensor]:
         values = [self._value(source, at) for source in call.inputs]
@@ -202,7 +205,8 @@ class _Pass:
         if call.weights >= 0:
             return self._weighted(call, values)
         size = values[0].shape[:2]  # without weights, programs are only more examples
-        return [each.unflatten(0, size) for each in self._stack.run(call.kind, [v.flatten(0, 1) for v in values])]
+        given = self._stack.run(call.kind, [value.flatten(0, 1) for value in values])
+        return [each.reshape(*size, *each.shape[1:]) for each in given]
 
     def _dense(self, module: int, x: Tensor) -> Tensor:
         rows = x.movedim(1, -1)  # examples lie together
@@ -213,7 +217,7 @@ class _Pass:
         if self._tape is not None:
             given = given if given.requires_grad else given.requires_grad_()
             self._tape.dense.append((module, flat.detach(), given))
-        return given.unflatten(2, rows.shape[2:]).movedim(-1, 1)
+        return given.reshape(*given.shape[:2], *rows.shape[2:]).movedim(-1, 1)
 
     def _weighted(self, call: Call, values: Sequence[Tensor]) -> Sequence[Tensor]:
         names = [name for module, name in self._weights if module == call.weights]
