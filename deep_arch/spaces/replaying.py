@@ -75,7 +75,7 @@ class Replaying:
         if restrictions.max_size is None:
             return restrictions.offered
         fitting = Fitting(self.smallest, unfolding, restrictions.max_size)
-        return lambda h, home: fitting.offered(restrictions.narrowed(h.domain), h, home)
+        return lambda h, home: fitting.offered(restrictions.left(h, home), h, home)
 
     def choice_points(self, unfolding: Unfolding) -> tuple[ChoicePoint, ...]:
         """Return what waits for a value in an unfolding of this space."""

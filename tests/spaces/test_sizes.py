@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import pickle
 import random
 import re
@@ -276,7 +277,7 @@ def test_counts_of_typed_languages_by_depth(kind: str, n_leaves: int, n_averages
 def test_counts_of_a_language_by_size() -> None:
     space = da.space(lambda x: atom(11)(x))
     totals = [0, *[space.limit(max_size=n).size() for n in range(1, 9)]]
-    exactly = [after - before for before, after in zip(totals, totals[1:], strict=False)]
+    exactly = [after - before for before, after in itertools.pairwise(totals)]
     assert exactly == [11, 0, 242, 1_331, 10_648, 146_410, 1_068_793, 13_528_284]
 
 
