@@ -59,11 +59,11 @@ class Replaying:
         if unfolding.cut and (address := needed_cut(unfolding)) is not None:
             raise _too_deep(address, restrictions)
         if restrictions.max_size is not None:
-            Fitting(self.smallest, unfolding, restrictions.max_size).check()
+            Fitting(self._sizes, unfolding, restrictions.max_size).check()
         return unfolding
 
     @property
-    def smallest(self) -> Smallest:
+    def _sizes(self) -> Smallest:
         """The sizes of the smallest parts of programs, within these restrictions."""
         if self._smallest is None:
             self._smallest = Smallest(self.program, self.restrictions)
@@ -74,7 +74,7 @@ class Replaying:
         restrictions = self.restrictions
         if restrictions.max_size is None:
             return restrictions.offered
-        fitting = Fitting(self.smallest, unfolding, restrictions.max_size)
+        fitting = Fitting(self._sizes, unfolding, restrictions.max_size)
         return lambda h, home: fitting.offered(restrictions.left(h, home), h, home)
 
     def choice_points(self, unfolding: Unfolding) -> tuple[ChoicePoint, ...]:

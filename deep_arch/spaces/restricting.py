@@ -73,7 +73,7 @@ class Restricting(Replaying):
             )
         kept = {name: getattr(before, name) if limit is None else limit for name, limit in limits.items()}
         limited = self._sub_space(**kept)
-        if max_size is not None and limited.smallest.whole() > max_size:
+        if max_size is not None and limited._sizes.whole() > max_size:
             raise self._too_small(max_size, max_depth)
         return limited
 
@@ -84,7 +84,7 @@ class Restricting(Replaying):
             n = 2 * n + 1
             least = restricted(
                 self._whole, dataclasses.replace(self.restrictions, max_depth=max_depth, max_size=n)
-            ).smallest.whole()
+            )._sizes.whole()
         within = "" if max_depth is None else f" within a depth of {max_depth}"
         found = f"the smallest one{within} applies {least:g}" if least < math.inf else f"none ends{within}"
         return BadArgument(
@@ -157,7 +157,7 @@ class Restricting(Replaying):
         added = exclusions(self._whole, alternatives)
         space = self._sub_space(excluded=Without((*(() if before is None else before.exclusions), *added)))
         check(space)
-        if space.restrictions.max_size is not None and space.smallest.whole() > space.restrictions.max_size:
+        if space.restrictions.max_size is not None and space._sizes.whole() > space.restrictions.max_size:
             raise nothing_ends(space)
         return space
 
