@@ -181,6 +181,15 @@ def test_weight_sharing_has_six_loops() -> None:
 
 
 @pytest.mark.slow
+def test_dpads_prints_a_program(tmp_path: Path) -> None:
+    heading, row = printed("dpads", "--seeds", "1", "--epochs", "1", DEEP_ARCH_DATA=str(tmp_path))
+    seed, trials, _, f1, program = row.split(maxsplit=4)
+    assert heading.split()[-1] == "program" and seed == "0"
+    assert int(trials) > 4 * (4 + 3 + 4 + 3) and 0 <= float(f1) <= 1
+    assert re.fullmatch(r"(Last|Window|Simple)\w+\(.+\)", program)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not has_data("cifar10_16px", "nb201"), reason="the table or the images are absent")
 def test_nats_bench_is_searched_with_shared_weights() -> None:
     arguments = ("methods", "--seconds", "0.4", "--seeds", "1", "--method", "darts2", "--method", "gdas")

@@ -39,7 +39,7 @@ FLOORS = [
     {"connections"},
     {"spaces"},
     {"counting", "grammars", "measures", "symbolic"},
-    {"supernets"},
+    {"supernets", "programs"},
     {"storage", "executors"},
     {"studies"},
     {"analysis"},

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from deep_arch.backends.exporting import first_cause, quiet
+from deep_arch.backends.exporting import first_cause, keep_apart, quiet
 from deep_arch.backends.keras_backend.weights import check_model
 from deep_arch.errors import NotSupported
 from deep_arch.extras import require
@@ -84,4 +84,5 @@ def _export_torch(model: Any, path: str) -> None:
         dynamic_shapes=(tuple({0: batch} for _ in examples),),
         verbose=False,
     )
+    keep_apart(program)
     program.save(path, external_data=False)

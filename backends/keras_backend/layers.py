@@ -116,6 +116,57 @@ class Parameter(keras.layers.Layer):  # type: ignore[misc]
 
 
 @_registered
+class Zeros(keras.layers.Layer):  # type: ignore[misc]
+    """Give a vector of zeros for each example.
+
+    Args:
+        units: the channels.
+    """
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+
+    def call(self, inputs: Any) -> Any:
+        """Map (batch, ...) to (batch, units)."""
+        return _ops.zeros((_ops.shape(inputs)[0], self.units), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the output."""
+        return (input_shape[0], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is made again from."""
+        return {**super().get_config(), "units": self.units}
+
+
+@_registered
+class Where(keras.layers.Layer):  # type: ignore[misc]
+    """Choose between two inputs by a condition.
+
+    Args:
+        hard: whether to take the one or the other, and no mean of them.
+    """
+
+    def __init__(self, hard: bool = False, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)  # a condition may be of another type than what it chooses between
+        self.hard = hard
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """Map a condition and two arrays to one of their shape."""
+        condition, a, b = inputs
+        if self.hard:
+            kind = keras.backend.standardize_dtype(condition.dtype)
+            return _ops.where(condition if kind == "bool" else condition > 0, a, b)
+        weight = _ops.sigmoid(condition)
+        return weight * a + (1.0 - weight) * b
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is made again from."""
+        return {**super().get_config(), "hard": self.hard}
+
+
+@_registered
 class SameAveragePooling(keras.layers.Layer):  # type: ignore[misc]
     """Take the mean of those cells of each window that lie inside, for "same" padding that is not even.
 

@@ -22,7 +22,7 @@ from deep_arch import ops
 from deep_arch.backends.keras_backend import shapes, windows
 from deep_arch.backends.keras_backend.attention import attention, rotary_embedding
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
-from deep_arch.backends.keras_backend.layers import Parameter, PositionEmbedding, Scale
+from deep_arch.backends.keras_backend.layers import Parameter, PositionEmbedding, Scale, Where, Zeros
 from deep_arch.backends.keras_backend.layout import by_rank, channels_first
 from deep_arch.backends.keras_backend.windows import LAST
 from deep_arch.backends.specs import native_shape
@@ -111,6 +111,13 @@ def _matmul(op: Any, emit: Emitter, specs: Specs, a: Tensor, b: Tensor) -> Tenso
     return emit.function(keras.ops.matmul, b, a)  # Keras has each matrix transposed
 
 
+def _where(op: Any, emit: Emitter, specs: Specs, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    given, rank = specs[0], specs[1].rank
+    if given.rank < rank:
+        condition = emit.function(keras.ops.reshape, condition, (-1, *(1,) * (rank - 1), given.channels))
+    return emit.layer(partial(Where, op.hard), [condition, a, b])
+
+
 def _gelu(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     if op.approximate:
         return emit.function(keras.ops.gelu, x, approximate=True)
@@ -177,6 +184,8 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Average: _merge(layers.Average),
     ops.Maximum: _merge(layers.Maximum),
     ops.Minimum: _merge(layers.Minimum),
+    ops.Where: _where,
     ops.Identity: _identity,
     ops.Zero: _zero,
+    ops.Zeros: _layer(Zeros, "units"),
 }

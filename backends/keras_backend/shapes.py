@@ -68,6 +68,10 @@ def _slice(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
     return emit.function(operator.getitem, x, placed(slice(start, stop), op.axis))
 
 
+def _take(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
+    return emit.function(keras.ops.take, x, list(op.places(specs[0])), axis=-1)
+
+
 def _concatenate(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:
     return xs[0] if len(xs) == 1 else emit.layer(partial(layers.Concatenate, native_axis(op.axis)), list(xs))
 
@@ -105,6 +109,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Transpose: _transpose,
     ops.Split: _split,
     ops.Slice: _slice,
+    ops.Take: _take,
     ops.UpSampling1D: _upsampling(layers.UpSampling1D),
     ops.UpSampling2D: _upsampling(layers.UpSampling2D, **LAST),
     ops.UpSampling3D: _upsampling(layers.UpSampling3D, **LAST),

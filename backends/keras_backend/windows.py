@@ -17,6 +17,7 @@ import keras
 from keras import layers
 
 from deep_arch import ops
+from deep_arch.backends.keras_backend.averages import global_masked, window_average
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
 from deep_arch.backends.keras_backend.layers import SameAveragePooling, TransposedConvolution
 from deep_arch.backends.windows import Sizes, kernel_padding, kernel_windows, pool_windows
@@ -152,7 +153,9 @@ def _average(layer: Make) -> Make:
 
 
 def _global(layer: Make) -> Lowering:
-    def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: Tensor) -> Tensor:
+    def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: Tensor, *mask: Tensor) -> Tensor:
+        if mask:
+            return global_masked(op, emit, x, *mask)
         return emit.layer(partial(layer, keepdims=op.keepdims, **LAST), x)
 
     return lower
@@ -184,4 +187,5 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.GlobalAveragePooling1D: _global(layers.GlobalAveragePooling1D),
     ops.GlobalAveragePooling2D: _global(layers.GlobalAveragePooling2D),
     ops.GlobalAveragePooling3D: _global(layers.GlobalAveragePooling3D),
+    ops.WindowAverage: window_average,
 }

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from deep_arch.backends.base import check_specified
+from deep_arch.backends.python_backend.lowerings import LOWERINGS
 from deep_arch.backends.python_backend.model import Block, Instruction, Loop, PythonProgram, note
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported
 from deep_arch.language.modules import Module, Wrapped
 from deep_arch.language.specs import Inputs
 from deep_arch.language.wrapping import made_with
 from deep_arch.measures.summaries import describe
-from deep_arch.ops import Identity
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph, GraphCall
 from deep_arch.spaces.regions import Item, Region, inputs_of, nested, outputs_of
@@ -29,8 +30,8 @@ def build(architecture: Architecture, inputs: Inputs | None = None) -> PythonPro
     it returns is called on the values. Modules that were called several times share one such object.
 
     An operation of your own takes part by a method `to_python(self, *values)`, which returns its output, or a tuple of
-    several; of those in `ops` only the identity does. A `da.scan` runs over any iterables of one length, and gives
-    lists of what its steps give, or tuples where its first sequence is one.
+    several; of those in `ops` only `Identity` and `Where` do. A `da.scan` runs over any iterables of one length, and
+    gives lists of what its steps give, or tuples where its first sequence is one.
 
     Args:
         architecture: a specified one.
@@ -72,7 +73,6 @@ def _block(items: Sequence[Item], given: Sequence[int], outputs: Sequence[int], 
     """Return what runs some calls in a row, from the values with the ids `given` to those with the ids `outputs`."""
     registers = _registers(items, given, outputs)
     instructions: list[Instruction] = []
-    run: Callable[..., Any]
     for item in items:
         if isinstance(item, Region):
             run, address = _loop(item, made), item.address
@@ -112,9 +112,13 @@ def _made(call: GraphCall) -> Made:
         BadArgument: its factory returned what cannot be called.
     """
     module = call.module
-    if hasattr(module, "to_python") or isinstance(module, Identity):
+    if hasattr(module, "to_python"):
         alone: Any = _alone(module)
-        return alone, getattr(alone, "to_python", _identity)
+        return alone, alone.to_python
+    for cls in type(module).__mro__:
+        if cls in LOWERINGS:
+            alone = _alone(module)
+            return alone, functools.partial(LOWERINGS[cls], alone)
     if isinstance(module, Wrapped):
         made = _called(module, call.module_address)
         return made, made
@@ -146,10 +150,6 @@ def _alone(module: Module) -> Module:
     alone = copy.copy(module)
     alone.owner = None
     return alone
-
-
-def _identity(x: Any) -> Any:
-    return x
 
 
 def _sole(registers: Sequence[int]) -> Any:

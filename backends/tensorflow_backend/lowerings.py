@@ -102,6 +102,16 @@ def _average(op: Any, context: Context, *xs: Any) -> Any:
     return functools.reduce(operator.add, xs) / len(xs)
 
 
+def _where(op: Any, context: Context, condition: Any, a: Any, b: Any) -> Any:
+    given, x, _ = context.specs
+    if given.rank < x.rank:
+        condition = tf.reshape(condition, (-1, *(1,) * (x.rank - 1), given.channels))
+    if op.hard:
+        return tf.where(condition if condition.dtype == tf.bool else condition > 0, a, b)
+    weight = tf.sigmoid(condition)
+    return weight * a + (1.0 - weight) * b
+
+
 # --- randomness ------------------------------------------------------------------------------------------------------
 
 
@@ -126,6 +136,10 @@ def _gaussian_noise(op: Any, context: Context, x: Any) -> Any:
 
 def _zero(op: Any, context: Context, x: Any) -> Any:
     return tf.zeros_like(every(x, tuple_of(op.strides, max(context.specs[0].rank - 1, 0))))
+
+
+def _zeros(op: Any, context: Context, x: Any) -> Any:
+    return tf.zeros((batch_of(x), op.units), op.shape(context.specs[0]).dtype)
 
 
 LOWERINGS: Mapping[type, Lowering] = {
@@ -176,6 +190,8 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Average: _average,
     ops.Maximum: _merge(tf.maximum),
     ops.Minimum: _merge(tf.minimum),
+    ops.Where: _where,
     ops.Identity: _activation(lambda x: x),
     ops.Zero: _zero,
+    ops.Zeros: _zeros,
 }

@@ -48,6 +48,10 @@ def _slice(op: Any, context: Context, x: Any) -> Any:
     return x[placed(slice(*op.bounds(context.specs[0])), op.axis)]
 
 
+def _take(op: Any, context: Context, x: Any) -> Any:
+    return tf.gather(x, op.places(context.specs[0]), axis=-1)
+
+
 def _concatenate(op: Any, context: Context, *xs: Any) -> Any:
     return tf.concat(xs, native_axis(op.axis))
 
@@ -96,6 +100,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Transpose: _transpose,
     ops.Split: _split,
     ops.Slice: _slice,
+    ops.Take: _take,
     ops.UpSampling1D: _upsampling,
     ops.UpSampling2D: _upsampling,
     ops.UpSampling3D: _upsampling,

@@ -18,6 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from deep_arch import ops
+from deep_arch.backends.tensorflow_backend.averages import masked_average, window_average
 from deep_arch.backends.tensorflow_backend.context import Context, Lowering, batch_of
 from deep_arch.backends.windows import Sizes, kernel_padding, kernel_windows, pool_windows
 from deep_arch.language.specs import Spec
@@ -181,7 +182,10 @@ def _pooling(function: Callable[..., Any]) -> Lowering:
 
 
 def _global(function: Callable[..., Any]) -> Lowering:
-    def lower(op: Any, context: Context, x: Any) -> Any:
+    def lower(op: Any, context: Context, x: Any, *mask: Any) -> Any:
+        if mask:
+            x = masked_average(x, *mask)
+            return x[:, None] if op.keepdims else x
         return function(x, tuple(range(1, op.ndim + 1)), keepdims=op.keepdims)
 
     return lower
@@ -210,4 +214,5 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.GlobalAveragePooling1D: _global(tf.reduce_mean),
     ops.GlobalAveragePooling2D: _global(tf.reduce_mean),
     ops.GlobalAveragePooling3D: _global(tf.reduce_mean),
+    ops.WindowAverage: window_average,
 }

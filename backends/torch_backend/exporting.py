@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deep_arch.backends.exporting import first_cause, quiet
+from deep_arch.backends.exporting import first_cause, keep_apart, quiet
 from deep_arch.backends.torch_backend.model import record_of
 from deep_arch.errors import NotSupported
 from deep_arch.extras import require
@@ -53,6 +53,7 @@ def export_onnx(model: nn.Module, path: str | Path) -> None:
             f"  Got {type(cause).__name__}: {(str(cause).strip().splitlines() or [''])[0]}\n"
             "  Neutral operations can all be written: change the wrapped class or the operation of yours that cannot."
         ) from error
+    keep_apart(program)
     program.save(path, external_data=False)
 
 

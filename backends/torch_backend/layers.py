@@ -23,6 +23,11 @@ def freeze(layer: nn.Module, name: str) -> None:
     layer.register_buffer(name, value, persistent=False)
 
 
+def zeros(x: Tensor, units: int) -> Tensor:
+    """Return (batch, units) of zeros, of a tensor's type if that is of floats."""
+    return x.new_zeros(x.shape[0], units, dtype=x.dtype if x.is_floating_point() else torch.float32)
+
+
 class DropPath(nn.Module):
     """Zero whole examples at random in training, and scale the others so that the mean stays.
 

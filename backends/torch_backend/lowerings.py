@@ -90,6 +90,25 @@ def _merge(function: Callable[..., Any], mean: bool = False) -> Lowering:
     return lower
 
 
+def _where(op: Any, emit: Emitter, specs: Specs, condition: fx.Node, a: fx.Node, b: fx.Node) -> fx.Node:
+    given, rank = specs[0], specs[1].rank
+
+    def choice(condition: fx.Node) -> fx.Node:
+        return emit.function(operator.gt, condition, 0) if op.hard else emit.function(torch.sigmoid, condition)
+
+    def write(xs: Sequence[fx.Node], axis: int) -> fx.Node:
+        *conditions, a, b = xs
+        chosen = choice(*conditions or [condition])
+        if given.rank < rank:
+            ones = (1,) * (rank - 1)
+            shape = (given.channels, *ones) if axis == 1 else (*ones, given.channels)
+            chosen = emit.function(torch.reshape, chosen, (-1, *shape))
+        return emit.function(torch.where, chosen, a, b) if op.hard else emit.function(torch.lerp, b, a, chosen)
+
+    nodes = [a, b] if given.rank < rank else [condition, a, b]
+    return in_either_layout(nodes, emit, rank, write)
+
+
 def _matmul(op: Any, emit: Emitter, specs: Specs, a: fx.Node, b: fx.Node) -> fx.Node:
     return emit.function(operator.matmul, a, b)
 
@@ -185,6 +204,10 @@ def _identity(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
     return x
 
 
+def _zeros(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    return emit.function(layers.zeros, x, op.units)
+
+
 def _zero(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
     strides = tuple_of(op.strides, max(specs[0].rank - 1, 0))
     if any(stride > 1 for stride in strides):
@@ -241,6 +264,8 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Average: _merge(operator.add, mean=True),
     ops.Maximum: _merge(torch.maximum),
     ops.Minimum: _merge(torch.minimum),
+    ops.Where: _where,
     ops.Identity: _identity,
     ops.Zero: _zero,
+    ops.Zeros: _zeros,
 }

@@ -59,6 +59,20 @@ def _slice(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
     return in_either_layout([x], emit, specs[0].rank, write)
 
 
+def _take(op: Any, emit: Emitter, specs: Specs, x: fx.Node) -> fx.Node:
+    places = list(op.places(specs[0]))
+    start, n = places[0], len(places)
+    together = places == list(range(start, start + n))
+
+    def write(xs: Sequence[fx.Node], channels: int) -> fx.Node:
+        if together:
+            return emit.function(torch.narrow, *xs, channels, start, n)
+        before = (slice(None),) if channels == 1 else (...,)
+        return emit.function(operator.getitem, *xs, (*before, places))
+
+    return x if together and n == specs[0].channels else in_either_layout([x], emit, specs[0].rank, write)
+
+
 def _concatenate(op: Any, emit: Emitter, specs: Specs, *xs: fx.Node) -> fx.Node:
     def write(xs: Sequence[fx.Node], channels: int) -> fx.Node:
         return emit.function(torch.cat, tuple(xs), dim=_dim(op.axis, channels))
@@ -96,6 +110,7 @@ LOWERINGS: Mapping[type, Lowering] = {
     ops.Transpose: _transpose,
     ops.Split: _split,
     ops.Slice: _slice,
+    ops.Take: _take,
     ops.UpSampling1D: _upsampling,
     ops.UpSampling2D: _upsampling,
     ops.UpSampling3D: _upsampling,

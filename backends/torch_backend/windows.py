@@ -15,6 +15,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from deep_arch import ops
+from deep_arch.backends.torch_backend.averages import global_masked, window_average
 from deep_arch.backends.torch_backend.context import Emitter, Lowering
 from deep_arch.backends.torch_backend.layout import source_with_channels_last
 from deep_arch.backends.windows import Sizes, kernel_padding, kernel_windows, pool_windows
@@ -174,7 +175,9 @@ def _average_3d(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx
 
 
 def _global(function: Callable[..., Any]) -> Lowering:
-    def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node) -> fx.Node:
+    def lower(op: Any, emit: Emitter, specs: Sequence[Spec], x: fx.Node, *mask: fx.Node) -> fx.Node:
+        if mask:
+            return global_masked(op, emit, x, *mask)
         first, source = 2, source_with_channels_last(x, op.ndim + 1)
         if source is not None and not op.keepdims:
             first, x = 1, source
@@ -207,4 +210,5 @@ LOWERINGS: dict[type, Lowering] = {
     ops.GlobalAveragePooling1D: _global(torch.mean),
     ops.GlobalAveragePooling2D: _global(torch.mean),
     ops.GlobalAveragePooling3D: _global(torch.mean),
+    ops.WindowAverage: window_average,
 }

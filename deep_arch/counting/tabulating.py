@@ -247,11 +247,9 @@ class Tabulator:
 
     def _merged(self, place: Place) -> Place:
         """Return a place without its address, if no restriction of the space can tell it from others."""
-        fixed, users = self._restrictions.fixed, self._explorer.users
+        addresses, users = self._restrictions.addresses, self._explorer.users
         if place.prefix is None or self._restrictions.predicate:
             return place
-        excluded = self._restrictions.excluded
-        addresses = [*fixed, *(() if excluded is None else excluded.addresses)]
         if any(address.startswith(place.prefix) for address in addresses):
             return place
         if not addresses:

@@ -26,6 +26,7 @@ from deep_arch.ops.activation import Tanh as Tanh
 from deep_arch.ops.attention import GroupQueryAttention as GroupQueryAttention
 from deep_arch.ops.attention import MultiHeadAttention as MultiHeadAttention
 from deep_arch.ops.attention import RotaryEmbedding as RotaryEmbedding
+from deep_arch.ops.averaging import WindowAverage as WindowAverage
 from deep_arch.ops.convolution import Conv1D as Conv1D
 from deep_arch.ops.convolution import Conv2D as Conv2D
 from deep_arch.ops.convolution import Conv3D as Conv3D
@@ -47,6 +48,7 @@ from deep_arch.ops.merging import Minimum as Minimum
 from deep_arch.ops.merging import Multiply as Multiply
 from deep_arch.ops.merging import Stack as Stack
 from deep_arch.ops.merging import Subtract as Subtract
+from deep_arch.ops.merging import Where as Where
 from deep_arch.ops.normalization import BatchNormalization as BatchNormalization
 from deep_arch.ops.normalization import GroupNormalization as GroupNormalization
 from deep_arch.ops.normalization import LayerNormalization as LayerNormalization
@@ -74,6 +76,7 @@ from deep_arch.ops.reshaping import Flatten as Flatten
 from deep_arch.ops.reshaping import Reshape as Reshape
 from deep_arch.ops.reshaping import Slice as Slice
 from deep_arch.ops.reshaping import Split as Split
+from deep_arch.ops.reshaping import Take as Take
 from deep_arch.ops.reshaping import Transpose as Transpose
 from deep_arch.ops.resizing import Cropping1D as Cropping1D
 from deep_arch.ops.resizing import Cropping2D as Cropping2D
@@ -87,6 +90,7 @@ from deep_arch.ops.resizing import ZeroPadding3D as ZeroPadding3D
 from deep_arch.ops.simple import Identity as Identity
 from deep_arch.ops.simple import Scale as Scale
 from deep_arch.ops.simple import Zero as Zero
+from deep_arch.ops.simple import Zeros as Zeros
 from deep_arch.ops.transposed_convolution import Conv1DTranspose as Conv1DTranspose
 from deep_arch.ops.transposed_convolution import Conv2DTranspose as Conv2DTranspose
 from deep_arch.ops.transposed_convolution import Conv3DTranspose as Conv3DTranspose

@@ -72,6 +72,18 @@ def same_dtype(op: Operation, inputs: tuple[Spec, ...]) -> None:
         raise misfit(op, "inputs of one dtype", got, "Give the search space inputs of one dtype.")
 
 
+def frames(op: Operation, x: Spec, mask: Spec) -> None:
+    """Check a mask that says of each frame of a sequence whether it is there."""
+    length = x.shape[-1]
+    if mask.shape not in ((length,), (1, length)):
+        raise misfit(
+            op,
+            f"a mask of ({length}) or (1, {length}), a number for each frame",
+            f"{mask} for a sequence {x}",
+            f'Give the mask a spec such as da.tensor({length}, dtype="bool"), which is the same for all features.',
+        )
+
+
 def listed(inputs: tuple[Spec, ...]) -> str:
     """Return the shapes of several inputs as a message shows them."""
     return " and ".join(map(str, inputs))
@@ -85,7 +97,7 @@ def positive(op: Operation, argument: str) -> int:
     raise bad(op, argument, "a positive int", f"Give {argument} an int such as 2.")
 
 
-def ints(value: Any, low: int) -> tuple[int, ...] | None:
+def ints(value: Any, low: float = -math.inf) -> tuple[int, ...] | None:
     """Return a tuple or list of ints, each at least `low`, as a tuple; or None where it is not one."""
     if type(value) in (tuple, list) and all(type(n) is int and n >= low for n in value):
         return tuple(value)

@@ -1,4 +1,4 @@
-"""Merging several inputs into one."""
+"""Merging several inputs into one, and choosing between two."""
 
 from __future__ import annotations
 
@@ -171,3 +171,58 @@ class Stack(Operation):
             )
         checks.same_dtype(self, inputs)
         return first.with_shape(len(inputs), *first.shape)
+
+
+@dataclass(eq=False)
+class Where(Operation):
+    """Choose between two inputs by a condition: `Where()(condition, a, b)`.
+
+    The choice is soft, sigmoid(condition) * a + (1 - sigmoid(condition)) * b, so that the condition is trained too; a
+    hard one gives a where the condition is above 0, or True, and else b. In plain Python it chooses between numbers,
+    and a hard one between anything.
+
+    Shape: (1 or channels[, *spatial]), (channels, *spatial), (channels, *spatial) -> (channels, *spatial), where any
+    may have size 1 in any axis, and a condition without spatial axes, or without any, is the same at every cell
+
+    Args:
+        hard: whether it takes the one or the other. The condition may then be of any type, and has no gradient.
+
+    Raises:
+        BadArgument: hard is not a bool.
+        ShapeMismatch: the shapes or the dtypes differ otherwise, or are not of floats for a soft choice.
+
+    References:
+        Shah et al. (2020), Learning Differentiable Programs with Admissible Neural Heuristics, section 2.
+
+    Example:
+        >>> from deep_arch.language.specs import sequence, vector
+        >>> str(Where().shape(vector(1), sequence(length=13, features=4), sequence(length=13, features=4)))
+        '(4, 13)'
+    """
+
+    hard: bool = False
+
+    def shape(self, condition: Spec, a: Spec, b: Spec) -> Spec:
+        checks.flag(self, "hard")
+        if not self.hard:
+            for x in (condition, a, b):
+                if not checks.is_floating(x):
+                    mend = "Use ops.Where(hard=True), whose condition may be of any type, or give it a float dtype."
+                    raise checks.misfit(self, "real numbers for a soft choice", str(x), mend)
+            checks.same_dtype(self, (condition, a, b))
+        result = _broadcast(self, (a, b))
+        if condition.rank not in (0, min(1, result.rank), result.rank) or any(
+            map(_exceeds, condition.shape, result.shape)
+        ):
+            raise checks.misfit(
+                self,
+                f"a condition of 1 or {result.channels} channels, and of size 1 or that of a and b in other axes, or "
+                "without these",
+                f"{condition} for {a} and {b}",
+                "Let what gives the condition have one channel, such as by an ops.Dense(1).",
+            )
+        return result
+
+
+def _exceeds(size: int, most: int) -> bool:
+    return size not in (1, most)

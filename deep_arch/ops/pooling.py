@@ -153,12 +153,21 @@ class GlobalMaxPooling3D(_GlobalPooling):
 class GlobalAveragePooling1D(_GlobalPooling):
     """Take the mean of each channel.
 
-    Shape: (channels, length) -> (channels,), or (channels, 1) with keepdims
+    It may be called on a mask too, which says of each frame whether it is there, for sequences of several lengths: only
+    frames where the mask is above 0, or True, count, and the mean of none is 0.
+
+    Shape: (channels, length)[, mask] -> (channels,), or (channels, 1) with keepdims; a mask is (length,) or (1, length)
 
     The arguments are those of `GlobalAveragePooling2D`.
     """
 
     ndim = 1
+
+    def shape(self, x: Spec, mask: Spec | None = None) -> Spec:
+        if mask is not None:
+            checks.spatial(self, x, 1)
+            checks.frames(self, x, mask)
+        return super().shape(x)
 
 
 class GlobalAveragePooling2D(_GlobalPooling):

@@ -1,4 +1,4 @@
-"""Changing the axes of one input: flatten, reshape, transpose, split and slice."""
+"""Changing the axes of one input: flatten, reshape, transpose, split, slice and take."""
 
 from __future__ import annotations
 
@@ -218,3 +218,42 @@ class Slice(Operation):
             f"{x}, which has {n}",
             "Change start or stop, which itself is not taken; or change what comes before.",
         )
+
+
+@dataclass(eq=False)
+class Take(Operation):
+    """Take chosen channels, alike at every cell.
+
+    Shape: (channels, *spatial) -> (number of indices, *spatial)
+
+    Args:
+        indices: the channels in the order in which they are given; one may be there several times, and a negative one
+            is counted from the end, as in Python.
+
+    Raises:
+        BadArgument: indices is not a tuple of ints, or is empty.
+        ShapeMismatch: the input has no such channel.
+
+    Example:
+        >>> from deep_arch.language.specs import sequence
+        >>> str(Take((4, 5, -1)).shape(sequence(length=13, features=18)))
+        '(3, 13)'
+    """
+
+    indices: Sequence[int]
+
+    def shape(self, x: Spec) -> Spec:
+        return x.with_shape(len(self.places(x)), *x.shape[1:])
+
+    def places(self, x: Spec) -> tuple[int, ...]:
+        """Return which channels are taken of an input, all counted from the beginning."""
+        indices = checks.ints(self.indices)
+        if not indices:
+            mend = "Give the channels that are taken, such as (0, 1), or (2,) for one."
+            raise checks.bad(self, "indices", "a tuple of ints with at least one", mend)
+        n = x.shape[0] if x.shape else 0
+        missing = [i for i in indices if not -n <= i < n]
+        if missing:
+            mend = f"Give indices from {-n} to {n - 1}, or change what comes before." if n else "Give it channels."
+            raise checks.misfit(self, f"an input with channel {missing[0]}", f"{x}, which has {n}", mend)
+        return tuple([i + n if i < 0 else i for i in indices])

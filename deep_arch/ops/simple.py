@@ -1,4 +1,4 @@
-"""The identity, zeros, and a trained factor."""
+"""The identity, zeros, first states, and a trained factor."""
 
 from __future__ import annotations
 
@@ -42,6 +42,32 @@ class Zero(Operation):
         strides = checks.sizes(self, "strides", len(spatial))
         new = (output_size(n, 1, stride) for n, stride in zip(spatial, strides, strict=True))
         return x.with_shape(*x.shape[:1], *new)
+
+
+@dataclass(eq=False)
+class Zeros(Operation):
+    """Give a vector of zeros for each example: the first state of a scan.
+
+    It is called on any value, which says how many examples there are: `da.scan(cell)(ops.Zeros(8)(x), x)`.
+
+    Shape: any -> (units,), of the input's type if that is of floats, else float32
+
+    Args:
+        units: the channels.
+
+    Raises:
+        BadArgument: units is not a positive int.
+
+    Example:
+        >>> from deep_arch.language.specs import sequence, tokens
+        >>> str(Zeros(8).shape(sequence(length=20, features=4))), str(Zeros(8).shape(tokens(20)))
+        ('(8)', '(8)')
+    """
+
+    units: int
+
+    def shape(self, x: Spec) -> Spec:
+        return Spec((checks.positive(self, "units"),), x.dtype if checks.is_floating(x) else "float32")
 
 
 @dataclass(eq=False)

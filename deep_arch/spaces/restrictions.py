@@ -57,9 +57,14 @@ class Restrictions:
         return min(limits, default=None)
 
     @property
+    def addresses(self) -> frozenset[str]:
+        """The addresses at which a hyperparameter is restricted, and not elsewhere."""
+        return frozenset(self.fixed) if self.excluded is None else self.excluded.addresses.union(self.fixed)
+
+    @property
     def at_places(self) -> bool:
-        """Whether something is restricted at some addresses, so that places of one function differ."""
-        return bool(self.fixed or self.predicate or (self.excluded and self.excluded.addresses))
+        """Whether places of one function may differ in what is left open."""
+        return bool(self.predicate or self.addresses)
 
     def room(self, depth: int) -> int:
         """Return how many applications of rules there can be inside of so many that are nested."""

@@ -21,8 +21,9 @@ _EACH_CHANNEL: Final[tuple[type, ...]] = (
     *(ops.GlobalAveragePooling3D, ops.UpSampling1D, ops.UpSampling2D, ops.UpSampling3D, ops.ZeroPadding1D),
     *(ops.ZeroPadding2D, ops.ZeroPadding3D, ops.Cropping1D, ops.Cropping2D, ops.Cropping3D, ops.MultiHeadAttention),
     *(ops.GroupQueryAttention, ops.Add, ops.Subtract, ops.Multiply, ops.Average, ops.Maximum, ops.Minimum),
+    *(ops.Where, ops.WindowAverage),
 )
-"""Operations whose output has the channels of its first input."""
+"""Operations whose output has the channels of its first input, or of the first of those that are as wide as it."""
 
 _DEPTHWISE: Final[tuple[type, ...]] = (ops.DepthwiseConv1D, ops.DepthwiseConv2D)
 
@@ -36,7 +37,7 @@ _OVER_CHANNELS: Final = (
 )
 
 IN_EACH_CHANNEL: Final[tuple[type, ...]] = tuple(
-    [kind for kind in (*_EACH_CHANNEL, *_DEPTHWISE, ops.Flatten) if kind not in (*MERGES, *_OVER_CHANNELS)]
+    [kind for kind in (*_EACH_CHANNEL, *_DEPTHWISE, ops.Flatten) if kind not in (*MERGES, *_OVER_CHANNELS, ops.Where)]
 )
 """Operations on one input that treat each of its channels by itself."""
 
@@ -67,7 +68,7 @@ def passed_on(
     """
     if isinstance(operation, ops.Concatenate) and operation.axis == 0:
         return _joined(specs, channels, widest)
-    first = channels[0] if channels else None
+    first = channels[_leading(operation, specs)] if channels else None
     if first is None:
         return None
     if isinstance(operation, ops.Flatten):
@@ -78,6 +79,14 @@ def passed_on(
         m: int = kind.depth_multiplier
         return tuple([(start * m, stop * m) for start, stop in first])
     return first if isinstance(operation, _EACH_CHANNEL) else None
+
+
+def _leading(operation: Any, specs: Sequence[Spec]) -> int:
+    """Return which input the output has its channels from: not from one of a single channel, which all others share."""
+    if not isinstance(operation, (*MERGES, ops.Where)):
+        return 0
+    begin = 1 if isinstance(operation, ops.Where) else 0
+    return max(range(begin, len(specs)), key=lambda i: specs[i].channels)
 
 
 def _joined(specs: Sequence[Spec], channels: Sequence[Segments | None], widest: Sequence[int]) -> Segments | None:

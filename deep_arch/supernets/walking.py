@@ -143,12 +143,21 @@ class Walker:
         algebra: what flows.
         decide: what decides, or relaxes.
         plans: of the space.
+        share: from a place's prefix to that of the place which stands for it; see `deep_arch.spaces.positions`.
 
     Attributes:
         config: what `da.config` attached where the walk came, by name: values, each with a weight or None.
     """
 
-    def __init__(self, space: SearchSpace, algebra: Algebra, decide: Decide, plans: Plans | None = None) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        algebra: Algebra,
+        decide: Decide,
+        plans: Plans | None = None,
+        share: Callable[[str], str] = str,
+    ) -> None:
+        self._share = share
         self._program, self._algebra, self._decide = space.program, algebra, decide
         self._restrictions = space.restrictions
         self._plans = Plans() if plans is None else plans
@@ -296,7 +305,7 @@ class Walker:
         self._check_end(site, call, address)
         module: Any = call.module
         fragment = self._program.expand(module, values, len(call.inputs), address)
-        prefix = address + fragment.ending
+        prefix = self._share(address + fragment.ending)
         inputs: list[Any] = [None] * len(call.inputs)
         key: Any = None
         if fragment.uses_every_input:

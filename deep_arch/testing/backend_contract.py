@@ -16,7 +16,8 @@ Laws, each with a test of that name:
 - a well-known network has the parameters that its authors count;
 - a layer of the framework and a plain function are modules like others;
 - the same seed gives the same weights, and the names of weights are those of the addresses, in every process;
-- what does not fit, or is not decided, is refused with the address.
+- what does not fit, or is not decided, is refused with the address;
+- and the laws of `ScanContract` and `SequenceContract`.
 """
 
 # The functions of the spaces here are lambdas, whose parameters have no types.
@@ -58,6 +59,7 @@ from deep_arch.testing.parity import (
     draw,
 )
 from deep_arch.testing.scan_contract import ScanContract
+from deep_arch.testing.sequence_contract import SequenceContract
 from deep_arch.testing.substitution_pairs import PAIRS, both, conv, space_of, tied_twice
 
 Function = Callable[..., Any]
@@ -93,7 +95,7 @@ _FEW = settings(
 )
 
 
-class BackendContract(ScanContract):
+class BackendContract(ScanContract, SequenceContract):
     """Tests of a backend. Arrays are (batch, channels, *spatial) on every backend; `run` changes the order.
 
     Attributes:

@@ -161,6 +161,49 @@ def _slice(draw: Callable[[Any], Any]) -> Case:
 
 
 @st.composite
+def _take(draw: Callable[[Any], Any]) -> Case:
+    x = draw(_any_rank)
+    some = st.lists(st.integers(-x.channels, x.channels - 1), min_size=1, max_size=6)
+    together = st.tuples(st.integers(0, x.channels - 1), st.just(x.channels)).map(lambda ends: list(range(*ends)))
+    return ops.Take(tuple(draw(some | together))), (x,)
+
+
+@st.composite
+def _where(draw: Callable[[Any], Any]) -> Case:
+    """Draw a condition that may lack axes, and two inputs of one shape, but for some axes of size 1."""
+    _, (a, b) = draw(_broadcast(ops.Add, 2))
+    full = tuple(map(max, a.shape, b.shape))
+    shape = tuple(draw(st.sampled_from([1, size])) for size in full[: draw(st.sampled_from([0, 1, len(full)]))])
+    hard = draw(_flags)
+    return ops.Where(hard), (
+        Spec(shape, draw(st.sampled_from(["float32", "bool", "int64"] if hard else ["float32"]))),
+        a,
+        b,
+    )
+
+
+def _mask(length: int) -> st.SearchStrategy[tuple[Spec, ...]]:
+    """Draw the spec of a mask over time, or none."""
+    kinds = st.tuples(st.sampled_from([(length,), (1, length)]), st.sampled_from(["bool", "float32", "int64"]))
+    return st.just(()) | kinds.map(lambda kind: (Spec(*kind),))
+
+
+@st.composite
+def _window_average(draw: Callable[[Any], Any]) -> Case:
+    x, each = draw(_sequence), draw(_flags)
+    length = x.shape[1]
+    before = draw(st.integers(0, length + 1))
+    after = draw(st.integers(0 if each else -min(before, length - 1), length + 1))
+    return ops.WindowAverage(before, after, each), (x, *draw(_mask(length)))
+
+
+@st.composite
+def _global_average(draw: Callable[[Any], Any]) -> Case:
+    x = draw(_sequence)
+    return ops.GlobalAveragePooling1D(draw(_flags)), (x, *draw(_mask(x.shape[1])))
+
+
+@st.composite
 def _parameter(draw: Callable[[Any], Any]) -> Case:
     x = draw(_any_rank | st.just(Spec((5,), "int64", 3)))
     return ops.Parameter(draw(_any_rank).shape, draw(st.sampled_from(["uniform", 0.0, 0.5]))), (x,)
@@ -268,7 +311,7 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.GlobalMaxPooling1D: _unary(ops.GlobalMaxPooling1D, _image(1), keepdims=_flags),
     ops.GlobalMaxPooling2D: _unary(ops.GlobalMaxPooling2D, _image(2), keepdims=_flags),
     ops.GlobalMaxPooling3D: _unary(ops.GlobalMaxPooling3D, _image(3), keepdims=_flags),
-    ops.GlobalAveragePooling1D: _unary(ops.GlobalAveragePooling1D, _image(1), keepdims=_flags),
+    ops.GlobalAveragePooling1D: _global_average(),
     ops.GlobalAveragePooling2D: _unary(ops.GlobalAveragePooling2D, _image(2), keepdims=_flags),
     ops.GlobalAveragePooling3D: _unary(ops.GlobalAveragePooling3D, _image(3), keepdims=_flags),
     ops.BatchNormalization: _unary(ops.BatchNormalization, momentum=st.sampled_from([0.0, 0.9, 0.99]), **_affine),
@@ -294,7 +337,8 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
     ops.Split: _split(),
     ops.Slice: _slice(),
     ops.Add: _broadcast(ops.Add),
-    ops.Subtract: st.tuples(st.just(ops.Subtract()), _any_rank.map(lambda x: (x, x))),
+    ops.Take: _take(),
+    ops.Subtract: _broadcast(ops.Subtract, 2),
     ops.Multiply: _broadcast(ops.Multiply),
     ops.Average: _broadcast(ops.Average),
     ops.Maximum: _broadcast(ops.Maximum),
@@ -311,6 +355,9 @@ OPERATIONS: Mapping[type[Operation], Cases] = {
         max_wavelength=st.sampled_from([10, 1e4]),
         scaling_factor=st.sampled_from([1, 2.0]),
     ),
+    ops.Where: _where(),
+    ops.WindowAverage: _window_average(),
+    ops.Zeros: _unary(ops.Zeros, _any_rank | st.just(Spec((5,), "int64", 3)), units=_channels),
     ops.Zero: st.integers(1, 3).flatmap(lambda n: _unary(ops.Zero, _image(n), strides=_sizes(n, 3))),
     ops.Scale: _unary(ops.Scale, initial=st.sampled_from([1e-6, 1.0])),
 }
@@ -334,6 +381,15 @@ CORNERS: Mapping[str, Case] = {
     "a window larger than its volume": (ops.AveragePooling3D(4, strides=2), (Spec((2, 3, 2, 5)),)),
     "an even window larger than its volume": (ops.AveragePooling3D(3, strides=1), (Spec((2, 3, 2, 2)),)),
     "steps from the end": (ops.GRU(3, return_sequences=True, go_backwards=True), (Spec((2, 5)),)),
+    "a running mean of all that came before": (ops.WindowAverage(99, each=True), (Spec((2, 8)),)),
+    "means of single frames that are there": (
+        ops.WindowAverage(0, each=True),
+        (Spec((2, 9)), Spec((9,), "bool")),
+    ),
+    "one frame before the last that is there": (ops.WindowAverage(2, -2), (Spec((2, 9)), Spec((1, 9), "bool"))),
+    "a condition for all cells": (ops.Where(), (Spec((3,)), Spec((3, 4, 5)), Spec((1, 4, 1)))),
+    "a condition without channels": (ops.Where(hard=True), (Spec((), "bool"), Spec((3, 4)), Spec((3, 4)))),
+    "a channel taken twice": (ops.Take((2, 0, 2)), (Spec((3, 5)),)),
     "a mask that lets nothing through": (
         ops.MultiHeadAttention(2, 3, use_causal_mask=True),
         (Spec((4, 7)), Spec((1, 7, 7), "bool")),

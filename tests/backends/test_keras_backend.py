@@ -27,6 +27,7 @@ from deep_arch.testing.backend_contract import IMAGE, BackendContract
 from deep_arch.testing.keras_runner import KerasRunner
 from deep_arch.testing.language_networks import DECODER, decoder
 from deep_arch.testing.parity import BATCH, Array, assert_close, assert_named_close, draw, draw_weights
+from deep_arch.testing.sequence_contract import RAGGED, ragged
 from deep_arch.testing.substitution_pairs import conv, space_of, tied_twice
 from deep_arch.testing.torch_runner import TorchRunner
 
@@ -165,6 +166,25 @@ def test_masked_attention_is_saved_and_exported(tmp_path: Path) -> None:
     given = {"tokens": arrays["tokens"], "mask": np.moveaxis(arrays["mask"], 1, -1)}
     (logits,) = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, given)
     assert_close([np.moveaxis(logits, -1, 1)], expected, 1e-4)
+
+
+def test_masked_sequences_are_saved_and_exported(tmp_path: Path) -> None:
+    model = build(ragged, RAGGED)
+    keras_backend.set_weights(model, draw_weights(keras_backend.get_weights(model)))
+    arrays = {name: draw(spec) for name, spec in RAGGED.items()}
+    expected = RUNNER.named(model, arrays)
+    model.save(tmp_path / "model.keras")
+    assert_named_close(RUNNER.named(keras.models.load_model(tmp_path / "model.keras"), arrays), expected, 1e-6)
+    if BACKEND == "jax":
+        return
+    onnxruntime = pytest.importorskip("onnxruntime")
+    keras_backend.export_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    given = {name: np.moveaxis(array, 1, -1) if array.ndim > 2 else array for name, array in arrays.items()}
+    names = [place.name for place in session.get_outputs()]
+    got = dict(zip(names, session.run(None, given), strict=True))
+    for name, array in expected.items():
+        assert_close([np.moveaxis(got[name], -1, 1) if array.ndim > 2 else got[name]], [array], 1e-4)
 
 
 def test_an_attention_takes_masks_of_any_rank_and_size_in_its_calls() -> None:

@@ -14,7 +14,9 @@ from torch.nn import functional as F
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import torch_backend
+from deep_arch.backends.averages import WHOLE, last_window
 from deep_arch.backends.torch_backend import attention, building, lowerings
+from deep_arch.backends.torch_backend.averages import masked_average
 from deep_arch.backends.torch_backend.layout import channels_last
 from deep_arch.language.modules import Operation
 from deep_arch.ops.windows import same_padding, tuple_of
@@ -107,6 +109,39 @@ def without_mask(op: Any, emit: Any, specs: Any, *xs: Any) -> Any:
     return LOWERINGS[ops.MultiHeadAttention](op, emit, specs[:n], *xs[:n])
 
 
+def in_their_order(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    return LOWERINGS[ops.Take](ops.Take(sorted(op.places(specs[0]))), emit, specs, x)
+
+
+def the_other_one(op: Any, emit: Any, specs: Any, condition: Any, a: Any, b: Any) -> Any:
+    return LOWERINGS[ops.Where](op, emit, [specs[0], specs[2], specs[1]], condition, b, a)
+
+
+def of_all_frames(op: Any, emit: Any, specs: Any, x: Any, *mask: Any) -> Any:
+    return LOWERINGS[type(op)](op, emit, specs[:1], x)
+
+
+def of_the_last_place(op: Any, emit: Any, specs: Any, x: Any, *mask: Any) -> Any:
+    """Let the last frame be the last of all, whether or not it is there."""
+    if op.each or not mask:
+        return LOWERINGS[ops.WindowAverage](op, emit, specs, x, *mask)
+    begin, end = last_window(specs[0].shape[1], op.before, op.after)
+    axis = specs[1].rank
+    inside = [emit.function(torch.narrow, t, dim, begin, end - begin) for t, dim in ((x, 2), (mask[0], axis))]
+    return emit.function(masked_average, *inside, WHOLE, 0)
+
+
+def by_differences(op: Any, emit: Any, specs: Any, x: Any) -> Any:
+    """Take differences of one cumulative sum, which grow as uncertain as it grows large."""
+
+    def means(x: torch.Tensor) -> torch.Tensor:
+        sums, at = F.pad(x.cumsum(-1), (1, 0)), torch.arange(x.shape[-1])
+        high, low = (at + op.after + 1).clamp(max=x.shape[-1]), (at - op.before).clamp(min=0)
+        return (sums[..., high] - sums[..., low]) / (high - low)
+
+    return emit.function(means, x)
+
+
 MUTANTS: dict[str, tuple[type[Operation], Callable[..., Any]]] = {
     "padding": (ops.Conv2D, odd_cell_before),
     "causal": (ops.Conv1D, causal_as_same),
@@ -128,6 +163,13 @@ MUTANTS: dict[str, tuple[type[Operation], Callable[..., Any]]] = {
     "groups": (ops.GroupQueryAttention, of_groups_in_turn),
     "positions": (ops.GroupQueryAttention, with_arguments(ops.GroupQueryAttention, rope_max_wavelength=None)),
     "wavelength": (ops.RotaryEmbedding, with_arguments(ops.RotaryEmbedding, max_wavelength=20)),
+    "order": (ops.Take, in_their_order),
+    "branches": (ops.Where, the_other_one),
+    "hardness": (ops.Where, with_arguments(ops.Where, hard=True)),
+    "clipping": (ops.WindowAverage, with_arguments(ops.WindowAverage, after=0)),
+    "frames": (ops.WindowAverage, of_all_frames),
+    "last frame": (ops.WindowAverage, of_the_last_place),
+    "mean of frames": (ops.GlobalAveragePooling1D, of_all_frames),
     "upsampling": (ops.UpSampling2D, with_arguments(ops.UpSampling2D, interpolation="nearest")),
 }
 
@@ -156,7 +198,18 @@ def test_a_wrong_lowering_fails_the_contract(name: str) -> None:
         Mutant(cls, wrong).test_an_operation_gives_the_numbers_of_the_reference(cls)
 
 
-@pytest.mark.parametrize("cls", [cls for cls, _ in MUTANTS.values()])
+@pytest.mark.parametrize("name", ["frames", "last frame", "mean of frames"])
+def test_a_wrong_mask_fails_for_sequences_of_several_lengths(name: str) -> None:
+    with pytest.raises(AssertionError):
+        Mutant(*MUTANTS[name]).test_sequences_of_several_lengths_give_what_each_gives_alone()
+
+
+def test_differences_of_cumulative_sums_are_not_precise() -> None:
+    with pytest.raises(AssertionError):
+        Mutant(ops.WindowAverage, by_differences).test_running_means_of_a_long_sequence_are_precise()
+
+
+@pytest.mark.parametrize("cls", {cls: None for cls, _ in MUTANTS.values()})
 def test_the_right_lowering_does_not(cls: type[Operation]) -> None:
     Mutant(cls, LOWERINGS[cls]).test_an_operation_gives_the_numbers_of_the_reference(cls)
 

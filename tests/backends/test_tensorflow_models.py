@@ -23,6 +23,7 @@ from deep_arch.backends.tensorflow_backend import windows
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.specs import Spec
 from deep_arch.testing.language_networks import DECODER, decoder
+from deep_arch.testing.sequence_contract import RAGGED, ragged
 
 IMAGE = da.image(channels=4, height=8, width=8)
 
@@ -345,6 +346,20 @@ def test_an_onnx_file_and_a_saved_model_of_masked_attention_compute_the_same(tmp
     tf.saved_model.save(model, str(tmp_path))
     serve = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
     assert_close(serve(**{name: tf.constant(array) for name, array in arrays.items()})["output"], expected)
+
+
+def test_an_onnx_file_and_a_saved_model_of_masked_sequences_compute_the_same(tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    model, rng = build(ragged, RAGGED), np.random.default_rng(0)
+    arrays = {"x": rng.standard_normal((5, 8, 3), "float32"), "mask": rng.random((5, 8)) < 0.4}
+    expected = model(**arrays)
+    tensorflow_backend.export_onnx(model, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    names = [place.name for place in session.get_outputs()]
+    assert_close(dict(zip(names, session.run(None, arrays), strict=True)), expected)
+    tf.saved_model.save(model, str(tmp_path))
+    serve = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
+    assert_close(serve(**{name: tf.constant(array) for name, array in arrays.items()}), expected)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

@@ -20,6 +20,7 @@ from deep_arch.errors import BadArgument, MissingDependency, NotSupported
 from deep_arch.language.specs import Spec
 from deep_arch.testing.language_networks import DECODER, decoder
 from deep_arch.testing.parity import TOLERANCES, assert_close, draw_weights
+from deep_arch.testing.sequence_contract import RAGGED, ragged
 
 TOKENS = da.tokens(6, vocabulary=11)
 SEQUENCE = da.sequence(length=5, features=3)
@@ -68,6 +69,7 @@ NETS: dict[str, tuple[Any, tuple[Spec, ...], tuple[str, ...]]] = {
     "recurrent": (recurrent, (SEQUENCE,), ("output",)),
     "translator": (translator, (TOKENS, da.tokens(4, vocabulary=11)), ("output",)),
     "decoder": (decoder, tuple(DECODER.values()), ("output",)),
+    "ragged": (ragged, tuple(RAGGED.values()), ("all", "last", "before", "each", "where", "fold")),
     "visual": (visual, (SEQUENCE,), ("output_0", "output_1", "output_2")),
     "without_layers": (lambda x, unused: (x, ops.Split(3)(x)[1]), (SEQUENCE, IMAGE), ("output_0", "output_1")),
 }

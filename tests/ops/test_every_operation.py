@@ -100,15 +100,19 @@ USES: dict[str, tuple[tuple[Any, ...], tuple[Spec, ...], tuple[int, ...], int, i
     "Split": ((1,), (IMAGE,), (8, 6, 5), 0, 0),
     "Stack": ((), (IMAGE, IMAGE), (2, 8, 6, 5), 0, 0),
     "Subtract": ((), (IMAGE, IMAGE), (8, 6, 5), 0, 0),
+    "Take": (((0, 5, 5),), (IMAGE,), (3, 6, 5), 0, 0),
     "Tanh": ((), (IMAGE,), (8, 6, 5), 0, 0),
     "Transpose": (((2, 0, 1),), (IMAGE,), (5, 8, 6), 0, 0),
     "UpSampling1D": ((), (SEQUENCE,), (8, 14), 0, 0),
     "UpSampling2D": ((), (IMAGE,), (8, 12, 10), 0, 0),
     "UpSampling3D": ((), (VOLUME,), (8, 8, 10, 12), 0, 0),
+    "Where": ((), (image(1, 6, 5), IMAGE, IMAGE), (8, 6, 5), 0, 0),
+    "WindowAverage": ((4,), (SEQUENCE,), (8,), 0, 0),
     "Zero": ((2,), (IMAGE,), (8, 3, 3), 0, 0),
     "ZeroPadding1D": ((), (SEQUENCE,), (8, 9), 0, 0),
     "ZeroPadding2D": ((), (IMAGE,), (8, 8, 7), 0, 0),
     "ZeroPadding3D": ((), (VOLUME,), (8, 6, 7, 8), 0, 0),
+    "Zeros": ((4,), (IMAGE,), (4,), 0, 0),
 }
 
 

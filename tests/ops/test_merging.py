@@ -43,6 +43,21 @@ def test_subtract_stretches_too() -> None:
     assert ops.Subtract().shape(A, image(8, 1, 1)) == A
 
 
+@pytest.mark.parametrize(
+    "condition", [vector(8), vector(1), image(1, 4, 4), image(8, 1, 1), image(1, 1, 1), tensor(), A]
+)
+def test_a_condition_has_one_channel_or_all_and_may_lack_axes(condition: Spec) -> None:
+    assert ops.Where().shape(condition, A, A) == A
+    assert ops.Where().shape(condition, image(1, 4, 4), image(8, 1, 4)) == A
+
+
+def test_a_hard_condition_and_what_it_chooses_between_may_be_of_any_type() -> None:
+    for condition in (tensor(1, 4, 4, dtype="bool"), tensor(dtype="int64"), vector(8, "float64")):
+        assert ops.Where(hard=True).shape(condition, A, A) == A
+    assert ops.Where(hard=True).shape(vector(4), tokens(4, 10), tokens(4, 10)) == tokens(4)
+    assert ops.Where().shape(tensor(), tensor(), tensor()) == tensor()
+
+
 def test_concatenate_and_stack() -> None:
     assert ops.Concatenate().shape(A, image(3, 4, 4), A) == image(19, 4, 4)
     assert ops.Concatenate().shape(vector(2), vector(3)) == vector(5)
@@ -120,8 +135,30 @@ def test_a_vocabulary_does_not_outlive_a_merge() -> None:
             "stack: expected inputs of one shape.\n  Got (8, 4, 4) and (8, 1, 1).\n  Bring",
         ),
         (ops.Stack(), (vector(4), tokens(4)), "stack: expected inputs of one dtype"),
+        (
+            ops.Where(),
+            (vector(3), A, A),
+            "where: expected a condition of 1 or 8 channels, and of size 1 or that of a and b in other axes, or without "
+            "these.\n  Got (3) for (8, 4, 4) and (8, 4, 4).\n  Let what gives the condition have one channel, such as",
+        ),
+        (ops.Where(), (tensor(8, 4), A, A), "where: expected a condition of 1 or 8 channels"),
+        (ops.Where(), (A, image(1, 4, 4), image(1, 4, 4)), "where: expected a condition of 1 or 1 channels"),
+        (ops.Where(), (vector(1), tensor(), tensor()), "where: expected a condition of 1 or 1 channels"),
+        (ops.Where(), (vector(8), A, vector(8)), "where: expected inputs of one shape"),
+        (
+            ops.Where(),
+            (tensor(dtype="bool"), A, A),
+            "where: expected real numbers for a soft choice.\n  Got () bool.\n  Use ops.Where(hard=True), whose",
+        ),
+        (ops.Where(), (vector(8, "float64"), A, A), "where: expected inputs of one dtype"),
+        (ops.Where(hard=True), (vector(4), tokens(4), vector(4)), "where: expected inputs of one dtype"),
     ],
 )
 def test_misfits(op: Any, inputs: tuple[Spec, ...], text: str) -> None:
     with pytest.raises(ShapeMismatch, match=re.escape(text)):
         op.shape(*inputs)
+
+
+def test_hard_is_a_bool() -> None:
+    with pytest.raises(BadArgument, match=r"where: expected hard to be True or False\.\n  Got hard=1 \(int\)"):
+        ops.Where(1).shape(A, A, A)  # type: ignore[arg-type]

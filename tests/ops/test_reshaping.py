@@ -62,9 +62,41 @@ def test_slice_is_that_of_numpy_where_it_reaches_no_further_than_the_input(
             ops.Slice(start, stop, axis).shape(X)
 
 
+@given(st.lists(st.integers(-8, 8), min_size=1, max_size=4))
+def test_take_is_that_of_numpy(indices: list[int]) -> None:
+    try:
+        expected = np.arange(6)[indices]
+    except IndexError:
+        with pytest.raises(ShapeMismatch, match="take: expected an input with channel"):
+            ops.Take(indices).shape(X)
+    else:
+        assert ops.Take(tuple(indices)).shape(X) == image(len(indices), 4, 5)
+        assert list(ops.Take(indices).places(X)) == expected.tolist()
+
+
+def test_take_of_tokens_and_by_a_hyperparameter() -> None:
+    assert ops.Take((0, 0)).shape(tokens(4, 10)) == tokens(2)
+    space = da.space(lambda x: ops.Take(da.subset(range(6), size=2))(x))
+    shapes = {architecture.shapes(X)["take"] for architecture in space.enumerate()}
+    assert space.size() == 15 and shapes == {(2, 4, 5)}
+
+
 @pytest.mark.parametrize(
     ("op", "error", "text"),
     [
+        (
+            ops.Take(()),
+            BadArgument,
+            "take: expected indices to be a tuple of ints with at least one.\n  Got indices=() (tuple).\n  Give the chan",
+        ),
+        (ops.Take(2), BadArgument, "Got indices=2 (int)"),  # type: ignore[arg-type]
+        (ops.Take((True,)), BadArgument, "Got indices=(True,) (tuple)"),
+        (
+            ops.Take((0, 6, 7)),
+            ShapeMismatch,
+            "take: expected an input with channel 6.\n  Got (6, 4, 5), which has 6.\n  Give indices from -6 to 5, or",
+        ),
+        (ops.Take((-7,)), ShapeMismatch, "take: expected an input with channel -7."),
         (
             ops.Reshape((-1, -1)),
             BadArgument,

@@ -31,6 +31,12 @@ def test_zero_strides_the_spatial_axes() -> None:
     assert ops.Zero().shape(tensor()) == tensor()
 
 
+def test_zeros_are_a_vector_whatever_the_input() -> None:
+    for x in (X, tensor(), vector(8), tokens(4, 10)):
+        assert ops.Zeros(3).shape(x) == vector(3)
+    assert ops.Zeros(3).shape(image(8, 4, 5, "float64")) == vector(3, "float64")
+
+
 def test_identity_keeps_everything() -> None:
     assert ops.Identity().shape(tokens(4, 10)) == tokens(4, 10)
 
@@ -51,6 +57,7 @@ def test_identity_keeps_everything() -> None:
             BadArgument,
             "rms_normalization: expected epsilon to be a number of at least 0",
         ),
+        (ops.Zeros(0), BadArgument, "zeros: expected units to be a positive int.\n  Got units=0 (int)."),
         (ops.GroupNormalization(0), BadArgument, "group_normalization: expected groups to be a positive int"),
         (
             ops.GroupNormalization(3),
