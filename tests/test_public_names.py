@@ -31,7 +31,7 @@ MEMBERS = {
     deep_arch.SearchSpace: """
         at at_hole choice_points complete decidable decide decoded discretize domains enumerate fix inputs limit name
         neighbours no_such_address nth outside partial proposed render replay sample size start summary unfold where
-        written
+        without written
     """,
     deep_arch.Architecture: """
         applications assign completed config cost fingerprint from_json graft graph holes is_specified render settled

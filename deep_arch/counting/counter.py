@@ -103,7 +103,7 @@ class Counter:
         if self._restrictions.fixes(address, whole):
             values[address], positions[address] = self._restrictions.fixed[address], ANY
             return
-        domain = self._restrictions.narrowed(whole)
+        domain = self._restrictions.narrowed(chosen.variable.hyperparameter, whole, address)
         position = ticket.below(int(of_size(chosen.count, 0)))  # which applies no rule
         if chosen.mask != ANY:
             position = next(itertools.islice(set_bits(chosen.mask), position, None))

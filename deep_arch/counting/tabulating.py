@@ -177,7 +177,7 @@ class Tabulator:
     def _inside(self, place: Place, call: Call, ports: Ports, exposed: Exposed, inner: Place) -> Recursive[Rows]:
         """Return the table of what a call becomes; nothing of what cannot end."""
         if self._restrictions.deepest is None:
-            if call.module.deepens and not can_end(inner.fragment, ENDLESS):
+            if call.module.deepens and not can_end(inner.fragment, ENDLESS, self._restrictions):
                 return {}
             if inner.depth > MOST_RULES:  # the same rule at ever longer addresses is never met again
                 raise Endless
@@ -228,34 +228,36 @@ class Tabulator:
         """Return the parts of what a call becomes, those with the same effect as one."""
         decisive = tuple(call_roots(call))
         variables = [self._variables.of(h, place.fragment, exposed) for h in decisive]
-        return parts_of(call, decisive, variables, found, self._sizes(found, decisive), self._budget)
+        return parts_of(call, decisive, variables, found, self._sizes(place, found, decisive), self._budget)
 
     def _sizes(
-        self, found: dict[tuple[int, ...], Found], decisive: tuple[Independent, ...]
+        self, place: Place, found: dict[tuple[int, ...], Found], decisive: tuple[Independent, ...]
     ) -> list[dict[tuple[int, ...], int | float]]:
         """Return for each of some hyperparameters the size of its domain by the positions of those before it."""
         sizes: list[dict[tuple[int, ...], int | float]] = []
         for i, h in enumerate(decisive):
             if h.parents:
-                sizes.append({p[:i]: self._alternatives.domain(h, each.binding).size for p, each in found.items()})
+                sizes.append(
+                    {p[:i]: self._alternatives.domain(h, each.binding, place).size for p, each in found.items()}
+                )
             else:
-                size = self._alternatives.domain(h).size
+                size = self._alternatives.domain(h, place=place).size
                 sizes.append({p[:i]: size for p in found})
         return sizes
 
     def _merged(self, place: Place) -> Place:
         """Return a place without its address, if no restriction of the space can tell it from others."""
-        fixed, users = self._restrictions.fixed, self._explorer.users
+        addresses, users = self._restrictions.addresses, self._explorer.users
         if place.prefix is None or self._restrictions.predicate:
             return place
-        if any(address.startswith(place.prefix) for address in fixed):
+        if any(address.startswith(place.prefix) for address in addresses):
             return place
-        if not fixed:
+        if not addresses:
             return place._replace(prefix=None)
         if place.fragment not in users:  # another order of what stands in any
             return place
         matters = any(
-            isinstance(user, Module) or (self._alternatives.is_fixed(user) and user.owner is not place.fragment)
+            isinstance(user, Module) or (self._alternatives.differs(user) and user.owner is not place.fragment)
             for user in users[place.fragment]
         )
         return place if matters else place._replace(prefix=None)

@@ -111,9 +111,10 @@ class Variables:
             if mask != ANY:
                 return Chosen(variable, mask, mask.bit_count())
             whole = domain_at(variable.hyperparameter, self._some(place, variable, bound))
-            if self._restrictions.fixes(variable.address(place), whole):
+            address = variable.address(place)
+            if self._restrictions.fixes(address, whole):
                 return Chosen(variable, ANY, 1)
-            return Chosen(variable, ANY, self._restrictions.narrowed(whole).size)
+            return Chosen(variable, ANY, self._restrictions.narrowed(variable.hyperparameter, whole, address).size)
 
         return chosen
 
@@ -126,7 +127,7 @@ class Variables:
             if address is not None and self._restrictions.fixes(address, whole):
                 values[leading.hyperparameter] = self._restrictions.fixed[address]
             else:
-                domain, mask = self._restrictions.narrowed(whole), masks[leading]
+                domain, mask = self._restrictions.narrowed(leading.hyperparameter, whole, address), masks[leading]
                 values[leading.hyperparameter] = domain.at((mask & -mask).bit_length() - 1)
         return values
 
@@ -150,7 +151,7 @@ class Variables:
             at = dict(zip(listed, positions, strict=True))
             whole = tuple([at.get(h, ANY) for h in used])
             for i, h in enumerate(used):
-                sizes[i][whole[:i]] = 1 if h in fixed else self._alternatives.domain(h, binding).size
+                sizes[i][whole[:i]] = 1 if h in fixed else self._alternatives.domain(h, binding, place).size
             found.append((whole, None))
         return [gate_of(variables, box) for box, _ in boxes(found, sizes)]
 

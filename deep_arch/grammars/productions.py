@@ -25,6 +25,7 @@ from deep_arch.language.wrapping import made_with
 from deep_arch.ops import Identity
 from deep_arch.spaces.frames import Frame, Node, Unfolding
 from deep_arch.spaces.graph import describe
+from deep_arch.spaces.liveness import check_cut
 from deep_arch.spaces.place import module_address, up
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.trampoline import Recursive, run
@@ -35,8 +36,6 @@ Meaning: TypeAlias = "Callable[[Module], Callable[..., Any]]"
 
 _MANY: Final = 100_000
 """Values of one choice that are listed."""
-
-_ENDLESSLY: Final[dict[str, Any]] = {"max_size": None}
 
 
 def meaning_of(module: Module) -> Callable[..., Any]:
@@ -79,10 +78,10 @@ class Grammar:
 
     def __init__(self, space: SearchSpace, meaning: Meaning = meaning_of) -> None:
         self.space, self.meaning = space, meaning
-        self.most: int | None = getattr(space.restrictions, "max_size", None)
+        self.most = space.restrictions.max_size
         self._restrictions = space.restrictions
         if self.most is not None:  # sizes are the enumeration's; what a rule can become must not depend on its place
-            self._restrictions = dataclasses.replace(space.restrictions, **_ENDLESSLY)
+            self._restrictions = dataclasses.replace(space.restrictions, max_size=None)
         self._known: dict[Any, Nonterminal] = {}
         self.root = Nonterminal(space.name, 0, self._productions({}, ""))
 
@@ -90,7 +89,7 @@ class Grammar:
         """Return what stands at a frame of a rule, for all places where the same can stand."""
         restrictions, prefix = self._restrictions, frame.prefix
         depth = None if restrictions.max_depth is None else frame.depth
-        alone = restrictions.predicate is not None or any(a.startswith(prefix) for a in restrictions.fixed)
+        alone = restrictions.predicate is not None or any(a.startswith(prefix) for a in restrictions.addresses)
         key = (frame.fragment, depth, prefix if alone else None)
         if key not in self._known:
             name = prefix.rstrip("/").rpartition("/")[2]
@@ -115,7 +114,9 @@ class Grammar:
     def _unfolded(self, values: Mapping[str, Any]) -> Unfolding:
         """Unfold the space at some values; unlike its own unfoldings with what outputs do not depend on."""
         choose = self._restrictions.around(lambda _hyperparameter, address, _frame: values.get(address, UNSET))
-        return unfold(self.space.program, choose, self._restrictions.max_depth)
+        unfolding = unfold(self.space.program, choose, self._restrictions.max_depth)
+        check_cut(unfolding, self._restrictions)
+        return unfolding
 
     def _domain(self, address: str, unfolding: Unfolding) -> Domain:
         hyperparameter, frame = unfolding.open[address]

@@ -37,8 +37,8 @@ class Program:
         self.input_names = _input_names(fn)
         self._variables = bound(fn, global_too=False)  # settings at the head of a program may come after its spaces
         self.rules: dict[Any, dict[Any, Fragment]] = {}
-        self.endings: dict[tuple[Fragment, int], bool] = {}
-        self.offers: dict[tuple[Hyperparameter, Domain, int], Domain] = {}
+        self.endings: dict[tuple[Fragment, int, Any], bool] = {}
+        self.offers: dict[tuple[Hyperparameter, Domain, int, Any], Domain] = {}
         self.kinds: dict[Any, Any] = {}
         self.outward: dict[Fragment, tuple[int, ...]] = {}
         self._lock = threading.RLock()

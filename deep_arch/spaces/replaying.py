@@ -26,7 +26,7 @@ from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.fitting import Fitting
 from deep_arch.spaces.frames import Choose, Frame, Unfolding
-from deep_arch.spaces.liveness import needed_cut, prune
+from deep_arch.spaces.liveness import check_cut, prune
 from deep_arch.spaces.place import slot_address, up
 from deep_arch.spaces.restrictions import Restrictions
 from deep_arch.spaces.smallest import Smallest
@@ -56,14 +56,13 @@ class Replaying:
         unfold(self.program, choose, restrictions.deepest, unfolding)
         if unfolding.prunable:
             prune(unfolding)
-        if unfolding.cut and (address := needed_cut(unfolding)) is not None:
-            raise _too_deep(address, restrictions)
+        check_cut(unfolding, restrictions)
         if restrictions.max_size is not None:
-            Fitting(self.smallest, unfolding, restrictions.max_size).check()
+            Fitting(self._sizes, unfolding, restrictions.max_size).check()
         return unfolding
 
     @property
-    def smallest(self) -> Smallest:
+    def _sizes(self) -> Smallest:
         """The sizes of the smallest parts of programs, within these restrictions."""
         if self._smallest is None:
             self._smallest = Smallest(self.program, self.restrictions)
@@ -74,8 +73,8 @@ class Replaying:
         restrictions = self.restrictions
         if restrictions.max_size is None:
             return restrictions.offered
-        fitting = Fitting(self.smallest, unfolding, restrictions.max_size)
-        return lambda h, home: fitting.offered(restrictions.narrowed(h.domain), h, home)
+        fitting = Fitting(self._sizes, unfolding, restrictions.max_size)
+        return lambda h, home: fitting.offered(restrictions.left(h, home), h, home)
 
     def choice_points(self, unfolding: Unfolding) -> tuple[ChoicePoint, ...]:
         """Return what waits for a value in an unfolding of this space."""
@@ -221,14 +220,6 @@ class Replaying:
             return hyperparameter.domain.draw(rng)
 
         return Architecture(cast("SearchSpace", self), self.unfold(choose))
-
-
-def _too_deep(address: str, restrictions: Restrictions) -> TooDeep:
-    name = "max_depth" if restrictions.max_depth == restrictions.deepest else "max_size"
-    return TooDeep(
-        f"{address[-200:]}: rules are nested more deeply than the space's limit, {restrictions.deepest}.\n"
-        f"  Got values that let no alternative end in time.\n  Raise {name}, or choose other values."
-    )
 
 
 def _waits(address: str, value: Any, unfolding: Unfolding) -> MissingValues:

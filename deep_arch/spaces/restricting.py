@@ -12,6 +12,8 @@ from deep_arch.language.foreign import as_int
 from deep_arch.language.late_binding import checked
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.depths import ENDLESS
+from deep_arch.spaces.excluding import check, exclusions, nothing_ends
+from deep_arch.spaces.exclusions import Without
 from deep_arch.spaces.fixing import with_fixed
 from deep_arch.spaces.replaying import Replaying
 from deep_arch.spaces.restrictions import Both, Restrictions
@@ -71,7 +73,7 @@ class Restricting(Replaying):
             )
         kept = {name: getattr(before, name) if limit is None else limit for name, limit in limits.items()}
         limited = self._sub_space(**kept)
-        if max_size is not None and limited.smallest.whole() > max_size:
+        if max_size is not None and limited._sizes.whole() > max_size:
             raise self._too_small(max_size, max_depth)
         return limited
 
@@ -82,7 +84,7 @@ class Restricting(Replaying):
             n = 2 * n + 1
             least = restricted(
                 self._whole, dataclasses.replace(self.restrictions, max_depth=max_depth, max_size=n)
-            ).smallest.whole()
+            )._sizes.whole()
         within = "" if max_depth is None else f" within a depth of {max_depth}"
         found = f"the smallest one{within} applies {least:g}" if least < math.inf else f"none ends{within}"
         return BadArgument(
@@ -120,6 +122,44 @@ class Restricting(Replaying):
         predicate = checked(predicate, f"{self.name}.where")
         before = self.restrictions.predicate
         return self._sub_space(predicate=predicate if before is None else Both(before, predicate))
+
+    def without(self, *alternatives: str | Mapping[str, Any] | Callable[[ChoicePoint, Any], bool]) -> SearchSpace:
+        """Return the sub-space that does without some alternatives, wherever they stand.
+
+        Args:
+            alternatives: names of alternatives, which are values of choices, such as "Multiply"; or mappings from an
+                address, a name such as "or.which", in which `*` stands for any text, or a tag, to a value or a
+                collection of values; or functions `(point, value) -> bool` that are true of what to leave out. Since
+                these hold wherever a choice stands, the `point` has its name, and no address.
+
+        Raises:
+            BadArgument: what is none of these.
+            UnknownAddress: no hyperparameter is called so.
+            ValueOutsideDomain: no choice has such a value.
+            InvalidDomain: nothing is left of a domain that is needed, or no program can end.
+
+        Example:
+            >>> import deep_arch as da
+            >>> from deep_arch import ops
+            >>> @da.rule
+            ... def expr():
+            ...     pair = lambda x: ops.Add()(expr()(x), expr()(x))
+            ...     return da.or_({"relu": ops.ReLU, "dense": lambda: ops.Dense(da.choice([4, 8, 16])), "pair": pair})
+            >>> net = da.space(lambda x: expr()(x)).limit(2)
+            >>> net.size(), net.without("dense").size(), net.without({"dense.units": [4, 8]}).size()
+            (20, 2, 6)
+            >>> net.without(lambda point, value: point.name == "dense.units" and value > 4).size()
+            6
+        """
+        if not alternatives:
+            raise wrong_kind(f"{self.name}.without", "what to leave out", alternatives, "Write without('Multiply').")
+        before = self.restrictions.excluded
+        added = exclusions(self._whole, alternatives)
+        space = self._sub_space(excluded=Without((*(() if before is None else before.exclusions), *added)))
+        check(space)
+        if space.restrictions.max_size is not None and space._sizes.whole() > space.restrictions.max_size:
+            raise nothing_ends(space)
+        return space
 
     def _sub_space(self, **changes: Any) -> SearchSpace:
         return restricted(self._whole, dataclasses.replace(self.restrictions, **changes))

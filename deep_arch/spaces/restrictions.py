@@ -11,8 +11,9 @@ from deep_arch.language.domains import REJECTED, Domain, Real
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.values import UNSET
 from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.exclusions import Without
 from deep_arch.spaces.frames import Choose, Frame
-from deep_arch.spaces.place import Standing
+from deep_arch.spaces.place import Standing, slot_address, up
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Restrictions:
         predicate: tells which others `where` keeps, None for all.
         max_depth: the most nested applications of rules that `limit` allows, None for any number.
         max_size: the most applications of rules in all, None for any number.
+        excluded: the alternatives that `without` takes out.
         levels: how many numbers `discretize` leaves of each interval, None for all.
     """
 
@@ -43,9 +45,10 @@ class Restrictions:
     max_depth: int | None = None
     levels: int | None = None
     max_size: int | None = None
+    excluded: Without | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.fixed or self.predicate or self.deepest is not None or self.levels)
+        return bool(self.fixed or self.predicate or self.deepest is not None or self.levels or self.excluded)
 
     @property
     def deepest(self) -> int | None:
@@ -54,9 +57,14 @@ class Restrictions:
         return min(limits, default=None)
 
     @property
+    def addresses(self) -> frozenset[str]:
+        """The addresses at which a hyperparameter is restricted, and not elsewhere."""
+        return frozenset(self.fixed) if self.excluded is None else self.excluded.addresses.union(self.fixed)
+
+    @property
     def at_places(self) -> bool:
-        """Whether something is restricted at some addresses, so that places of one function differ."""
-        return bool(self.fixed or self.predicate)
+        """Whether places of one function may differ in what is left open."""
+        return bool(self.predicate or self.addresses)
 
     def room(self, depth: int) -> int:
         """Return how many applications of rules there can be inside of so many that are nested."""
@@ -69,6 +77,7 @@ class Restrictions:
             f"limit {self.max_depth}" if self.max_depth is not None else "",
             f"limit size {self.max_size}" if self.max_size is not None else "",
             f"discretize {self.levels}" if self.levels else "",
+            str(self.excluded or ""),
         ]
         return ", ".join(filter(None, parts))
 
@@ -80,17 +89,34 @@ class Restrictions:
         """Return whether `where` keeps a hyperparameter that is not fixed; it is shown the whole domain."""
         return self.predicate is None or self.predicate(ChoicePoint(address, hyperparameter.domain, hyperparameter.tag))
 
-    def narrowed(self, domain: Domain) -> Domain:
-        """Return what `discretize` leaves of a domain."""
-        return _grid(domain, self.levels) if self.levels and isinstance(domain, Real) else domain
+    def narrowed(self, hyperparameter: Independent, domain: Domain, address: str | None) -> Domain:
+        """Return what `discretize` and `without` leave of the domain of a hyperparameter.
+
+        Args:
+            hyperparameter: the hyperparameter.
+            domain: all of its domain, at the values that it depends on.
+            address: where it stands; None where that makes no difference.
+        """
+        if self.levels and isinstance(domain, Real):
+            domain = _grid(domain, self.levels)
+        return domain if self.excluded is None else self.excluded.left(hyperparameter, domain, address)
+
+    def left(self, hyperparameter: Independent, place: Standing) -> Domain:
+        """Return what `discretize` and `without` leave of the domain that a hyperparameter has at a place."""
+        address = None
+        if self.excluded is not None and self.excluded.addresses:
+            slot = place.fragment.slot_of(hyperparameter.made)
+            address = slot_address(up(place, slot.levels), slot.place)
+        return self.narrowed(hyperparameter, hyperparameter.domain, address)
 
     def offered(self, hyperparameter: Independent, place: Standing) -> Domain:
-        """Return the domain as `discretize` leaves it, without the values that cannot end within the depth."""
+        """Return the domain as `discretize` and `without` leave it, without what cannot end within the depth."""
+        domain = self.left(hyperparameter, place)
         if self.deepest is None or isinstance(hyperparameter.domain, Real):
-            return self.narrowed(hyperparameter.domain)
+            return domain
         from deep_arch.spaces.depths import offered
 
-        return offered(self.deepest, hyperparameter, place)
+        return offered(self, hyperparameter, domain, place)
 
     def around(self, choose: Choose, offered: Callable[[Independent, Frame], Domain] | None = None) -> Choose:
         """Return a `choose` that asks the given one for what is left open.

@@ -215,7 +215,7 @@ class Smallest:
         fixed = self.alternatives.fixed(place, [hyperparameter])
         if fixed:
             return [*fixed.values()]
-        domain = self.alternatives.domain(hyperparameter)
+        domain = self.alternatives.domain(hyperparameter, place=place)
         return [*domain.values()] if domain.size <= _MOST_TOGETHER else []
 
 

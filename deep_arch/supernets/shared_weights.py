@@ -156,7 +156,7 @@ class _Every:
                 f"{address}: a super-network holds every alternative, and this sub-space leaves it open for good.\n"
                 "  Got a space of `where`.\n  Make the super-network of the whole space, or fix what is left open."
             )
-        self._decisions.setdefault(address, restrictions.narrowed(domain))
+        self._decisions.setdefault(address, restrictions.narrowed(hyperparameter, domain, address))
         offered = restrictions.offered(hyperparameter, site)
         values = (*looked_at(offered), *([HOLE] if is_hole(offered, HOLE) else []))
         return values[0] if len(values) == 1 else Mixture(values, (None,) * len(values))
