@@ -12,8 +12,8 @@ from deep_arch import analysis, executors, searchers, storage, visualization
 NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Mixture Operation Search SearchSpace
 SearchWarning Searcher Spec Trial Value Values Weight boolean build channels check choice config dense_block
-dependent errors image integer optional or_ permutation permute real rebind repeat residual resolve rule search sequence
-scan sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
+dependent errors image integer map_ optional or_ parse permutation permute real rebind repeat residual resolve rule search
+scan sequence sequential shape space split_combine subset substitute symbolize tensor text tokens vector wrap
 """
 
 LATE = ["Study", "open_study", "study_names"]
@@ -29,12 +29,13 @@ mutate_each mutate_one suggest within
 
 MEMBERS = {
     deep_arch.SearchSpace: """
-        at choice_points complete decidable decide decoded discretize domains enumerate fix inputs limit name
-        neighbours no_such_address nth outside render replay sample size start summary unfold where written
+        at at_hole choice_points complete decidable decide decoded discretize domains enumerate fix inputs limit name
+        neighbours no_such_address nth outside partial proposed render replay sample size start summary unfold where
+        written
     """,
     deep_arch.Architecture: """
-        applications assign config cost fingerprint from_json graft graph is_specified render settled shapes structure
-        subtree summary to_json to_networkx unassigned value_specs waiting
+        applications assign completed config cost fingerprint from_json graft graph holes is_specified render settled
+        shapes structure subtree summary to_json to_networkx unassigned value_specs waiting
     """,
     deep_arch.Trial: """
         architecture config continues directory duration_s end fail mixtures report restored score set_attribute

@@ -31,6 +31,42 @@ def _texts(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
     return [(row.kind, row.text) for row in rows]
 
 
+# --- scans ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_scan_is_a_frame_with_a_way_back_however_deep_it_lies() -> None:
+    def folded(x: Value, h: Value) -> Value:
+        return da.scan(lambda state, frame: (ops.Add()(state, ops.Dense(8)(frame)), frame))(h, x)[0]
+
+    def nested(x: Value, h: Value, depth: int = MOST_NESTED + 2) -> Any:
+        if depth == 0:
+            return folded(x, h)
+        return da.or_([lambda a, b: ops.ReLU()(nested(a, b, depth - 1))])(x, h)
+
+    drawing = plan_drawing(
+        da.space(lambda x, h: nested(x, h)).sample(seed=0), {"x": da.sequence(9, 4), "h": da.vector(8)}
+    )
+    scan = next(cluster for cluster in drawing.clusters if cluster.key.endswith("/scan"))
+    assert [heading.name for heading in scan.headings][-1] == "scan"
+    bars = {box.title: box for box in drawing.boxes if box.kind == "bar"}
+    assert {box.cluster for box in bars.values()} == {scan.key}
+    assert [(box.title, box.shapes) for box in bars.values()] == [
+        ("states, frames", "8, 4"),
+        ("last states, all steps", "8, 4\u00d79"),
+    ]
+    begin, end = bars["states, frames"].key, bars["last states, all steps"].key
+    assert _edges(drawing, "back") == [(end, begin)]
+    assert (begin, end) not in [edge for edge in _edges(drawing, "data") if edge == (begin, end)][1:], (
+        "states are compared, not drawn"
+    )
+
+
+def test_a_map_has_no_way_back() -> None:
+    drawing = plan_drawing(da.space(lambda x: da.map_(lambda frame: ops.ReLU()(frame))(x)).at({}))
+    assert [box.title for box in drawing.boxes if box.kind == "bar"] == ["frames", "all steps"]
+    assert _edges(drawing, "back") == []
+
+
 # --- hyperparameters -----------------------------------------------------------------------------------------------
 
 
