@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from deep_arch.errors import BadArgument, is_kind, nearest, wrong_kind
 from deep_arch.ops.dense import Dense
-from deep_arch.ops.merging import Concatenate
 from deep_arch.programs.moving import of_modules
 from deep_arch.programs.terms import word
 from deep_arch.spaces.architecture import Architecture
@@ -32,7 +32,6 @@ def remarks(
 
     Raises:
         BadArgument: a weight is of no module, or there are too few or too many names.
-        NotSpecified: the architecture is partial.
     """
     _check_names(names)
     graph, held = architecture.graph, of_modules(weights, architecture)
@@ -61,7 +60,7 @@ def _check_names(names: object) -> None:
 def _remark(call: GraphCall, weights: Mapping[str, Any], channels: Sequence[str] | None) -> str:
     import numpy as np
 
-    arrays = {kind: np.asarray(array) for kind, array in weights.items()}
+    arrays: dict[str, Any] = {kind: np.asarray(array) for kind, array in weights.items()}
     if sum(array.size for array in arrays.values()) > _MOST:
         return ", ".join([f"{kind} {'x'.join(map(str, array.shape))}" for kind, array in arrays.items()])
     kernel = arrays.get("kernel")
@@ -108,12 +107,12 @@ def _channels(graph: Graph, names: Sequence[str] | None) -> dict[int, Sequence[s
 
 
 def _of_outputs(module: Any, given: Sequence[Sequence[str] | None]) -> Sequence[str] | None:
-    if type(module) is Concatenate and module.axis == 0:
-        joined = [name for names in given if names is not None for name in names]
-        return joined if None not in given else None
-    if not given or given[0] is None:
+    kind, read = type(module).__name__, [names for names in given if names is not None]
+    if not read or len(read) < len(given):
         return None
-    if type(module).__name__ == "Take":
-        n = len(given[0])
-        return [given[0][i] for i in module.indices] if all(-n <= i < n for i in module.indices) else None
-    return given[0] if type(module).__name__ in _SAME_CHANNELS else None
+    if kind == "Concatenate":
+        return [*itertools.chain(*read)] if module.axis == 0 else None
+    if kind == "Take":
+        n = len(read[0])
+        return [read[0][i] for i in module.indices] if all(-n <= i < n for i in module.indices) else None
+    return read[0] if kind in _SAME_CHANNELS else None

@@ -51,7 +51,6 @@ def text(
 
     Raises:
         BadArgument: `architecture` is none, a weight is of no module, or there are too few or too many names.
-        NotSpecified: there are weights, and the architecture is partial.
 
     Example:
         >>> import deep_arch as da
