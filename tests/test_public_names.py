@@ -12,8 +12,8 @@ from deep_arch import analysis, executors, searchers, storage, visualization
 NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Mixture Operation Search SearchSpace
 SearchWarning Searcher Spec Trial Value Values Weight boolean build channels check choice config dense_block
-dependent errors image integer map_ optional or_ permutation permute real rebind repeat residual resolve rule search
-scan sequence sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
+dependent errors image integer map_ optional or_ parse permutation permute real rebind repeat residual resolve rule
+scan search sequence sequential shape space split_combine subset substitute symbolize tensor text tokens vector wrap
 """
 
 LATE = ["Study", "open_study", "study_names"]

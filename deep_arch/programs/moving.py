@@ -70,17 +70,22 @@ def moved_weights(
         >>> moved_weights({"expr.or_leaf.dense.bias": 1.0}, leaf, pair, {"expr": None, f"expr/{kept}": "expr"})
         {'expr.or_pair.sequential_1.expr.or_leaf.dense.bias': 1.0}
     """
-    paths_before, paths = module_paths(before), module_paths(after)
-    addresses = {path: address for address, path in paths_before.items()}
-    held: dict[str, dict[str, _Held]] = {}
-    for name, weight in weights.items():
+    paths = module_paths(after)
+    found = moved(of_modules(weights, before), paths, moves)
+    return {f"{paths[address]}.{kind}": weights[name] for address, part in found.items() for kind, name in part.items()}
+
+
+def of_modules(weights: Iterable[str], architecture: Architecture) -> dict[str, dict[str, str]]:
+    """Return for each module that has some of these weights its address, and what they are to it to their names."""
+    addresses = {path: address for address, path in module_paths(architecture).items()}
+    held: dict[str, dict[str, str]] = {}
+    for name in weights:
         path = name.rpartition(".")[0]
         while path and path not in addresses:  # modules of frameworks have names with dots in them
             path = path.rpartition(".")[0]
         if path:
-            held.setdefault(addresses[path], {})[name[len(path) :]] = weight
-    found = moved(held, paths, moves)
-    return {paths[address] + rest: weight for address, part in found.items() for rest, weight in part.items()}
+            held.setdefault(addresses[path], {})[name[len(path) + 1 :]] = name
+    return held
 
 
 def module_paths(architecture: Architecture) -> dict[str, str]:

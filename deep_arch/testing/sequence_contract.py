@@ -75,7 +75,7 @@ class SequenceContract(BackendRunner):
     def test_running_means_of_a_long_sequence_are_precise(self) -> None:
         x = (1e3 + np.random.default_rng(0).standard_normal((1, 1, 12_000))).astype("float32")
         windows = [(4, 0), (30, 30), (20_000, 0)]
-        net = da.space(lambda x: tuple([ops.WindowAverage(*window, each=True)(x) for window in windows]))  # type: ignore[arg-type]
+        net = da.space(lambda x: tuple([ops.WindowAverage(*window, each=True)(x) for window in windows]))
         got = self.run(self.build(net.at({}), da.sequence(12_000, 1), 0), {"x": x})
         for y, window in zip(got, windows, strict=True):
             terms = min(sum(window) + 1, 12_000)
