@@ -73,6 +73,7 @@ def _block(items: Sequence[Item], given: Sequence[int], outputs: Sequence[int], 
     """Return what runs some calls in a row, from the values with the ids `given` to those with the ids `outputs`."""
     registers = _registers(items, given, outputs)
     instructions: list[Instruction] = []
+    run: Callable[..., Any]
     for item in items:
         if isinstance(item, Region):
             run = _loop(item, made)

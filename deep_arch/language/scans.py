@@ -81,7 +81,7 @@ class Exit(Operation):
                 )
         stacked = [Spec((*r.shape, sequence.shape[-1]), r.dtype, r.vocabulary) for r in results]
         found: tuple[Spec, ...] = (*states, *stacked)
-        return found if len(found) > 1 else found[0]
+        return found[0] if len(found) == 1 else found
 
 
 class Scan(Substitution):

@@ -107,7 +107,8 @@ def _channels(graph: Graph, names: Sequence[str] | None) -> dict[int, Sequence[s
 
 
 def _of_outputs(module: Any, given: Sequence[Sequence[str] | None]) -> Sequence[str] | None:
-    kind, read = type(module).__name__, [names for names in given if names is not None]
+    kind: str = type(module).__name__
+    read: list[Sequence[str]] = [names for names in given if names is not None]
     if not read or len(read) < len(given):
         return None
     if kind == "Concatenate":

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from deep_arch.errors import (
     MissingValues,
-    TooDeep,
     UnknownAddress,
     UnreachedAddress,
     ValueOutsideDomain,

@@ -11,6 +11,7 @@ Laws, each with a test of that name:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +23,7 @@ from deep_arch.testing.parity import TOLERANCES, Array, BackendRunner, assert_cl
 LENGTHS: Final = (8, 3, 5)
 RAGGED: Final = {"x": da.sequence(length=8, features=3), "mask": da.tensor(8, dtype="bool")}
 
-_MEANS: Final = {
+_MEANS: Final[dict[str, Callable[[], Any]]] = {
     "all": ops.GlobalAveragePooling1D,
     "last": lambda: ops.WindowAverage(4),
     "before": lambda: ops.WindowAverage(2, -1),

@@ -11,7 +11,7 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.errors import BadArgument, TooDeep, UnreadableTerm
 from deep_arch.testing import programs, searcher_spaces, supernet_spaces
-from deep_arch.testing.random_grammars import ODD_NAMES, random_grammar
+from deep_arch.testing.random_rules import ODD_NAMES, random_grammar
 
 
 def _leaf(x: Any) -> Any:
