@@ -113,7 +113,7 @@ def _of_outputs(module: Any, given: Sequence[Sequence[str] | None]) -> Sequence[
         return None
     if kind == "Concatenate":
         return [*itertools.chain(*read)] if module.axis == 0 else None
+    first, n = list(read[0]), len(read[0])
     if kind == "Take":
-        n = len(read[0])
-        return [read[0][i] for i in module.indices] if all(-n <= i < n for i in module.indices) else None
-    return read[0] if kind in _SAME_CHANNELS else None
+        return [first[i] for i in module.indices] if all(-n <= i < n for i in module.indices) else None
+    return first if kind in _SAME_CHANNELS else None
