@@ -113,7 +113,8 @@ def _of_outputs(module: Any, given: Sequence[Sequence[str] | None]) -> Sequence[
         return None
     if kind == "Concatenate":
         return [*itertools.chain(*read)] if module.axis == 0 else None
-    first, n = list(read[0]), len(read[0])
+    first: list[str] = list(read[0])
     if kind == "Take":
-        return [first[i] for i in module.indices] if all(-n <= i < n for i in module.indices) else None
+        n, indices = len(first), module.indices
+        return [first[i] for i in indices] if all(-n <= i < n for i in indices) else None
     return first if kind in _SAME_CHANNELS else None
