@@ -115,6 +115,6 @@ def _of_outputs(module: Any, given: Sequence[Sequence[str] | None]) -> Sequence[
         return [*itertools.chain(*read)] if module.axis == 0 else None
     first: list[str] = list(read[0])
     if kind == "Take":
-        n, indices = len(first), module.indices
+        n, indices = len(first), tuple[int, ...](module.indices)
         return [first[i] for i in indices] if all(-n <= i < n for i in indices) else None
     return first if kind in _SAME_CHANNELS else None
