@@ -21,7 +21,7 @@ def window_average(op: Any, context: Context, x: Any, *mask: Any) -> Any:
         n = tf.cast(_running_sums(tf.cast(there, tf.float32), *window), x.dtype)
         return _running_sums(_only(there, x), *window) / tf.maximum(n, 1)
     if mask:
-        return masked_average(x, *mask, *window)
+        return masked_average(x, mask[0], *window)
     if op.each:
         return _running_sums(x, *window) / tf.constant(sizes(length, *window)[:, None], x.dtype)
     return tf.reduce_mean(x[:, slice(*last_window(length, *window))], 1)

@@ -6,8 +6,11 @@ Laws, each with a test of that name:
 - running means of a long sequence are precise, wherever its numbers lie.
 """
 
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +22,7 @@ from deep_arch.testing.parity import TOLERANCES, Array, BackendRunner, assert_cl
 LENGTHS: Final = (5, 2, 3)
 RAGGED: Final = {"x": da.sequence(length=5, features=3), "mask": da.tensor(5, dtype="bool")}
 
-_MEANS: Final = {
+_MEANS: Final[Mapping[str, Callable[[], ops.WindowAverage | ops.GlobalAveragePooling1D]]] = {
     "all": ops.GlobalAveragePooling1D,
     "last": lambda: ops.WindowAverage(4),
     "before": lambda: ops.WindowAverage(2, -1),
@@ -72,7 +75,7 @@ class SequenceContract(BackendRunner):
     def test_running_means_of_a_long_sequence_are_precise(self) -> None:
         x = (1e3 + np.random.default_rng(0).standard_normal((1, 1, 12_000))).astype("float32")
         windows = [(4, 0), (30, 30), (20_000, 0)]
-        net = da.space(lambda x: tuple([ops.WindowAverage(*window, each=True)(x) for window in windows]))  # type: ignore[arg-type]
+        net = da.space(lambda x: tuple([ops.WindowAverage(*window, each=True)(x) for window in windows]))
         got = self.run(self.build(net.at({}), da.sequence(12_000, 1), 0), {"x": x})
         for y, window in zip(got, windows, strict=True):
             terms = min(sum(window) + 1, 12_000)

@@ -137,7 +137,8 @@ def by_differences(op: Any, emit: Any, specs: Any, x: Any) -> Any:
     def means(x: torch.Tensor) -> torch.Tensor:
         sums, at = F.pad(x.cumsum(-1), (1, 0)), torch.arange(x.shape[-1])
         high, low = (at + op.after + 1).clamp(max=x.shape[-1]), (at - op.before).clamp(min=0)
-        return (sums[..., high] - sums[..., low]) / (high - low)
+        mean: torch.Tensor = (sums[..., high] - sums[..., low]) / (high - low)
+        return mean
 
     return emit.function(means, x)
 
