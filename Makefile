@@ -23,7 +23,7 @@ bench: .venv/test .venv/bench  ## print speed as ratios to hand-written code and
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/counting.py
-	$(BIN)/python benchmarks/programs.py
+	$(BIN)/python benchmarks/symbolic_programs.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proposals.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/studies.py
 	$(BIN)/python benchmarks/torch_models.py

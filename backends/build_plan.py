@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from deep_arch.backends.base import check_specified
-from deep_arch.backends.names import ModuleNames
 from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.modules import Module, Operation, Wrapped
 from deep_arch.language.specs import Inputs, Spec
+from deep_arch.measures.module_names import ModuleNames
 from deep_arch.measures.settling import Rule, settled
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.architecture import Architecture

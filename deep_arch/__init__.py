@@ -40,6 +40,8 @@ from deep_arch.language.weights import Weight as Weight
 from deep_arch.language.wrapping import wrap as wrap
 from deep_arch.measures.costs import Cost as Cost
 from deep_arch.names import unknown_name as _unknown_name
+from deep_arch.programs.parsing import parse as parse
+from deep_arch.programs.writing import text as text
 from deep_arch.spaces.architecture import Architecture as Architecture
 from deep_arch.spaces.choice_points import ChoicePoint as ChoicePoint
 from deep_arch.spaces.graph import Graph as Graph

@@ -9,6 +9,7 @@ DeepArchError
 ├── LateBinding (ValueError)           a variable that changed before the function that uses it ran
 ├── ArityMismatch (TypeError)          a function that takes or gives another number of values
 ├── BadArgument (TypeError)            an argument of the wrong kind
+├── UnreadableTerm (ValueError)        a text that is no program of its space
 ├── ValueOutsideDomain (ValueError)    a value that its hyperparameter cannot take
 ├── UnknownAddress (KeyError)          an address that the space does not have
 ├── UnknownName (AttributeError)       a name that a module of deep_arch does not have
@@ -78,6 +79,10 @@ class ArityMismatch(DeepArchError, TypeError):
 
 class BadArgument(DeepArchError, TypeError):
     """An argument of the wrong kind."""
+
+
+class UnreadableTerm(DeepArchError, ValueError):
+    """A text that is no program of its space."""
 
 
 class ValueOutsideDomain(DeepArchError, ValueError):

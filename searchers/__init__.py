@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from deep_arch.names import unknown_name as _unknown_name
 from deep_arch.searchers.asynchronous_halving import AsynchronousHalving as AsynchronousHalving
 from deep_arch.searchers.bohb import BOHB as BOHB
+from deep_arch.searchers.bottom_up import BottomUp as BottomUp
+from deep_arch.searchers.bottom_up import DistinctPrograms as DistinctPrograms
 from deep_arch.searchers.darts import DARTS as DARTS
+from deep_arch.searchers.dpads import DPads as DPads
+from deep_arch.searchers.dpads import Stage as Stage
 from deep_arch.searchers.early_stopping import EarlyStopping as EarlyStopping
 from deep_arch.searchers.early_stopping import halving_rule as halving_rule
 from deep_arch.searchers.early_stopping import median_rule as median_rule
@@ -17,6 +21,9 @@ from deep_arch.searchers.feasible import within as within
 from deep_arch.searchers.gdas import GDAS as GDAS
 from deep_arch.searchers.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm
 from deep_arch.searchers.grid_search import GridSearch as GridSearch
+from deep_arch.searchers.growth import Growth as Growth
+from deep_arch.searchers.growth import Move as Move
+from deep_arch.searchers.growth import Origin as Origin
 from deep_arch.searchers.gumbel_masking import GumbelMasking as GumbelMasking
 from deep_arch.searchers.hyperband import Hyperband as Hyperband
 from deep_arch.searchers.interpolated_widths import InterpolatedWidths as InterpolatedWidths

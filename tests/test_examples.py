@@ -181,6 +181,15 @@ def test_weight_sharing_has_six_loops() -> None:
 
 
 @pytest.mark.slow
+def test_dpads_prints_a_program(tmp_path: Path) -> None:
+    heading, row = printed("dpads", "--seeds", "1", "--epochs", "1", DEEP_ARCH_DATA=str(tmp_path))
+    seed, trials, _, f1, program = row.split(maxsplit=4)
+    assert heading.split()[-1] == "program" and seed == "0"
+    assert int(trials) > 4 * (4 + 3 + 4 + 3) and 0 <= float(f1) <= 1
+    assert re.fullmatch(r"(Last|Window|Simple)\w+\(.+\)", program)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not has_data("cifar10_16px", "nb201"), reason="the table or the images are absent")
 def test_nats_bench_is_searched_with_shared_weights() -> None:
     arguments = ("methods", "--seconds", "0.4", "--seeds", "1", "--method", "darts2", "--method", "gdas")
@@ -195,3 +204,13 @@ def test_nats_bench_is_searched_with_shared_weights() -> None:
 def test_widths_and_hyperparameters_are_searched_on_signals() -> None:
     lines = printed("mnist1d_searches", "tunas", "autohas", "--seeds", "1", "--steps", "8", "--steps-alone", "8")
     assert lines[0].startswith("TuNAS: target 65,280") and len(lines) == 3 + 1 + 2 + 3
+
+
+@pytest.mark.slow
+def test_programs_over_lists_are_found() -> None:
+    lists = runpy.run_path(str(EXAMPLES / "list_programs.py"))
+    for functions, tasks in {"fixed": lists["FIXED_TASKS"], "lambdas": lists["LOCAL_TASKS"]}.items():
+        found = {name: lists["search"](functions, task) for name, task in tasks.items()}
+        assert all(result.size for result in found.values()), found
+    assert found["rank of each"].term == "(map x (count (< w v)))"
+    assert not lists["search"]("fixed", lists["LOCAL_TASKS"]["rank of each"], seconds=0.5).size

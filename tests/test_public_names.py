@@ -12,41 +12,41 @@ from deep_arch import analysis, executors, searchers, storage, visualization
 NAMES = """
 Architecture ChoicePoint Cost DeepArchError Domain FinishedTrial Graph Module Mixture Operation Search SearchSpace
 SearchWarning Searcher Spec Trial Value Values Weight boolean build channels check choice config dense_block
-dependent errors image integer map_ optional or_ permutation permute real rebind repeat residual resolve rule search sequence
-scan sequential shape space split_combine subset substitute symbolize tensor tokens vector wrap
+dependent errors image integer map_ optional or_ parse permutation permute real rebind repeat residual resolve rule
+scan search sequence sequential shape space split_combine subset substitute symbolize tensor text tokens vector wrap
 """
 
 LATE = ["Study", "open_study", "study_names"]
 """Names that are read when they are used."""
 
 SEARCHERS = """
-AsynchronousHalving BOHB DARTS EarlyStopping FairSampling Feasible FinishedTrial GDAS GeneticAlgorithm GridSearch
-GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch NSGA2 NoRepeats OptunaSearcher Partitioned
-ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN Sandwich Searcher SuccessiveHalving SurrogateSearch
-WarmStart WidestFirst cross_branches cross_uniformly halving_rule median_rule
-mutate_each mutate_one suggest within
+AsynchronousHalving BOHB BottomUp DARTS DPads DistinctPrograms EarlyStopping FairSampling Feasible FinishedTrial GDAS
+GeneticAlgorithm GridSearch Growth GumbelMasking Hyperband InterpolatedWidths LocalSearch MonteCarloTreeSearch
+Move NSGA2 NoRepeats OptunaSearcher Origin Partitioned ProximalPolicy RandomSearch RegularizedEvolution Reinforce SETN
+Sandwich Searcher Stage SuccessiveHalving SurrogateSearch WarmStart WidestFirst cross_branches cross_uniformly
+halving_rule median_rule mutate_each mutate_one suggest within
 """
 
 MEMBERS = {
     deep_arch.SearchSpace: """
         at at_hole choice_points complete decidable decide decoded discretize domains enumerate fix inputs limit name
         neighbours no_such_address nth outside partial proposed render replay sample size start summary unfold where
-        written
+        without written
     """,
     deep_arch.Architecture: """
-        assign completed config cost fingerprint from_json graph holes is_specified render settled shapes structure
-        summary to_json to_networkx unassigned value_specs waiting
+        applications assign completed config cost fingerprint from_json graft graph holes is_specified render settled
+        shapes structure subtree summary to_json to_networkx unassigned value_specs waiting
     """,
     deep_arch.Trial: """
         architecture config continues directory duration_s end fail mixtures report restored score set_attribute
         should_stop skip slopes tell values weigh written
     """,
     deep_arch.Search: """
-        advises_stop ask best ended enqueue folder front marked n_objectives relaxes reported results trials
+        advises_stop ask batches best ended enqueue folder front marked n_objectives relaxes reported results trials
         weighed
     """,
     deep_arch.Study: """
-        advises_stop ask begin_run best best_architectures best_scores bounded close counts ended enqueue
+        advises_stop ask batches begin_run best best_architectures best_scores bounded close counts ended enqueue
         export_optuna folder front here lose marked n_objectives note notes relaxes release reported results run
         state stop stopped to_dataframe to_jsonl trials weighed
     """,

@@ -89,7 +89,7 @@ def window_average(op: Any, emit: Emitter, specs: Sequence[Spec], *xs: Tensor) -
     """Lower the mean around the last frame, or each."""
     if op.each and op.before == op.after == 0 and len(xs) == 1:
         return xs[0]
-    return emit.layer(partial(WindowAverage, op.before, op.after, op.each), list(xs) if len(xs) > 1 else xs[0])
+    return emit.layer(partial(WindowAverage, op.before, op.after, op.each), xs[0] if len(xs) == 1 else list(xs))
 
 
 def global_masked(op: Any, emit: Emitter, x: Tensor, mask: Tensor) -> Tensor:

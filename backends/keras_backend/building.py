@@ -23,9 +23,9 @@ from deep_arch.backends.keras_backend.lowerings import LOWERINGS
 from deep_arch.backends.keras_backend.weights import CALLS, named_variables
 from deep_arch.backends.keras_backend.wrapped import KerasModule
 from deep_arch.backends.lowerings import lowering, results
-from deep_arch.backends.names import identifier
 from deep_arch.backends.specs import native_shape
 from deep_arch.language.specs import Inputs
+from deep_arch.measures.module_names import identifier
 from deep_arch.spaces.architecture import Architecture
 
 _EXAMPLE = """Give the class a method `to_keras(self, emit, specs, *tensors)` that returns the tensor of its output,

@@ -76,14 +76,14 @@ def _block(items: Sequence[Item], given: Sequence[int], outputs: Sequence[int], 
     run: Callable[..., Any]
     for item in items:
         if isinstance(item, Region):
-            run, address = _loop(item, made), item.address
+            run = _loop(item, made)
         else:
             address = item.module_address
             if address not in made:
                 made[address] = _made(item)
-            run, address = made[address][1], item.address
+            run = made[address][1]
         taken = [registers[i] for i in inputs_of(item)]
-        instructions.append((address, run, _sole(taken), _sole([registers[i] for i in outputs_of(item)])))
+        instructions.append((item.address, run, _sole(taken), _sole([registers[i] for i in outputs_of(item)])))
     blank = (None,) * (max(registers.values(), default=-1) + 1 - len(given))
     return Block(tuple(instructions), tuple([registers[i] for i in outputs]), blank)
 

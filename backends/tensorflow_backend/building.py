@@ -15,7 +15,6 @@ import tensorflow as tf
 from deep_arch.backends.base import seed_number
 from deep_arch.backends.build_plan import BuildItem, BuildLoop, BuildPlan, BuildStep, build_plan, given_by, taken_by
 from deep_arch.backends.lowerings import lowering
-from deep_arch.backends.names import identifier
 from deep_arch.backends.tensorflow_backend.context import Context
 from deep_arch.backends.tensorflow_backend.initial import is_native, made_native, variables_of, weights_of
 from deep_arch.backends.tensorflow_backend.loops import Loop
@@ -23,6 +22,7 @@ from deep_arch.backends.tensorflow_backend.lowerings import LOWERINGS
 from deep_arch.backends.tensorflow_backend.model import Instruction, Model, TensorProgram, known
 from deep_arch.backends.tensorflow_backend.wrapped import TensorFlowModule, calling
 from deep_arch.language.specs import Inputs, Spec
+from deep_arch.measures.module_names import identifier
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.regions import inputs_of
 

@@ -70,7 +70,7 @@ class Loop:
 
         arrays = tuple([tf.TensorArray(spec.dtype, self._length) for spec, _ in self._results])
         shapes = tuple([tf.TensorShape((None, *native_shape(spec))) for spec in self._states])
-        anything = tuple([tf.TensorShape(None) for _ in arrays])
+        anything = tuple([tf.TensorShape(None) for _ in arrays])  # pyright: ignore[reportArgumentType]
         _, states, arrays = tf.while_loop(
             lambda t, *_: t < self._length,
             step,

@@ -12,10 +12,10 @@ from typing import Any
 import tensorflow as tf
 
 from deep_arch.backends.build_plan import as_returned
-from deep_arch.backends.names import ModuleNames
 from deep_arch.backends.specs import native_shape
 from deep_arch.errors import BadArgument, ShapeMismatch, is_kind, nearest
 from deep_arch.language.specs import Spec
+from deep_arch.measures.module_names import ModuleNames
 
 
 @dataclass(frozen=True, slots=True)

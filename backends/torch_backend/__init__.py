@@ -11,6 +11,8 @@ try:
 except ImportError as error:
     raise missing("torch") from error
 
+from deep_arch.backends.torch_backend.branches import Branches as Branches
+from deep_arch.backends.torch_backend.branches import branches as branches
 from deep_arch.backends.torch_backend.building import build as build
 from deep_arch.backends.torch_backend.context import Emitter as Emitter
 from deep_arch.backends.torch_backend.context import Lowering as Lowering

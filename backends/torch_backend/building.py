@@ -12,7 +12,6 @@ from torch import fx, nn
 from deep_arch.backends.base import seed_number
 from deep_arch.backends.build_plan import BuildItem, BuildLoop, BuildStep, build_plan
 from deep_arch.backends.lowerings import lowering, results
-from deep_arch.backends.names import ModuleNames, identifier
 from deep_arch.backends.torch_backend.context import Emitter, Lowering
 from deep_arch.backends.torch_backend.initial import Undrawn, initialise, is_native, seeded
 from deep_arch.backends.torch_backend.loops import put_loop
@@ -23,6 +22,7 @@ from deep_arch.backends.torch_backend.weights import stored_of
 from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.language.modules import Wrapped
 from deep_arch.language.specs import Inputs
+from deep_arch.measures.module_names import ModuleNames, identifier
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.regions import inputs_of
 

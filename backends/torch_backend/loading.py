@@ -1,4 +1,4 @@
-"""Loading: what a trained model holds, put where a super-network holds it."""
+"""Loading: what a super-network holds, and what a trained model holds put there."""
 
 from __future__ import annotations
 
@@ -7,13 +7,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deep_arch.backends.torch_backend.storage import Layout
 from deep_arch.errors import BadArgument, NotSupported, ShapeMismatch, nearest
 from deep_arch.language.weights import Axis, Weight
 from deep_arch.supernets.shared_weights import kind_of
 from deep_arch.supernets.slices import factors, positions
+
+
+class Container(nn.Module):
+    """Holds shared tensors under a name."""
+
+
+def registered(root: nn.Module, path: str, tensor: Tensor, trained: bool) -> str:
+    """Register a tensor at a path, with underscores where that is taken, and return the path."""
+    *parents, name = path.split(".")
+    at = root
+    for parent in parents:
+        if parent not in at._modules:
+            at.add_module(parent, Container())
+        at = at.get_submodule(parent)
+    while name in at._parameters or name in at._buffers:
+        name += "_"
+    tensor = tensor.clone(memory_format=torch.contiguous_format)
+    if trained:
+        at.register_parameter(name, nn.Parameter(tensor))
+    else:
+        at.register_buffer(name, tensor)
+    return ".".join([*parents, name])
 
 
 class Held(NamedTuple):
@@ -100,6 +122,12 @@ def no_weights(given: Any) -> BadArgument:
         f"supernet.load: expected a built model, or a mapping from names to arrays.\n"
         f"  Got {given!r} ({type(given).__name__}).\n  Give torch_backend.get_weights(model)."
     )
+
+
+def like(module: nn.Module) -> Tensor:
+    """Return a tensor of the type and on the device of a module's weights."""
+    floats = [t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()]
+    return floats[0] if floats else torch.zeros(())
 
 
 def names_of(held: Iterable[Held]) -> list[str]:

@@ -40,8 +40,9 @@ class Relaxation:
     """
 
     def __init__(self, supernet: SuperNetwork, values: Mapping[str, Any], weigh: Weigh | None) -> None:
-        self._space = supernet.space
-        self._values, self._weigh = values, weigh
+        self._space, self._share = supernet.space, supernet.share
+        self._values = {supernet.shared_address(address): value for address, value in values.items()}
+        self._weigh = weigh
         self.mixtures: dict[str, Mixture] = {}
         self.config: dict[str, Any] = {}
         self._weights: dict[str, Tensor] = {}
@@ -54,7 +55,7 @@ class Relaxation:
                     f"{address}: is fixed at {fixed!r} in this sub-space.\n  Got {values[address]!r}.\n"
                     "  Make the super-network of the whole space, or leave the value out."
                 )
-        for address, value in values.items():
+        for address, value in self._values.items():
             if isinstance(value, Mixture) and address not in supernet.decisions:
                 raise supernet.space.no_such_address(address, supernet.decisions)
 
@@ -64,7 +65,7 @@ class Relaxation:
         self._match(like)
         relaxation: Any = self
         algebra = Tensors(supernet, relaxation)
-        walker = Walker(self._space, algebra, self._decide, supernet.plans)
+        walker = Walker(self._space, algebra, self._decide, supernet.plans, supernet.shared_address)
         found = walker.outputs([Val(tensor) for tensor in inputs])
         self.config = {name: _expectation(rows) for name, rows in walker.config.items()}
         return [applied(algebra.merged(value, "the outputs")) for value in found]
@@ -72,7 +73,9 @@ class Relaxation:
     def cost(self, supernet: SuperNetwork, latency: Latency | None) -> ExpectedCost:
         """Return what the architectures of this state cost on average."""
         self._match(next((p for p in supernet.parameters() if p.is_floating_point()), torch.zeros(())))
-        return expected_cost(self._space, supernet.specs, self._values, latency, TorchModule.of, self._decide)
+        return expected_cost(
+            *(self._space, supernet.specs, self._values, latency, TorchModule.of, self._decide), share=self._share
+        )
 
     def _match(self, like: Tensor) -> None:
         """Let weights be of the type and on the device of a tensor."""
@@ -88,13 +91,13 @@ class Relaxation:
         offered = restrictions.offered(hyperparameter, site)
         key = address, offered
         if key not in self._decided:
-            self._decided[key] = self._decision(hyperparameter, address, domain, offered)
+            self._decided[key] = self._decision(hyperparameter, address, domain, offered, site.depth)
         return self._decided[key]
 
-    def _decision(self, hyperparameter: Independent, address: str, domain: Domain, offered: Domain) -> Any:
+    def _decision(self, hyperparameter: Independent, address: str, domain: Domain, offered: Domain, depth: int) -> Any:
         decision = self._values.get(address)
         if self._weigh is not None:
-            point = ChoicePoint(address, offered, hyperparameter.tag, self._values)
+            point = ChoicePoint(address, offered, hyperparameter.tag, self._values, depth)
             decision = self._weigh(point) or decision
         if decision is None:
             raise MissingValues(

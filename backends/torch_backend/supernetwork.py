@@ -15,11 +15,19 @@ from torch import Tensor, nn
 from deep_arch.backends.base import seed_number
 from deep_arch.backends.build_plan import build_plan
 from deep_arch.backends.initial import draw
-from deep_arch.backends.names import ModuleNames
 from deep_arch.backends.torch_backend.building import RESERVED, build
 from deep_arch.backends.torch_backend.initial import seeded
 from deep_arch.backends.torch_backend.kernels import OWN, Kernel, Kernels, Part, lowered, native_slices, tensors_of
-from deep_arch.backends.torch_backend.loading import Held, held_for, held_named, names_of, no_weights, write_first
+from deep_arch.backends.torch_backend.loading import (
+    Held,
+    held_for,
+    held_named,
+    like,
+    names_of,
+    no_weights,
+    registered,
+    write_first,
+)
 from deep_arch.backends.torch_backend.model import KEY, Record
 from deep_arch.backends.torch_backend.relaxing import check_scalar
 from deep_arch.backends.torch_backend.storage import Stored, plain, stored_weight
@@ -32,8 +40,10 @@ from deep_arch.language.domains import Domain
 from deep_arch.language.modules import Wrapped
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.language.weights import Weight
+from deep_arch.measures.module_names import ModuleNames
 from deep_arch.measures.shapes import input_specs
 from deep_arch.spaces.architecture import Architecture
+from deep_arch.spaces.positions import Share, shared_address
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.supernets.channels import passed_on
 from deep_arch.supernets.shared_weights import SharedWeight, check_space, shared_weights
@@ -50,20 +60,22 @@ class SuperNetwork(nn.Module):
     Attributes:
         space: whose architectures share the weights.
         decisions: the domain of every hyperparameter that some architecture reaches, by address.
+        share: what it was made with.
     """
 
     space: SearchSpace
     decisions: Mapping[str, Domain]
 
-    def __init__(self, space: SearchSpace, inputs: Inputs, seed: int | None = None) -> None:
+    def __init__(self, space: SearchSpace, inputs: Inputs, seed: int | None = None, share: Share = None) -> None:
         super().__init__()
         self.space = space
+        self.share, self.shared_address = share, shared_address(space, share, "torch_backend.supernet")
         self.specs = dict(zip(space.inputs, input_specs(space.inputs, space.name, inputs), strict=True))
         self.plans = Plans()
         self._local = threading.local()
         self._made: dict[tuple[str, str, tuple[int, ...]], Tensor] = {}
         with seeded(seed_number(seed, "torch_backend")) as number:
-            shared = shared_weights(space, self.specs, self._native, TorchModule.of)
+            shared = shared_weights(space, self.specs, self._native, TorchModule.of, share)
             self.decisions, self.widest = shared.decisions, shared.widest
             self._held: dict[str, dict[Any, Held]] = {}
             self.meta = {KEY: Record(self._register(shared, number), self.specs, space.program.root.output_names)}
@@ -98,27 +110,10 @@ class SuperNetwork(nn.Module):
                 drawn_parts: Sequence[Tensor] = [drawn] if len(held.paths) == 1 else drawn.unbind()
                 tensors = [held.layout.to_native(part, held.layout.native).contiguous() for part in drawn_parts]
                 tensors = [tensor.to(getattr(torch, each.dtype)) for tensor in tensors]
-            paths = tuple([self._add(p, t, weight.trained) for p, t in zip(held.paths, tensors, strict=True)])
+            paths = tuple([registered(self, p, t, weight.trained) for p, t in zip(held.paths, tensors, strict=True)])
             stored[name] = Stored(paths, held.layout)
             self._held.setdefault(each.address, {})[each.name, each.key] = Held(paths, held.layout, weight)
         return {name: each for name, each in stored.items() if tensors_at(self, each)[0].is_floating_point()}
-
-    def _add(self, path: str, tensor: Tensor, trained: bool) -> str:
-        """Register a tensor at a path, with underscores where that is taken, and return the path."""
-        *parents, name = path.split(".")
-        at: nn.Module = self
-        for parent in parents:
-            if parent not in at._modules:
-                at.add_module(parent, _Container())
-            at = at.get_submodule(parent)
-        while name in at._parameters or name in at._buffers:
-            name += "_"
-        tensor = tensor.clone(memory_format=torch.contiguous_format)
-        if trained:
-            at.register_parameter(name, nn.Parameter(tensor))
-        else:
-            at.register_buffer(name, tensor)
-        return ".".join([*parents, name])
 
     # --- kernels -------------------------------------------------------------------------------------------------
 
@@ -141,6 +136,7 @@ class SuperNetwork(nn.Module):
         if type(operation) is Wrapped:
             operation = TorchModule.of(operation)
         operation.shape(*specs)
+        address = self.shared_address(address)
         module, graph = lowered(operation, address, specs)
         parts = self._parts(address, operation, specs, channels, module)
         passed = passed_on(operation, specs, channels, self.widest.get(address, ()))
@@ -170,7 +166,7 @@ class SuperNetwork(nn.Module):
 
     def names_at(self, address: str) -> list[str]:
         """Return the names of the tensors of the module at an address."""
-        return names_of(self._held.get(address, {}).values())
+        return names_of(self._held.get(self.shared_address(address), {}).values())
 
     # --- what it is for ------------------------------------------------------------------------------------------
 
@@ -202,7 +198,7 @@ class SuperNetwork(nn.Module):
             BadArgument, NotSpecified: see `at`.
         """
         found = self._architecture(architecture, "build")
-        model = build(found, self.specs, seed=0).to(self._like())
+        model = build(found, self.specs, seed=0).to(like(self))
         with torch.no_grad():
             for part, own in self._pairs(found, model):
                 own.copy_(part.read())
@@ -226,7 +222,7 @@ class SuperNetwork(nn.Module):
         with torch.no_grad():
             if architecture is not None:
                 found = self._architecture(architecture, "load")
-                model = build(found, self.specs, seed=0).to(self._like())
+                model = build(found, self.specs, seed=0).to(like(self))
                 set_weights(model, given)
                 for part, own in self._pairs(found, model):
                     part.write(own)
@@ -304,11 +300,6 @@ class SuperNetwork(nn.Module):
             "  Give an architecture, such as trial.architecture."
         )
 
-    def _like(self) -> Tensor:
-        """Return a tensor of the type and on the device of the weights."""
-        floats = [t for t in (*self.parameters(), *self.buffers()) if t.is_floating_point()]
-        return floats[0] if floats else torch.zeros(())
-
     def _pairs(self, architecture: Architecture, model: nn.Module) -> Iterator[tuple[Part, Tensor]]:
         """Yield the parts of shared tensors that an architecture uses, each with the model's own tensor."""
         plan = build_plan(architecture, self.specs, "torch_backend", TorchModule.of)
@@ -326,25 +317,21 @@ class SuperNetwork(nn.Module):
     def __deepcopy__(self, memo: dict[int, Any]) -> SuperNetwork:
         new = SuperNetwork.__new__(SuperNetwork)
         memo[id(self)] = new
-        shared = {"space", "specs", "plans", "decisions", "widest", "_held", "meta"}
+        shared = {"space", "share", "shared_address", "specs", "plans", "decisions", "widest", "_held", "meta"}
         state = {k: v if k in shared else copy.deepcopy(v, memo) for k, v in vars(self).items() if k != "_local"}
         new.__dict__.update(state, _local=threading.local())
         return new
 
     def __reduce__(self) -> Any:
         frozen = [name for name, p in self.named_parameters() if not p.requires_grad]
-        return _again, (self.space, self.specs, self.training, dict(self.state_dict()), frozen)
+        return _again, (self.space, self.specs, self.share, self.training, dict(self.state_dict()), frozen)
 
     def __repr__(self) -> str:
         n = sum([p.numel() for p in self.parameters()])
         return f"<super-network of {self.space.name}: {n:,} shared parameters, {len(self.decisions):,} decisions>"
 
 
-class _Container(nn.Module):
-    """Holds shared tensors under a name."""
-
-
-def supernet(space: Any, inputs: Inputs, seed: int | None = None) -> SuperNetwork:
+def supernet(space: Any, inputs: Inputs, seed: int | None = None, share: Share = None) -> SuperNetwork:
     """Return every architecture of a space in one module, with shared weights.
 
     The super-network is the space with every alternative kept. Each weight is there once, by the address of its module,
@@ -356,6 +343,8 @@ def supernet(space: Any, inputs: Inputs, seed: int | None = None) -> SuperNetwor
         space: what to hold; sub-spaces of `fix` and `limit` hold less.
         inputs: one spec, or one for each of the space's inputs by name.
         seed: what the weights are drawn from, as in `build`; where nothing is elastic they are the same.
+        share: "position" shares what is the k-th argument of several alternatives, see `deep_arch.spaces.positions`; or
+            a function from an address to the one that stands for it, such that `f(f(a) + b)` is `f(a + b)`.
 
     Raises:
         NotSpecified, NotSupported, NotCountable, ShapeMismatch, BadArgument: see
@@ -381,11 +370,13 @@ def supernet(space: Any, inputs: Inputs, seed: int | None = None) -> SuperNetwor
         (ICLR 2020), section 3. Bender et al., Can Weight Sharing Outperform Random Architecture Search? (CVPR 2020).
     """
     check_space(space, "torch_backend.supernet")
-    return SuperNetwork(space, inputs, seed)
+    return SuperNetwork(space, inputs, seed, share)
 
 
-def _again(space: Any, specs: Any, training: bool, state: Mapping[str, Tensor], frozen: Sequence[str]) -> SuperNetwork:
-    new = SuperNetwork(space, specs, seed=0)
+def _again(
+    space: Any, specs: Any, share: Any, training: bool, state: Mapping[str, Tensor], frozen: Sequence[str]
+) -> SuperNetwork:
+    new = SuperNetwork(space, specs, seed=0, share=share)
     for name, tensor in state.items():
         owner, _, key = name.rpartition(".")
         at = new.get_submodule(owner)
@@ -396,4 +387,8 @@ def _again(space: Any, specs: Any, training: bool, state: Mapping[str, Tensor], 
     return new.train(training)
 
 
-_RESERVED = frozenset(dir(nn.Module())) | frozenset(dir(SuperNetwork)) | {"specs", "plans", "widest", "meta", "self"}
+_RESERVED = (
+    frozenset(dir(nn.Module()))
+    | frozenset(dir(SuperNetwork))
+    | {"share", "shared_address", "specs", "plans", "widest", "meta", "self"}
+)

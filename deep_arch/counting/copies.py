@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from deep_arch.counting.effects import Part
 from deep_arch.counting.factors import UNIT, Budget, Gated, Term, add, gated, multiply
-from deep_arch.counting.structures import Ports, Rows, Structure, Structures
+from deep_arch.counting.structures import Rows, Structure, Structures
 from deep_arch.counting.variables import Exposed
 from deep_arch.language.fragment import Call
 from deep_arch.language.values import Reference
+from deep_arch.spaces.liveness import Ports
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.trampoline import Recursive
 

@@ -10,14 +10,15 @@ import itertools
 import math
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from deep_arch.counting.counts import Number, all_sizes, of_size, times
 from deep_arch.counting.factors import ANY, TooLarge
 from deep_arch.counting.structures import set_bits
 from deep_arch.counting.tabulating import Tabulator
 from deep_arch.counting.tickets import Draw, Ticket
-from deep_arch.counting.ways import Chosen, Count, Endless, Inside, Product, Sum, Variable, Ways
+from deep_arch.counting.ways import Applied, Chosen, Endless, Inside, Product, Sum, Variable, Ways
 from deep_arch.errors import NotCountable
 from deep_arch.language.dependence import domain_at
 from deep_arch.language.program import Program
@@ -34,11 +35,11 @@ class Counter:
         self._top: Ways | None = None
         self._lock = threading.RLock()
 
-    def size(self) -> Count:
+    def size(self) -> Number:
         """Return the number of architectures."""
         with self._lock:
             try:
-                return self._ways().count
+                return all_sizes(self._ways().count)
             except Endless:
                 return math.inf
 
@@ -67,21 +68,26 @@ class Counter:
         """Return the values of the architecture that the ticket leads to, from the top of the ways down."""
         values: dict[str, Any] = {}
         positions: dict[str | None, int] = {}
-        todo: list[tuple[Ways, Place]] = [(self._ways(), Place(self._program.root, "", None))]
-        waiting: list[tuple[Ways, Place]] = []
+        top = self._ways()
+        size = ticket.pick([(n, of_size(top.count, n)) for n in range(1 + (self._restrictions.max_size or 0))])
+        todo: list[_Task] = [(top, Place(self._program.root, "", None), size)]
+        waiting: list[_Task] = []
         while todo:
-            ways, place = todo.pop()
+            ways, place, size = todo.pop()
             if isinstance(ways, Product):
-                todo += [(part, place) for part in reversed(ways.parts)]
+                todo += [(part, place, n) for part, n in _divided(ways, size, ticket)]
             elif isinstance(ways, Sum):
-                todo.append((ticket.pick([(option, option.count) for option in ways.options]), place))
+                options = [(option, of_size(option.count, size)) for option in ways.options]
+                todo.append((ticket.pick(options), place, size))
+            elif isinstance(ways, Applied):
+                todo.append((ways.inside, place, size - 1))
             elif not all(address in positions for address in _decisive(ways, place)):
-                waiting.append((ways, place))  # what decides this stands in another factor, and comes later
+                waiting.append((ways, place, size))  # what decides this stands in another factor, and comes later
             elif isinstance(ways, Inside):
                 fragment, inner = ways.found[tuple([positions[address] for address in _decisive(ways, place)])]
-                todo.append((inner, place.inside(ways.call, fragment)))
+                todo.append((inner, place.inside(ways.call, fragment), size))
             else:
-                assert isinstance(ways, Chosen), "ways are of four kinds"
+                assert isinstance(ways, Chosen), "ways are of five kinds"
                 self._choose(ways, place, ticket, values, positions)
             if not todo:
                 todo, waiting = waiting, []
@@ -97,8 +103,8 @@ class Counter:
         if self._restrictions.fixes(address, whole):
             values[address], positions[address] = self._restrictions.fixed[address], ANY
             return
-        domain = self._restrictions.narrowed(whole)
-        position = ticket.below(int(chosen.count))
+        domain = self._restrictions.narrowed(chosen.variable.hyperparameter, whole, address)
+        position = ticket.below(int(of_size(chosen.count, 0)))  # which applies no rule
         if chosen.mask != ANY:
             position = next(itertools.islice(set_bits(chosen.mask), position, None))
         values[address], positions[address] = domain.at(position), position
@@ -119,6 +125,20 @@ class Counter:
             "  Make hyperparameters inside the function that uses them, fix some with space.fix, or draw uniformly "
             "over the choices, which needs no counting."
         )
+
+
+_Task = tuple[Ways, Place, int]
+"""Ways that are to be decided, where, and how many rules they apply."""
+
+
+def _divided(ways: Product, size: int, ticket: Draw) -> Iterator[tuple[Ways, int]]:
+    """Yield the parts of a product, the last first, with how many rules each applies."""
+    if ways.parts:
+        first, last = ways.parts
+        divisions = [(n, times(of_size(first.count, n), of_size(last.count, size - n))) for n in range(size + 1)]
+        n = ticket.pick([(n, all_sizes(count)) for n, count in divisions])
+        yield last, size - n
+        yield first, n
 
 
 def _decisive(ways: Ways, place: Place) -> list[str | None]:

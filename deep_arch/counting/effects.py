@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from deep_arch.counting.boxes import boxes
+from deep_arch.counting.counts import Count
 from deep_arch.counting.factors import Binding, Budget, Factor, Gated, Term
 from deep_arch.counting.structures import Rows, Structure
 from deep_arch.counting.variables import gate_of
-from deep_arch.counting.ways import ONE, Count, Inside, Variable, Ways
+from deep_arch.counting.ways import ONE, Inside, Variable, Ways
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
 

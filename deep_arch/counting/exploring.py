@@ -10,6 +10,7 @@ from deep_arch.errors import NotCountable
 from deep_arch.language.dependence import roots
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.modules import Module
 from deep_arch.language.program import Program
 from deep_arch.spaces.alternatives import Alternative, Alternatives, call_roots, listed_names
 from deep_arch.spaces.place import Place
@@ -44,11 +45,22 @@ class Explorer:
         self.users: dict[Fragment, set[Any]] = {}
         self.inner: dict[Call, dict[Fragment, None]] = {}
         self._alternatives = Alternatives(program, restrictions, anywhere=True)
-        self._limited = restrictions.max_depth is not None
+        self._limited = restrictions.deepest is not None
         self.leading: set[Independent] = set()
+        self._places: dict[Any, dict[Call, Fragment]] = {}
         self._pass_on(self._explored(program.root))
         for used in self.users.values():
             self.leading.update([h for user in used if isinstance(user, Independent) for h in roots(user.parents)])
+
+    def stands_once(self, module: Module) -> bool:
+        """Return whether a module is called once at most, however the function unfolds that made it."""
+        here: Any = module
+        while here is not module.owner:
+            places = self._places.get(here, {})
+            if len(places) != 1:
+                return False
+            here = next(iter(places.values()))
+        return True
 
     def _explored(self, root: Fragment) -> dict[Fragment, set[Fragment]]:
         """Unfold everything once, and return for each fragment those that it stands in."""
@@ -61,8 +73,10 @@ class Explorer:
             self._check_end(place, level)
             self.users.setdefault(place.fragment, _own_users(place.fragment))
             for call in place.fragment.calls:
+                self._places.setdefault(call.module, {})[call] = place.fragment
                 for inner in self._unfolded(place, call):
                     fragment = inner.fragment
+                    self._places.setdefault(fragment, {})[call] = place.fragment
                     n_unfolded += 0.02 if fragment in best else 1 + len(fragment.calls) / 100
                     if n_unfolded > MOST_UNFOLDED:
                         raise self._too_many(root)

@@ -8,12 +8,10 @@ from typing import NamedTuple
 from deep_arch.counting.factors import Term
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.values import Reference
+from deep_arch.spaces.liveness import Ports
 
 Captured = tuple[Fragment, int, int | None]
 """A value of an enclosing function, by index and port."""
-
-Ports = tuple[int | None, ...]
-"""The wanted outputs of a substitution, None for its only one; the root wants all."""
 
 
 class Structure(NamedTuple):
@@ -93,17 +91,3 @@ def set_bits(mask: int) -> Iterator[int]:
         lowest = mask & -mask
         yield lowest.bit_length() - 1
         mask ^= lowest
-
-
-def wanted_outputs(fragment: Fragment, ports: Ports) -> tuple[Reference, ...]:
-    """Return the outputs of a fragment that are wanted."""
-    outputs = fragment.outputs
-    if fragment.parent is None or None in ports:
-        return outputs
-    if (
-        len(outputs) == 1
-        and outputs[0].port is None
-        and outputs[0].place >= fragment.owner_at(outputs[0].levels).n_inputs
-    ):
-        return tuple([outputs[0]._replace(port=port) for port in ports])
-    return tuple([outputs[port] for port in ports if port is not None and port < len(outputs)])

@@ -35,10 +35,10 @@ from typing import Any, Final
 from deep_arch.counting.copies import Copies
 from deep_arch.counting.effects import Found, Part, parts_of
 from deep_arch.counting.exploring import MOST_RULES, Explorer
-from deep_arch.counting.factors import UNIT, Budget, Gated, Term, add, gated, multiply, sum_over, total
-from deep_arch.counting.structures import Ports, Rows, Structure, Structures, set_bits, wanted_outputs
-from deep_arch.counting.variables import Exposed, Variables, exposed_inside
-from deep_arch.counting.ways import Endless, Variable, Ways, either
+from deep_arch.counting.factors import ANY, UNIT, Budget, Gated, Term, add, gated, multiply, sum_over, total
+from deep_arch.counting.structures import Rows, Structure, Structures, set_bits
+from deep_arch.counting.variables import Exposed, Variables, gate_of
+from deep_arch.counting.ways import Applied, Endless, Variable, Ways, either
 from deep_arch.language.dependence import roots
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
@@ -47,6 +47,7 @@ from deep_arch.language.program import Program
 from deep_arch.language.values import Reference
 from deep_arch.spaces.alternatives import Alternatives, call_roots
 from deep_arch.spaces.depths import ENDLESS, can_end
+from deep_arch.spaces.liveness import Ports, wanted_outputs
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Restrictions
 from deep_arch.spaces.trampoline import Recursive, run
@@ -81,7 +82,7 @@ class Tabulator:
 
     def _tabulate(self, place: Place, ports: Ports, exposed: Exposed) -> Recursive[Rows]:
         """Return the table of the fragment at a place, of which some outputs are wanted."""
-        most, fragment = self._restrictions.max_depth, place.fragment
+        most, fragment = self._restrictions.deepest, place.fragment
         memory = (fragment, ports, None if most is None else most - place.depth, place.prefix, exposed)
         if memory in self._tables:
             found = self._tables[memory]
@@ -169,17 +170,18 @@ class Tabulator:
             # Where some part ignores its input, the order makes a difference.
         for binding, positions, inner in alternatives.of(place, call, every_order=True):
             rows = yield self._inside(place, call, ports, exposed, inner)
-            found[positions] = Found(binding, inner.fragment, self._outside(fragment, call, rows, exposed))
+            rows = self._outside(fragment, call, rows, exposed)
+            found[positions] = Found(binding, inner.fragment, self._applied(place, call, inner, rows, exposed))
         return self._together(place, call, found, exposed)
 
     def _inside(self, place: Place, call: Call, ports: Ports, exposed: Exposed, inner: Place) -> Recursive[Rows]:
         """Return the table of what a call becomes; nothing of what cannot end."""
-        if self._restrictions.max_depth is None:
-            if call.module.deepens and not can_end(inner.fragment, ENDLESS):
+        if self._restrictions.deepest is None:
+            if call.module.deepens and not can_end(inner.fragment, ENDLESS, self._restrictions):
                 return {}
             if inner.depth > MOST_RULES:  # the same rule at ever longer addresses is never met again
                 raise Endless
-        inside = exposed_inside(place, call, inner.fragment, exposed)
+        inside = self._variables.exposed_inside(place, call, inner.fragment, exposed)
         rows: Rows = yield self._tabulate(self._merged(inner), ports, inside)
         return rows
 
@@ -189,7 +191,7 @@ class Tabulator:
         """Return what a call of copies in a row becomes: n copies are the first n of the most that there are."""
         found: dict[tuple[int, ...], Found] = {}
         longest, times = self._alternatives.longest(place, call)
-        inside = exposed_inside(place, call, longest.place.fragment, exposed)
+        inside = self._variables.exposed_inside(place, call, longest.place.fragment, exposed)
         copies = Copies(self._merged(longest.place), inside, self._structures, self._parts_of, self._budget)
         for (binding, positions), n in times:
             rows: Rows = yield copies.first(n, ports)
@@ -210,38 +212,52 @@ class Tabulator:
             seen[key] = add([seen[key], term], self._budget) if key in seen else term
         return seen
 
+    def _applied(self, place: Place, call: Call, inner: Place, rows: Rows, exposed: Exposed) -> Rows:
+        """Return the table of what a call becomes with the application of a rule that it is, where those count."""
+        if self._restrictions.max_size is None or not call.module.deepens:
+            return rows
+        shared = self._variables.exposed_inside(place, call, inner.fragment, exposed)
+        if shared is None:
+            most = self._restrictions.room(place.depth)
+            whole = {structure: Term(Applied(term.ways, most), term.factors) for structure, term in rows.items()}
+            return {structure: term for structure, term in whole.items() if term.ways.count != 0}
+        gate = gate_of([self._variables.applied(shared)], [ANY])
+        return {structure: gated([Gated(gate, term)], self._budget) for structure, term in rows.items()}
+
     def _together(self, place: Place, call: Call, found: dict[tuple[int, ...], Found], exposed: Exposed) -> list[Part]:
         """Return the parts of what a call becomes, those with the same effect as one."""
         decisive = tuple(call_roots(call))
         variables = [self._variables.of(h, place.fragment, exposed) for h in decisive]
-        return parts_of(call, decisive, variables, found, self._sizes(found, decisive), self._budget)
+        return parts_of(call, decisive, variables, found, self._sizes(place, found, decisive), self._budget)
 
     def _sizes(
-        self, found: dict[tuple[int, ...], Found], decisive: tuple[Independent, ...]
+        self, place: Place, found: dict[tuple[int, ...], Found], decisive: tuple[Independent, ...]
     ) -> list[dict[tuple[int, ...], int | float]]:
         """Return for each of some hyperparameters the size of its domain by the positions of those before it."""
         sizes: list[dict[tuple[int, ...], int | float]] = []
         for i, h in enumerate(decisive):
             if h.parents:
-                sizes.append({p[:i]: self._alternatives.domain(h, each.binding).size for p, each in found.items()})
+                sizes.append(
+                    {p[:i]: self._alternatives.domain(h, each.binding, place).size for p, each in found.items()}
+                )
             else:
-                size = self._alternatives.domain(h).size
+                size = self._alternatives.domain(h, place=place).size
                 sizes.append({p[:i]: size for p in found})
         return sizes
 
     def _merged(self, place: Place) -> Place:
         """Return a place without its address, if no restriction of the space can tell it from others."""
-        fixed, users = self._restrictions.fixed, self._explorer.users
+        addresses, users = self._restrictions.addresses, self._explorer.users
         if place.prefix is None or self._restrictions.predicate:
             return place
-        if any(address.startswith(place.prefix) for address in fixed):
+        if any(address.startswith(place.prefix) for address in addresses):
             return place
-        if not fixed:
+        if not addresses:
             return place._replace(prefix=None)
         if place.fragment not in users:  # another order of what stands in any
             return place
         matters = any(
-            isinstance(user, Module) or (self._alternatives.is_fixed(user) and user.owner is not place.fragment)
+            isinstance(user, Module) or (self._alternatives.differs(user) and user.owner is not place.fragment)
             for user in users[place.fragment]
         )
         return place if matters else place._replace(prefix=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from deep_arch.counting.ways import Count, sum_counts
+from deep_arch.counting.counts import Number
 
 
 class Draw:
@@ -21,11 +21,11 @@ class Draw:
     def give_back(self, rest: int, weight: int) -> None:
         """Take back what is left of a number after a pick: `rest`, below `weight`, tells apart what follows from it."""
 
-    def pick(self, options: list[tuple[Any, Count]]) -> Any:
+    def pick(self, options: list[tuple[Any, Number]]) -> Any:
         """Return one of some weighted options."""
         if len(options) == 1:
             return options[0][0]
-        place = self.below(int(sum_counts(weight for _, weight in options)))
+        place = self.below(sum([int(weight) for _, weight in options]))
         for option, weight in options:
             if place < weight:
                 self.give_back(place, int(weight))

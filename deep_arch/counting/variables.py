@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from deep_arch.counting.boxes import boxes
 from deep_arch.counting.exploring import Explorer
 from deep_arch.counting.factors import ANY, Binding, Factor, Term
-from deep_arch.counting.ways import Chosen, Endless, Variable, Ways
+from deep_arch.counting.ways import ONE, Applied, Chosen, Endless, Variable, Ways
 from deep_arch.language.dependence import domain_at, roots
+from deep_arch.language.domains import Choice
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.spaces.alternatives import Alternatives, call_roots
@@ -18,6 +19,10 @@ from deep_arch.spaces.restrictions import Restrictions
 
 Exposed = tuple[Fragment, str] | None
 """For the inside of a module that several places share: the home and path of its hyperparameters."""
+
+
+APPLICATION: Final = Independent(Choice(("applied",)), name="applied")
+"""In place of a hyperparameter: whether a rule is applied somewhere."""
 
 
 class Variables:
@@ -53,6 +58,13 @@ class Variables:
             else self._at(variable.home, variable.path, variable.hyperparameter, leading)
         )
 
+    def applied(self, place: tuple[Fragment, str]) -> Variable:
+        """Return what stands for an application of a rule in a module that several places share.
+
+        It is chosen, in one way, where one of them at least reaches the application, which counts once then.
+        """
+        return self._at(*place, APPLICATION, ())
+
     def renamed(self, term: Term, fragment: Fragment, exposed: tuple[Fragment, str]) -> Term:
         """Return a term with a fragment's own hyperparameters as they are known outside of a shared module."""
 
@@ -61,6 +73,16 @@ class Variables:
 
         factors = [Factor({outside(b): ways for b, ways in factor.entries.items()}) for factor in term.factors]
         return Term(term.ways, tuple(factors))
+
+    def exposed_inside(self, place: Place, call: Call, inner: Fragment, exposed: Exposed) -> Exposed:
+        """Return where the hyperparameters inside of a call are known outside, if several places share its module."""
+        home = place.fragment.owner_at(call.home)
+        path = call.name + inner.ending
+        if exposed is not None and home is place.fragment:
+            return exposed[0], exposed[1] + path
+        if not call.module.shared or (exposed is None and self._explorer.stands_once(call.module)):
+            return None
+        return home, path
 
     def last_users(self, fragment: Fragment) -> dict[int, list[Variable]]:
         """Return by call the own hyperparameters that no earlier call uses, so that they can be summed over there."""
@@ -81,13 +103,18 @@ class Variables:
     def chosen_at(self, place: Place) -> Callable[[Variable, int, Binding], Ways]:
         """Return what gives the ways to choose hyperparameters that belong to a place."""
 
+        most = self._restrictions.room(place.depth)
+
         def chosen(variable: Variable, mask: int, bound: Binding) -> Ways:
+            if variable.hyperparameter is APPLICATION:
+                return Applied(ONE, most)
             if mask != ANY:
                 return Chosen(variable, mask, mask.bit_count())
             whole = domain_at(variable.hyperparameter, self._some(place, variable, bound))
-            if self._restrictions.fixes(variable.address(place), whole):
+            address = variable.address(place)
+            if self._restrictions.fixes(address, whole):
                 return Chosen(variable, ANY, 1)
-            return Chosen(variable, ANY, self._restrictions.narrowed(whole).size)
+            return Chosen(variable, ANY, self._restrictions.narrowed(variable.hyperparameter, whole, address).size)
 
         return chosen
 
@@ -100,7 +127,7 @@ class Variables:
             if address is not None and self._restrictions.fixes(address, whole):
                 values[leading.hyperparameter] = self._restrictions.fixed[address]
             else:
-                domain, mask = self._restrictions.narrowed(whole), masks[leading]
+                domain, mask = self._restrictions.narrowed(leading.hyperparameter, whole, address), masks[leading]
                 values[leading.hyperparameter] = domain.at((mask & -mask).bit_length() - 1)
         return values
 
@@ -124,18 +151,9 @@ class Variables:
             at = dict(zip(listed, positions, strict=True))
             whole = tuple([at.get(h, ANY) for h in used])
             for i, h in enumerate(used):
-                sizes[i][whole[:i]] = 1 if h in fixed else self._alternatives.domain(h, binding).size
+                sizes[i][whole[:i]] = 1 if h in fixed else self._alternatives.domain(h, binding, place).size
             found.append((whole, None))
         return [gate_of(variables, box) for box, _ in boxes(found, sizes)]
-
-
-def exposed_inside(place: Place, call: Call, inner: Fragment, exposed: Exposed) -> Exposed:
-    """Return where the hyperparameters inside of a call are known outside, if several places share its module."""
-    home = place.fragment.owner_at(call.home)
-    path = call.name + inner.ending
-    if exposed is not None and home is place.fragment:
-        return exposed[0], exposed[1] + path
-    return (home, path) if call.module.shared else None
 
 
 def gate_of(variables: Sequence[Variable], box: Sequence[int]) -> Binding:

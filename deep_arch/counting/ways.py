@@ -6,17 +6,14 @@ have in common is kept once.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from deep_arch.counting.counts import Count, Number, one_more, sum_counts, times
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.spaces.place import Place
-
-Count = int | float
-"""How many ways there are: an exact integer, or infinity."""
 
 
 class Endless(Exception):
@@ -80,7 +77,7 @@ class Chosen(Ways):
 
     __slots__ = ("decisive", "mask", "variable")
 
-    def __init__(self, variable: Variable, mask: int, count: Count) -> None:
+    def __init__(self, variable: Variable, mask: int, count: Number) -> None:
         self.variable, self.mask, self.count = variable, mask, count
 
 
@@ -102,6 +99,15 @@ class Inside(Ways):
         self.call, self.decisive, self.found = call, decisive, found
 
 
+class Applied(Ways):
+    """One application of a rule, and what is decided inside in one of its ways; no more than `most` rules in all."""
+
+    __slots__ = ("inside",)
+
+    def __init__(self, inside: Ways, most: int) -> None:
+        self.inside, self.count = inside, one_more(inside.count, most)
+
+
 ONE: Final = Product((), 1)
 """Nothing left to decide."""
 
@@ -120,16 +126,3 @@ def either(options: Iterable[Ways]) -> Ways:
     """Return the ways to decide one of several."""
     options = tuple(options)
     return options[0] if len(options) == 1 else Sum(options, sum_counts(option.count for option in options))
-
-
-def times(a: Count, b: Count) -> Count:
-    """Return the product; nothing times infinity is nothing."""
-    if a == 0 or b == 0:
-        return 0
-    return math.inf if math.inf in (a, b) else a * b
-
-
-def sum_counts(counts: Iterable[Count]) -> Count:
-    """Return the sum, infinite where one is."""
-    counts = list(counts)
-    return math.inf if math.inf in counts else sum(counts)

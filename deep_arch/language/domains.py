@@ -159,6 +159,11 @@ class Choice(Domain):
         return self.worded(listed(self.options))
 
 
+def part_of(domain: Domain, values: Sequence[Any]) -> Domain:
+    """Return the domain of some values of another."""
+    return domain.part(values) if isinstance(domain, Choice) else Choice(values)
+
+
 class Numeric(Domain):
     """Numbers from `low` to `high`, with a scale of their own on which they are drawn: linear, or logarithmic.
 

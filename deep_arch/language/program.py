@@ -26,8 +26,8 @@ class Program:
     """A search-space function with the fragments that it has unfolded to so far.
 
     Attributes:
-        rules, endings, offers, kinds: what rules unfold to, whether that can end, which values are offered then, and
-            what calls compute, remembered.
+        rules, endings, offers, kinds, outward: what rules unfold to, whether that can end, which values are offered
+            then, what calls compute, and how far out functions reach for what they use, remembered.
 
     Everything here only ever grows, and each expansion is built once under a lock, so threads can share it.
     """
@@ -37,9 +37,10 @@ class Program:
         self.input_names = _input_names(fn)
         self._variables = bound(fn, global_too=False)  # settings at the head of a program may come after its spaces
         self.rules: dict[Any, dict[Any, Fragment]] = {}
-        self.endings: dict[tuple[Fragment, int], bool] = {}
-        self.offers: dict[tuple[Hyperparameter, Domain, int], Domain] = {}
+        self.endings: dict[tuple[Fragment, int, Any], bool] = {}
+        self.offers: dict[tuple[Hyperparameter, Domain, int, Any], Domain] = {}
         self.kinds: dict[Any, Any] = {}
+        self.outward: dict[Fragment, tuple[int, ...]] = {}
         self._lock = threading.RLock()
         self._root: Fragment | None = None
         self._building: Fragment | None = None

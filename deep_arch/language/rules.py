@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -65,14 +66,18 @@ class Rule:
 
 
 class _RuleCall(Substitution):
-    """One use of a rule: what it unfolds to is remembered by the rule and its arguments."""
+    """One use of a rule: what it unfolds to is remembered by the rule and its arguments.
+
+    Attributes:
+        rule: what is used.
+    """
 
     deepens: ClassVar[bool] = True
 
     def __init__(
         self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], direct: bool, path: str | None = None
     ) -> None:
-        self._rule, self._args, self._kwargs, self._direct = rule, args, kwargs, direct
+        self.rule, self._args, self._kwargs, self._direct = rule, args, kwargs, direct
         super().__init__({}, default_name=rule.fn.__name__, path=path)
         if path is not None:
             self.lead = "."
@@ -85,9 +90,24 @@ class _RuleCall(Substitution):
             )
         self._home = _deepest([*args, *kwargs.values()]) or rule.defined_in or self.made_in.program.root
 
+    @functools.cached_property
+    def applied_to(self) -> tuple[Any, ...]:
+        """The rule's arguments in the order of its parameters, defaults included; of keywords, pairs with their names.
+
+        So that one application has one form, however it is written.
+        """
+        if self._direct:
+            return ()
+        try:
+            bound = inspect.signature(self.rule.fn).bind(*self._args, **self._kwargs)
+        except (TypeError, ValueError):  # some builtins have no signature
+            return (*self._args, *sorted(self._kwargs.items()))
+        bound.apply_defaults()
+        return (*bound.args, *sorted(bound.kwargs.items()))
+
     def expansions(self, n_inputs: int) -> dict[Any, Fragment]:
         assert self.made_in is not None, "checked when it was made"
-        key = (self._rule, self._direct, n_inputs, expansion_key((*self._args, *sorted(self._kwargs.items()))))
+        key = (self.rule, self._direct, n_inputs, expansion_key((*self._args, *sorted(self._kwargs.items()))))
         return self.made_in.program.rules.setdefault(key, {})
 
     def enclosing(self, program: Program) -> Fragment:
@@ -98,13 +118,13 @@ class _RuleCall(Substitution):
 
     def unfold(self, inputs: Sequence[Value], /, **arguments: Any) -> Any:
         if self._direct:
-            return apply(self._rule.fn, inputs, self.base_name)
-        made = self._rule.fn(*self._args, **self._kwargs)
+            return apply(self.rule.fn, inputs, self.base_name)
+        made = self.rule.fn(*self._args, **self._kwargs)
         return made if not inputs and is_program(made) else apply(made, inputs, self.base_name)
 
     def _as_part(self) -> Part:
         """Return what a use of the rule is as an argument of a recorded call, or as a candidate."""
-        return Grown(self._rule, self._args, self._kwargs)
+        return Grown(self.rule, self._args, self._kwargs)
 
 
 class Grown(Part):

@@ -80,8 +80,8 @@ class Exit(Operation):
                     f"ops.Dense({before.channels})."
                 )
         stacked = [Spec((*r.shape, sequence.shape[-1]), r.dtype, r.vocabulary) for r in results]
-        found = (*states, *stacked)
-        return found if len(found) > 1 else found[0]
+        found: tuple[Spec, ...] = (*states, *stacked)
+        return found[0] if len(found) == 1 else found
 
 
 class Scan(Substitution):

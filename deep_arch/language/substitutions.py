@@ -228,7 +228,7 @@ def or_(
         >>> from deep_arch import ops
         >>> @da.rule
         ... def expr():
-        ...     parts = {"leaf": ops.ReLU, "pair": lambda: da.sequential(expr, expr)}
+        ...     parts = {"leaf": ops.ReLU, "pair": lambda x: ops.Add()(expr()(x), expr()(x))}
         ...     return da.or_(parts, hole=lambda: ops.Dense(16))
         >>> net = da.space(lambda x: expr()(x))
         >>> net.limit(max_depth=2).size()

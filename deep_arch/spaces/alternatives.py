@@ -1,8 +1,8 @@
 """Alternatives: what a call can unfold to at a place, over the values of the hyperparameters that decide it.
 
 Whoever walks a space with all alternatives kept, to count it, to see what ends in time, takes them from here: what
-`fix` decided, what `where` leaves open, the grid of `discretize`, the depth of `limit`, and which calls unfold to the
-same parts in any order, stand in one place.
+`fix` decided, what `where` leaves open and `without` takes out, the grid of `discretize`, the depth of `limit`, and
+which calls unfold to the same parts in any order, stand in one place.
 """
 
 from __future__ import annotations
@@ -68,13 +68,16 @@ class Alternatives:
         self.restrictions = restrictions or Restrictions()
         self._anywhere = anywhere
         self._somewhere: dict[Independent, list[Any]] = {}
+        excluded = self.restrictions.excluded
+        addresses = () if excluded is None else sorted(excluded.addresses)
+        self._narrowed = {hyperparameter for address in addresses for hyperparameter in find(program, address)}
         for address, value in self.restrictions.fixed.items():
             for hyperparameter in find(program, address):
                 self._somewhere.setdefault(hyperparameter, []).append(value)
 
-    def is_fixed(self, hyperparameter: Independent) -> bool:
-        """Return whether `fix` decided a hyperparameter at some place."""
-        return hyperparameter in self._somewhere
+    def differs(self, hyperparameter: Independent) -> bool:
+        """Return whether `fix` decided a hyperparameter at some place, or `without` took from it there alone."""
+        return hyperparameter in self._somewhere or hyperparameter in self._narrowed
 
     def left_open(self, place: Place, hyperparameter: Independent) -> bool:
         """Return whether `where` leaves a hyperparameter out at a place, or one that its domain depends on."""
@@ -109,9 +112,10 @@ class Alternatives:
                     given[hyperparameter] = self.restrictions.fixed[address]
         return given
 
-    def domain(self, hyperparameter: Independent, binding: Binding = _NOTHING) -> Domain:
-        """Return the domain where others have these values, as `discretize` leaves it."""
-        return self.restrictions.narrowed(domain_at(hyperparameter, binding))
+    def domain(self, hyperparameter: Independent, binding: Binding = _NOTHING, place: Place | None = None) -> Domain:
+        """Return the domain where others have these values, as `discretize` and `without` leave it at a place."""
+        address = None if place is None else place.address_of(hyperparameter)
+        return self.restrictions.narrowed(hyperparameter, domain_at(hyperparameter, binding), address)
 
     def endless(self, place: Place, call: Call) -> bool:
         """Return whether infinitely many values decide what a call unfolds to."""
@@ -148,7 +152,7 @@ class Alternatives:
 
     def lies_within(self, place: Place, call: Call) -> bool:
         """Return whether a call unfolds at a place, and not too deep."""
-        most = self.restrictions.max_depth
+        most = self.restrictions.deepest
         return self.unfolds(place, call) and (most is None or place.depth + call.module.deepens <= most)
 
     def at(self, place: Place, call: Call, binding: Binding, positions: tuple[int, ...]) -> Alternative:
@@ -165,7 +169,7 @@ class Alternatives:
         if call.module.order_immaterial and not every_order:
             first: dict[Independent, Any] = {}
             for h in decisive:
-                first[h] = settled[h] if h in settled else self.domain(h, first).at(0)
+                first[h] = settled[h] if h in settled else self.domain(h, first, place).at(0)
             yield first, (ANY,) * len(decisive)
             return
         yield from self.combinations(place, decisive, settled, place.fragment.where(call.module))
@@ -212,7 +216,7 @@ class Alternatives:
             todo += [({**binding, hyperparameter: value}, (*positions, i)) for i, value in reversed(values)]
 
     def _possible(self, place: Place, hyperparameter: Independent, binding: Binding) -> Domain:
-        domain, whole = self.domain(hyperparameter, binding), domain_at(hyperparameter, binding)
+        domain, whole = self.domain(hyperparameter, binding, place), domain_at(hyperparameter, binding)
         fixed = [v for v in self._somewhere.get(hyperparameter, ()) if whole.accept(v) is not REJECTED]
         if not self._anywhere or not fixed or not isinstance(whole, Numeric):
             return domain

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import networkx
 
     from deep_arch.measures.costs import Cost
+    from deep_arch.programs.applications import Application, Subtree
     from deep_arch.spaces.space import SearchSpace
 
 
@@ -154,6 +155,60 @@ class Architecture:
                         f"  Got {value!r}.\n  Assign what it depends on."
                     )
         return self.space.no_such_address(address, [*self.values, *self._unfolding.open])
+
+    def applications(self) -> tuple[Application, ...]:
+        """Return where rules are applied (see `rule`), outer applications first."""
+        from deep_arch.programs.applications import applications
+
+        return applications(self._unfolding)
+
+    def subtree(self, address: Application | str) -> Subtree:
+        """Return the values below an application of a rule, by address as seen from there, as `graft` takes them.
+
+        Raises:
+            UnknownAddress: no rule is applied there.
+            ScopeError: what stands there depends on more than the rule and plain arguments.
+        """
+        from deep_arch.programs.applications import subtree
+
+        return subtree(self._unfolding, address)
+
+    def graft(self, address: Application | str, values: Mapping[str, Any]) -> Architecture:
+        """Return the architecture with other values below an application of a rule, and all other values as they are.
+
+        What a rule unfolds to depends on the rule and its arguments alone, so a subtree may stand wherever the same
+        rule is applied to the same arguments, in this architecture or another.
+
+        Args:
+            address: of the application, or one of `applications()`.
+            values: by address as seen from there; of a specified architecture, all of them.
+
+        Raises:
+            UnknownAddress: no rule is applied there, or it leads to no hyperparameter that is given a value.
+            UnreachedAddress: a value is given that the others do not lead to.
+            BadArgument: the values are those of a subtree of another rule, or other arguments.
+            ScopeError: what stands there depends on more than the rule and plain arguments.
+            ValueOutsideDomain: a hyperparameter cannot take its value, or not within the sub-space's limits.
+            MissingValues: a specified architecture would become partial.
+
+        Example:
+            >>> import deep_arch as da
+            >>> from deep_arch import ops
+            >>> @da.rule
+            ... def expr():
+            ...     two = lambda x: ops.Add()(expr()(x), expr()(x))
+            ...     return da.or_({"relu": ops.ReLU, "tanh": ops.Tanh, "sum": two})
+            >>> relu = da.space(lambda x: expr()(x)).at({"expr/or.which": "relu"})
+            >>> grown = relu.graft("expr", {"or.which": "sum", "or[sum]/expr_1/or.which": "tanh",
+            ...                             **relu.subtree("expr").below("or[sum]/expr")})
+            >>> [call.module.base_name for call in grown.graph.calls]
+            ['relu', 'tanh', 'add']
+            >>> grown.graft("expr", grown.subtree("expr/or[sum]/expr_1")).values
+            {'expr/or.which': 'tanh'}
+        """
+        from deep_arch.programs.grafting import grafted
+
+        return grafted(self, self._unfolding, address, values)
 
     def fingerprint(self) -> str:
         """Return a text that is equal for graphs that compute the same, up to order and renaming.

@@ -19,12 +19,14 @@ class ChoicePoint:
         domain: the values that it can take here.
         tag: the word that the user gave it, for predicates.
         values: address to value, for what has been assigned before it.
+        depth: how many applications of rules are nested around it, where a super-network asks; 0 elsewhere.
     """
 
     address: str
     domain: Domain
     tag: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    depth: int = field(default=0, compare=False, repr=False)
 
     @property
     def has_hole(self) -> bool:

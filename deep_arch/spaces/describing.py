@@ -23,6 +23,7 @@ from deep_arch.language.hyperparameters import Dependent, Hyperparameter, Indepe
 from deep_arch.language.modules import Module, Operation, Wrapped
 from deep_arch.language.qualified import module_of
 from deep_arch.language.values import ROOT, Reference, Value
+from deep_arch.spaces.exclusions import Exclusion
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Both
 from deep_arch.spaces.walking import Met, Walk
@@ -78,8 +79,11 @@ class _Describer:
         met = list(self._walk.met(program.root))
         yield f"{len(program.input_names)} inputs"
         yield from (f"where {name}" for name in self._predicates(restrictions.predicate))
+        yield from [f"without {self._exclusion(each)}" for each in getattr(restrictions.excluded, "exclusions", ())]
         if restrictions.max_depth is not None:
             yield f"rules nest at most {restrictions.max_depth} deep"
+        if restrictions.max_size is not None:
+            yield f"at most {restrictions.max_size} rules are applied"
         for each in met:
             yield from self._of_fragment(each)
             yield from each.notes
@@ -96,6 +100,10 @@ class _Describer:
             yield from [*self._predicates(predicate.first), *self._predicates(predicate.second)]
         elif predicate is not None:
             yield self._words.of(predicate)
+
+    def _exclusion(self, exclusion: Exclusion) -> str:
+        said = self._words.of(exclusion.predicate or exclusion.values)
+        return said if exclusion.key is None else f"{exclusion.key}: {said}"
 
     def _of_fragment(self, met: Met) -> Iterator[str]:
         place, fragment, lead = met.place, met.place.fragment, met.shown

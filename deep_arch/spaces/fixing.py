@@ -13,6 +13,7 @@ from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.options import same
 
 if TYPE_CHECKING:
+    from deep_arch.spaces.restrictions import Restrictions
     from deep_arch.spaces.space import SearchSpace
 
 
@@ -25,14 +26,14 @@ def with_fixed(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
     from deep_arch.spaces.finding import find
 
     before = space.restrictions.fixed
-    fixed = dict(before)
+    fixed, restrictions = dict(before), space.restrictions
     found = {address: find(space.program, address) for address in values}
     unknown = [address for address in values if not found[address]]
     if unknown:
         raise space.no_such_address(unknown[0], [p.address for p in space.start().unassigned])
     found = {**{address: find(space.program, address) for address in before}, **found}
     for address in sorted(values, key=lambda a: max(len(roots([h])) for h in found[a])):  # first what others depend on
-        domains = [_domain(h, address, fixed, found) for h in found[address]]
+        domains = [_domain(restrictions, h, address, fixed, found) for h in found[address]]
         if all(is_hole(domain, values[address]) for domain in domains):
             raise space.at_hole(address)
         accepted = [v for v in (without_hole(domain, values[address]) for domain in domains) if v is not REJECTED]
@@ -45,7 +46,11 @@ def with_fixed(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _domain(
-    hyperparameter: Independent, address: str, fixed: Mapping[str, Any], found: Mapping[str, list[Independent]]
+    restrictions: Restrictions,
+    hyperparameter: Independent,
+    address: str,
+    fixed: Mapping[str, Any],
+    found: Mapping[str, list[Independent]],
 ) -> Domain:
     """Return the domain of a hyperparameter where everything that it depends on is fixed."""
     here, given = _home(hyperparameter, address), dict[Independent, Any]()
@@ -60,7 +65,9 @@ def _domain(
                 f"  Got no fixed value for {root.text}.\n  Fix {root.text} as well."
             )
         given[root] = around[max(homes, key=len)]
-    return domain_at(hyperparameter, given)
+    domain = domain_at(hyperparameter, given)
+    excluded = restrictions.excluded
+    return domain if excluded is None else excluded.left(hyperparameter, domain, address)
 
 
 def _home(hyperparameter: Independent, address: str) -> str:

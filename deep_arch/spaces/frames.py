@@ -79,6 +79,7 @@ class Unfolding:
         values: address to value, in the order in which they were asked for.
         open: address to hyperparameter and frame, for those without a value.
         waiting: the same for those whose domain is not known yet, since it depends on open ones.
+        cut: the calls of rules that lie too deep to be unfolded, with their frames.
         frames: prefix to the first frame that stands there.
         again: further frames of modules that are called twice.
         config: names and values that `config` attached.
@@ -86,13 +87,14 @@ class Unfolding:
         prunable: whether something may have been unfolded that the outputs do not depend on.
     """
 
-    __slots__ = ("again", "config", "frames", "nodes", "open", "outputs", "prunable", "values", "waiting")
+    __slots__ = ("again", "config", "cut", "frames", "nodes", "open", "outputs", "prunable", "values", "waiting")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.values: dict[str, Any] = {}
         self.open: dict[str, tuple[Independent, Frame]] = {}
         self.waiting: dict[str, tuple[Independent, Frame]] = {}
+        self.cut: list[tuple[Call, Frame]] = []
         self.frames: dict[str, Frame] = {}
         self.again: list[Frame] = []
         self.config: dict[str, Any] = {}

@@ -8,11 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from deep_arch.errors import TooDeep
 from deep_arch.language.dependence import roots
+from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.values import Reference
 from deep_arch.spaces.frames import Frame, Node, Unfolding
-from deep_arch.spaces.place import slot_address, up
+from deep_arch.spaces.place import module_address, slot_address, up
+from deep_arch.spaces.restrictions import Restrictions
+
+Ports = tuple[int | None, ...]
+"""The wanted outputs of a substitution, None for its only one; the root wants all."""
+
+
+def wanted_outputs(fragment: Fragment, ports: Ports) -> tuple[Reference, ...]:
+    """Return the outputs of a fragment that are wanted."""
+    outputs = fragment.outputs
+    if fragment.parent is None or None in ports:
+        return outputs
+    if (
+        len(outputs) == 1
+        and outputs[0].port is None
+        and outputs[0].place >= fragment.owner_at(outputs[0].levels).n_inputs
+    ):
+        return tuple([outputs[0]._replace(port=port) for port in ports])
+    return tuple([outputs[port] for port in ports if port is not None and port < len(outputs)])
 
 
 class _Backward:
@@ -108,6 +128,25 @@ def certain_addresses(unfolding: Unfolding) -> set[str]:
     walk = _Backward(unfolding, certainly=True)
     walk.run()
     return walk.addresses
+
+
+def check_cut(unfolding: Unfolding, restrictions: Restrictions) -> None:
+    """Raise TooDeep if the outputs depend, whatever is decided yet, on a rule that lies too deep to be unfolded."""
+    walk = _Backward(unfolding, certainly=True) if unfolding.cut else None
+    if walk is not None:
+        walk.run()
+        needed = {(id(node.frame.env), node.call.index) for node in map(unfolding.nodes.__getitem__, walk.live_nodes)}
+        for call, frame in unfolding.cut:
+            if (id(frame.env), call.index) in needed:
+                raise _too_deep(module_address(up(frame, call.home), call), restrictions)
+
+
+def _too_deep(address: str, restrictions: Restrictions) -> TooDeep:
+    name = "max_depth" if restrictions.max_depth == restrictions.deepest else "max_size"
+    return TooDeep(
+        f"{address[-200:]}: rules are nested more deeply than the space's limit, {restrictions.deepest}.\n"
+        f"  Got values that let no alternative end in time.\n  Raise {name}, or choose other values."
+    )
 
 
 def prune(unfolding: Unfolding) -> None:

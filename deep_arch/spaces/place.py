@@ -94,3 +94,13 @@ def slot_address(home: Standing, slot: int) -> str:
 def module_address(home: Standing, call: Call) -> str:
     """Return the address of a called module, which the fragment that stands at `home` made."""
     return f"{home.prefix}{call.name}"
+
+
+def below(address: str, place: str) -> bool:
+    """Return whether an address is that of a place or of what stands in it, which may end in its slash.
+
+    Example:
+        >>> below("expr/or.which", "expr"), below("expr_1/or.which", "expr"), below("expr/or.which", "expr/")
+        (True, False, True)
+    """
+    return address.startswith(place) and (place[-1:] in ("", "/") or address[len(place) :][:1] in ("", ".", "[", "/"))

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from deep_arch.errors import MissingValues, UnknownAddress, UnreachedAddress, ValueOutsideDomain, nearest, wrong_kind
+from deep_arch.errors import (
+    MissingValues,
+    UnknownAddress,
+    UnreachedAddress,
+    ValueOutsideDomain,
+    nearest,
+    wrong_kind,
+)
 from deep_arch.language.dependence import roots
 from deep_arch.language.domains import REJECTED, Choice, Domain
 from deep_arch.language.holes import HOLE
@@ -16,10 +23,12 @@ from deep_arch.language.program import Program
 from deep_arch.language.values import UNSET
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
+from deep_arch.spaces.fitting import Fitting
 from deep_arch.spaces.frames import Choose, Frame, Unfolding
-from deep_arch.spaces.liveness import prune
+from deep_arch.spaces.liveness import check_cut, prune
 from deep_arch.spaces.place import slot_address, up
 from deep_arch.spaces.restrictions import Restrictions
+from deep_arch.spaces.smallest import Smallest
 from deep_arch.spaces.unfolding import unfold
 
 if TYPE_CHECKING:
@@ -31,6 +40,7 @@ class Replaying:
 
     program: Program
     restrictions: Restrictions
+    _smallest: Smallest | None = None
 
     @property
     def name(self) -> str:
@@ -39,17 +49,37 @@ class Replaying:
 
     def unfold(self, choose: Choose) -> Unfolding:
         """Unfold the space within its restrictions, asking `choose` for what they leave open."""
-        if self.restrictions:
-            choose = self.restrictions.around(choose)
-        unfolding = unfold(self.program, choose, self.restrictions.max_depth)
+        unfolding, restrictions = Unfolding(), self.restrictions
+        if restrictions:
+            choose = restrictions.around(choose, self._offered(unfolding))
+        unfold(self.program, choose, restrictions.deepest, unfolding)
         if unfolding.prunable:
             prune(unfolding)
+        check_cut(unfolding, restrictions)
+        if restrictions.max_size is not None:
+            Fitting(self._sizes, unfolding, restrictions.max_size).check()
         return unfolding
+
+    @property
+    def _sizes(self) -> Smallest:
+        """The sizes of the smallest parts of programs, within these restrictions."""
+        if self._smallest is None:
+            self._smallest = Smallest(self.program, self.restrictions)
+        return self._smallest
+
+    def _offered(self, unfolding: Unfolding) -> Callable[[Independent, Frame], Domain]:
+        """Return what gives the domain that is offered of a hyperparameter on the way."""
+        restrictions = self.restrictions
+        if restrictions.max_size is None:
+            return restrictions.offered
+        fitting = Fitting(self._sizes, unfolding, restrictions.max_size)
+        return lambda h, home: fitting.offered(restrictions.left(h, home), h, home)
 
     def choice_points(self, unfolding: Unfolding) -> tuple[ChoicePoint, ...]:
         """Return what waits for a value in an unfolding of this space."""
+        offered = self._offered(unfolding)
         points = [
-            ChoicePoint(address, self.restrictions.offered(h, frame), h.tag, unfolding.values)
+            ChoicePoint(address, offered(h, frame), h.tag, unfolding.values)
             for address, (h, frame) in unfolding.open.items()
             if self.restrictions.keeps(address, h)
         ]

@@ -98,7 +98,7 @@ class SearchSpace(Restricting):
             try:
                 return Architecture(self, self.unfold(lambda h, _address, _frame: h.draw(rng)))
             except TooDeep:  # a choice that several parts share let one of them end, and another not
-                if self.restrictions.max_depth is None or attempt == MOST_ATTEMPTS - 1:
+                if self.restrictions.deepest is None or attempt == MOST_ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
@@ -130,7 +130,8 @@ class SearchSpace(Restricting):
             >>> from deep_arch import ops
             >>> @da.rule
             ... def expr():
-            ...     return da.or_({"leaf": ops.ReLU, "pair": lambda: da.sequential(expr, expr)}, hole=ops.Identity)
+            ...     parts = {"leaf": ops.ReLU, "pair": lambda x: ops.Add()(expr()(x), expr()(x))}
+            ...     return da.or_(parts, hole=ops.Identity)
             >>> net = da.space(lambda x: expr()(x))
             >>> state = net.partial({"expr/or.which": "pair", "expr/or[pair]/expr/or.which": "leaf"})
             >>> [point.address for point in state.unassigned]

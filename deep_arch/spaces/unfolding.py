@@ -42,16 +42,21 @@ _MOST: Final = 1_000_000
 """Functions that are unfolded for one architecture where they are recursive."""
 
 
-def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Unfolding:
+def unfold(
+    program: Program, choose: Choose, max_depth: int | None = None, result: Unfolding | None = None
+) -> Unfolding:
     """Unfold `program`, asking `choose(hyperparameter, address, frame)` for each value.
 
     `choose` may answer UNSET: then the hyperparameter stays open, and substitutions that need it stay as they are.
+    Whoever gives the `result` can look at it on the way.
+
+    A rule that lies deeper than `max_depth` stays a node, and is among what was `cut`.
 
     Raises:
-        TooDeep: more than `max_depth` applications of rules are nested, or there is no end of them.
+        TooDeep: there is no end of nested rules.
         DependentFailed, ArityMismatch, ScopeError: see where they are raised.
     """
-    result = Unfolding()
+    result = result or Unfolding()
     values, frames, opened = result.values, result.frames, result.open
     nodes: list[tuple[Any, ...]] = []  # named at the end, all at once
     add, new = nodes.append, new_tuple
@@ -135,6 +140,14 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
                 if len(address) > _LONGEST:
                     raise _endless(address)
                 fragment = program.expand(call.module, taken, len(inputs), address)
+            if max_depth is not None and fragment.of_rule and frame.depth >= max_depth:
+                result.cut.append((call, frame))
+                result.prunable = True  # where the outputs do not depend on it, it does not count
+                n = max(call.ports) + 1 if call.ports else 1
+                add((call, frame, taken, inputs, next_id, n))
+                env[call.index] = tuple(range(next_id, next_id + n)) if call.ports else next_id
+                next_id += n
+                continue
             caller, around = frame, (steps, frame, prefix, own, env)
             prefix = address + fragment.ending
             parent = up(caller, call.lexical) if call.lexical else caller
@@ -149,8 +162,6 @@ def unfold(program: Program, choose: Choose, max_depth: int | None = None) -> Un
             stack.append((around, frame, fragment.sole_output, call))
             steps = iter(fragment.steps)
             if not fragment.plain:
-                if max_depth is not None and frame.depth > max_depth:
-                    raise _too_deep(address, max_depth)
                 if fragment.of_rule and (len(address) > _LONGEST or len(frames) > _MOST):
                     raise _endless(address)
                 result.prunable = result.prunable or not fragment.uses_every_input
@@ -320,13 +331,6 @@ def _endless(address: str) -> TooDeep:
         f"  Got an address of {len(address):,} characters.\n"
         "  Let what decides them end the recursion more often, or limit it: decorate the function with @da.rule, and "
         "use space.limit(max_depth=...)."
-    )
-
-
-def _too_deep(address: str, max_depth: int) -> TooDeep:
-    return TooDeep(
-        f"{address[-200:]}: rules are nested more deeply than the space's limit, {max_depth}.\n"
-        "  Got values that let no alternative end in time.\n  Raise max_depth, or choose other values."
     )
 
 

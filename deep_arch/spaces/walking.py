@@ -137,7 +137,7 @@ class Walk:
     # --- values ------------------------------------------------------------------------------------------------------
 
     def _followed(self, each: Met, call: Call) -> Sequence[Binding]:
-        place, module, most = each.place, call.module, self._restrictions.max_depth
+        place, module, most = each.place, call.module, self._restrictions.deepest
         if not module.substitution or any(self.alternatives.left_open(place, h) for h in call_roots(call)):
             return ()
         if most is not None and place.depth + module.deepens > most:

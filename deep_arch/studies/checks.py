@@ -51,6 +51,17 @@ def check_kinds(space: Any, searcher: Any, trials: Any, seed: Any, duplicates: A
         raise _bad("duplicates is 'record' or 'give'", duplicates, "Leave it out to evaluate each architecture once.")
 
 
+def check_batch(n: Any) -> int:
+    """Return the number of trials of a batch.
+
+    Raises:
+        BadArgument: it is no int of at least 1.
+    """
+    if (number := as_int(n)) is None or number < 1:
+        raise wrong_kind("search", "batches of at least 1 trial", n, "Write search.batches(100).")
+    return number
+
+
 def check_name(name: Any) -> None:
     """Raise BadArgument for what is no name of a study, as any text is that a database can hold; None is left out."""
     if name is not None and (not is_kind(name, str) or not name or "\0" in name or not _is_text(name)):

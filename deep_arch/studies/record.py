@@ -148,7 +148,9 @@ class Record:
         """Return what came of a trial, as a searcher is told of it and of its duplicates with other values."""
         assert trial.state != "running", "only results are told"
         gains, curve, taught = self._gains(trial), self.curve(trial), (self._slopes(trial), trial.mixtures)
-        return FinishedTrial(trial.number, values, gains, curve, trial.state, trial.budget, *taught)
+        return FinishedTrial(
+            trial.number, values, gains, curve, trial.state, trial.budget, *taught, attributes=dict(trial.attributes)
+        )
 
     def curve(self, trial: Trial) -> dict[int, float]:
         """Return step to the score reported there, to be maximised."""

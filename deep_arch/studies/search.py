@@ -16,7 +16,7 @@ from deep_arch.language.written import is_program
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.space import space as space_of
-from deep_arch.studies.checks import check_kinds, check_objectives
+from deep_arch.studies.checks import check_batch, check_kinds, check_objectives
 from deep_arch.studies.directions import Direction, listed_directions
 from deep_arch.studies.directories import Directories
 from deep_arch.studies.known import checked, known_values
@@ -111,6 +111,34 @@ class Search(Iterator[Trial]):
             TrialError: another search has started the same searcher since.
         """
         return self._in_turn(self._next_trial)
+
+    def batches(self, n: int) -> Iterator[list[Trial]]:
+        """Yield lists of at most `n` trials, which are all out at once, until there are no more.
+
+        Whoever takes a list ends all of its trials before the next. A searcher that waits for results gives fewer than
+        `n`, and the last list may be shorter::
+
+            for trials in da.search(net, RandomSearch(), trials=300, seed=0).batches(50):
+                for trial, score in zip(trials, scores_of([trial.architecture for trial in trials])):
+                    trial.tell(score)
+
+        Raises:
+            BadArgument: `n` is no int of at least 1.
+            TrialError: by the next step, where a trial was left without a result.
+        """
+        return self._batches(check_batch(n))
+
+    def _batches(self, n: int) -> Iterator[list[Trial]]:
+        while batch := self._batch(n):
+            yield batch
+
+    def _batch(self, n: int) -> list[Trial]:
+        if running := self._record.running:
+            raise left_alone(running[0])
+        batch: list[Trial] = []
+        while len(batch) < n and (trial := self.ask()) is not None:
+            batch.append(trial)
+        return batch
 
     def _in_turn(self, act: Callable[[], Result]) -> Result:
         """Do what changes the search, while nothing else does."""

@@ -51,6 +51,7 @@ class FinishedTrial:
         slopes: of a relaxed trial, the slope of the gain for each weight of each mixture that was met, by address.
         mixtures: of such a trial, those that `weigh` gave, by address, so that a searcher need not remember them.
             Slopes are told once: no record keeps them.
+        attributes: what `trial.set_attribute` kept before the trial ended, by name.
     """
 
     number: int
@@ -61,6 +62,7 @@ class FinishedTrial:
     budget: float | None = None
     slopes: Slopes = field(default_factory=dict[str, tuple[float, ...]])
     mixtures: Mapping[str, Mixture] = field(default_factory=dict[str, Mixture])
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def gain(self) -> float:
@@ -254,7 +256,7 @@ class Searcher(metaclass=Constructed):
         """Return what came of a proposal as JSON can hold it, for `state_dict`; all but its mixtures."""
         written = {name: getattr(trial, name) for name in ("number", "gains", "state", "budget")}
         written |= {"values": self.encode(trial.values), "intermediate": list(trial.intermediate.items())}
-        return {**written, "slopes": dict(trial.slopes)}
+        return {**written, "slopes": dict(trial.slopes), "attributes": dict(trial.attributes)}
 
     def decode_trial(self, written: Mapping[str, Any]) -> FinishedTrial:
         """Return the trial that `encode_trial` wrote."""
@@ -266,4 +268,5 @@ class Searcher(metaclass=Constructed):
             written["state"],
             written["budget"],
             {address: tuple(slopes) for address, slopes in written["slopes"].items()},
+            attributes=written["attributes"],
         )

@@ -23,6 +23,7 @@ from deep_arch.language.values import Late
 from deep_arch.measures.settling import computed
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.mixtures import Mixture
+from deep_arch.spaces.positions import Share, shared_address
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.supernets.events import ALWAYS, Conjunction, Odds, Outcome, both, merged
 from deep_arch.supernets.shared_weights import check_space
@@ -63,6 +64,7 @@ def expected_cost(
     latency: Latency | None = None,
     as_native: Callable[[Wrapped], Any] | None = None,
     decide: Decision | None = None,
+    share: Share = None,
 ) -> ExpectedCost:
     """Return what the architectures of a relaxed state cost on average.
 
@@ -74,6 +76,7 @@ def expected_cost(
         latency: what one call takes, such as a look-up in a table.
         as_native: makes of what `da.wrap` gave what the backend's own `wrap` gives.
         decide: decides in place of `mixtures`.
+        share: as in `deep_arch.supernets.shared_weights.shared_weights`.
 
     Raises:
         MissingValues: a decision that is reached has neither.
@@ -101,7 +104,7 @@ def expected_cost(
     specs = input_specs(space.inputs, space.name, inputs)
     decisions = _Decisions(space, mixtures, decide)
     algebra = _Expected(as_native, decisions.weights)
-    walker = Walker(space, algebra, decisions, Plans())
+    walker = Walker(space, algebra, decisions, Plans(), shared_address(space, share, "expected_cost"))
     outputs = walker.outputs([algebra.given(spec) for spec in specs])
     return algebra.cost(outputs, Odds(decisions.weights), latency)
 

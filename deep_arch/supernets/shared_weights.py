@@ -11,6 +11,7 @@ from typing import Any, Final
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported, ShapeMismatch, is_kind, wrong_kind
 from deep_arch.language.domains import Domain, Numeric, Real
 from deep_arch.language.fragment import Call
+from deep_arch.language.holes import HOLE, is_hole
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.modules import Operation, Wrapped, weights_of
 from deep_arch.language.selection import Select
@@ -20,6 +21,7 @@ from deep_arch.language.weights import Axis, Role, Weight
 from deep_arch.measures.settling import computed
 from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.mixtures import Mixture
+from deep_arch.spaces.positions import Share, shared_address
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.supernets.walking import JointValues, Plans, Row, Site, Walker
 
@@ -92,7 +94,11 @@ AsNative = Callable[[Wrapped], Any]
 
 
 def shared_weights(
-    space: SearchSpace, inputs: Inputs, native: Native | None = None, as_native: AsNative | None = None
+    space: SearchSpace,
+    inputs: Inputs,
+    native: Native | None = None,
+    as_native: AsNative | None = None,
+    share: Share = None,
 ) -> SharedWeights:
     """Return every weight that some architecture of a space holds, at the largest shape that any gives it.
 
@@ -101,6 +107,8 @@ def shared_weights(
         inputs: one spec, or one for each of the space's inputs by name.
         native: asks a framework what modules hold that know it.
         as_native: makes of what `da.wrap` gave what the backend's own `wrap` gives.
+        share: "position" where arguments of one place are shared by all alternatives, or a function of an address; see
+            `deep_arch.spaces.positions`.
 
     Raises:
         NotSpecified: the sub-space leaves hyperparameters open.
@@ -117,9 +125,11 @@ def shared_weights(
         (96, [(3, 4), (4,), (4, 16), (16,)])
     """
     check_space(space, "shared_weights")
+    shared = shared_address(space, share, "shared_weights")
     specs = input_specs(space.inputs, space.name, inputs)
     algebra = _Largest(native, as_native)
-    Walker(space, algebra, _Every(space, algebra.shared.decisions), Plans()).outputs([frozenset([s]) for s in specs])
+    walker = Walker(space, algebra, _Every(space, algebra.shared.decisions), Plans(), shared)
+    walker.outputs([frozenset([spec]) for spec in specs])
     return algebra.shared
 
 
@@ -146,8 +156,9 @@ class _Every:
                 f"{address}: a super-network holds every alternative, and this sub-space leaves it open for good.\n"
                 "  Got a space of `where`.\n  Make the super-network of the whole space, or fix what is left open."
             )
-        self._decisions.setdefault(address, restrictions.narrowed(domain))
-        values = looked_at(restrictions.offered(hyperparameter, site))
+        self._decisions.setdefault(address, restrictions.narrowed(hyperparameter, domain, address))
+        offered = restrictions.offered(hyperparameter, site)
+        values = (*looked_at(offered), *([HOLE] if is_hole(offered, HOLE) else []))
         return values[0] if len(values) == 1 else Mixture(values, (None,) * len(values))
 
 

@@ -143,12 +143,21 @@ class Walker:
         algebra: what flows.
         decide: what decides, or relaxes.
         plans: of the space.
+        share: from a place's prefix to that of the place which stands for it; see `deep_arch.spaces.positions`.
 
     Attributes:
         config: what `da.config` attached where the walk came, by name: values, each with a weight or None.
     """
 
-    def __init__(self, space: SearchSpace, algebra: Algebra, decide: Decide, plans: Plans | None = None) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        algebra: Algebra,
+        decide: Decide,
+        plans: Plans | None = None,
+        share: Callable[[str], str] = str,
+    ) -> None:
+        self._share = share
         self._program, self._algebra, self._decide = space.program, algebra, decide
         self._restrictions = space.restrictions
         self._plans = Plans() if plans is None else plans
@@ -296,7 +305,7 @@ class Walker:
         self._check_end(site, call, address)
         module: Any = call.module
         fragment = self._program.expand(module, values, len(call.inputs), address)
-        prefix = address + fragment.ending
+        prefix = self._share(address + fragment.ending)
         inputs: list[Any] = [None] * len(call.inputs)
         key: Any = None
         if fragment.uses_every_input:
@@ -352,11 +361,11 @@ class Walker:
         return value is not None and self._algebra.key(value) == key
 
     def _check_end(self, site: Site, call: Call, address: str) -> None:
-        most, depth = self._restrictions.max_depth, site.depth + call.module.deepens
+        most, depth = self._restrictions.deepest, site.depth + call.module.deepens
         if most is not None and depth > most:
             raise TooDeep(
                 f"{address[-200:]}: rules are nested more deeply than the space's limit, {most}.\n"
-                "  Got values that let no alternative end in time.\n  Raise max_depth, or choose other values."
+                "  Got values that let no alternative end in time.\n  Raise the limit, or choose other values."
             )
         if (most is None and depth > _MOST_RULES) or site.level > _MOST_LEVELS:
             raise NotCountable(

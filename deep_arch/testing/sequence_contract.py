@@ -6,11 +6,12 @@ Laws, each with a test of that name:
 - running means of a long sequence are precise, wherever its numbers lie.
 """
 
+# The functions of the spaces here are lambdas, whose parameters have no types.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +23,7 @@ from deep_arch.testing.parity import TOLERANCES, Array, BackendRunner, assert_cl
 LENGTHS: Final = (5, 2, 3)
 RAGGED: Final = {"x": da.sequence(length=5, features=3), "mask": da.tensor(5, dtype="bool")}
 
-_MEANS: Final[Mapping[str, Callable[[], ops.WindowAverage | ops.GlobalAveragePooling1D]]] = {
+_MEANS: Final[dict[str, Callable[[], Any]]] = {
     "all": ops.GlobalAveragePooling1D,
     "last": lambda: ops.WindowAverage(4),
     "before": lambda: ops.WindowAverage(2, -1),

@@ -20,6 +20,7 @@ from deep_arch.searchers.parts.likeliest import likeliest
 from deep_arch.searchers.parts.policy import Parameter, bounded
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.mixtures import Mixture
+from deep_arch.spaces.positions import Share, shared_address
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 _MOST: Final = 1_000
@@ -66,6 +67,7 @@ class Relaxed(Searcher):
 
     Args:
         learning_rate, momentum, weight_decay: of Adam, which climbs the slopes.
+        share: what the super-network was made with, so that both mean the same by an address.
 
     Raises:
         BadArgument: a number that is outside its bounds.
@@ -75,16 +77,20 @@ class Relaxed(Searcher):
     n_objectives: int | None = 1
     relaxed: bool = True
 
-    def __init__(self, learning_rate: float = 3e-4, momentum: float = 0.5, weight_decay: float = 1e-3) -> None:
+    def __init__(
+        self, learning_rate: float = 3e-4, momentum: float = 0.5, weight_decay: float = 1e-3, share: Share = None
+    ) -> None:
         check_number(self, 0, learning_rate=learning_rate, weight_decay=weight_decay)
         check_number(self, 0, 0.999, momentum=momentum)
         self.learning_rate: Final = learning_rate
         self.momentum: Final = momentum
         self.weight_decay: Final = weight_decay
+        self.share: Final = share
 
     def start(self, space: Any, rng: Any) -> None:
         """Begin with equal logits."""
         super().start(space, rng)
+        self._shared = shared_address(space, self.share, type(self).__name__)
         self._logits: dict[str, dict[str, Parameter]] = {}
         self._options: dict[str, Options] = {}  # by address; of the last domain there
         self._n_told = 0
@@ -104,7 +110,7 @@ class Relaxed(Searcher):
 
     # --- the searcher --------------------------------------------------------------------------------------------
 
-    def weigh(self, point: ChoicePoint) -> Weighed:
+    def weigh(self, point: ChoicePoint) -> Mixture:
         """Return a mixture of a decision's options."""
         found = self._found(point)
         weights, active, soft = self.relax([logit.value for logit in found.logits])
@@ -113,7 +119,7 @@ class Relaxed(Searcher):
 
     def choose(self, point: ChoicePoint) -> Any:
         """Return the likeliest option, the first of several; a real number is drawn."""
-        if not _is_finite(point.domain):
+        if not is_finite(point.domain):
             return point.domain.draw(self.rng)
         found = self._found(point)
         return found.values[max(range(len(found.values)), key=lambda i: found.logits[i].value)]
@@ -131,12 +137,17 @@ class Relaxed(Searcher):
             return
         bounded(trial.gain)
         self._n_told += bool(trial.slopes)
+        for logit, slope in self._pulled(trial):
+            logit.ascend(slope - self.weight_decay * logit.value, self.learning_rate, self.momentum)
+
+    def _pulled(self, trial: FinishedTrial) -> list[tuple[Parameter, float]]:
+        """Return the logits behind a trial's mixtures with their slopes."""
+        found: list[tuple[Parameter, float]] = []
         for address, slopes in trial.slopes.items():
             mixture = trial.mixtures.get(address)
             if isinstance(mixture, Weighed):  # and no result of another search, whose draw is not known
-                logits = self._known(address, mixture.keys)
-                for logit, slope in zip(logits, mixture.pulled(slopes), strict=True):
-                    logit.ascend(slope - self.weight_decay * logit.value, self.learning_rate, self.momentum)
+                found += zip(self._known(address, mixture.keys), mixture.pulled(slopes), strict=True)
+        return found
 
     def probabilities(self, point: ChoicePoint) -> Mixture:
         """Return how likely each option of a decision is, without noise."""
@@ -156,7 +167,7 @@ class Relaxed(Searcher):
         return list(itertools.islice(likeliest(self.space, self._ranked), k))
 
     def _ranked(self, point: ChoicePoint) -> list[tuple[float, Any]]:
-        if not _is_finite(point.domain):
+        if not is_finite(point.domain):
             return [(0.0, middle(point.domain))]
         found = self._found(point)
         logits = [logit.value for logit in found.logits]
@@ -168,14 +179,15 @@ class Relaxed(Searcher):
     # --- options and their logits --------------------------------------------------------------------------------
 
     def _found(self, point: ChoicePoint) -> Options:
-        found = self._options.get(point.address)
+        address = self._shared(point.address)
+        found = self._options.get(address)
         if found is None or found.domain is not point.domain:
-            found = self._options[point.address] = self._made(point)
+            found = self._options[address] = self._made(point, address)
         return found
 
-    def _made(self, point: ChoicePoint) -> Options:
+    def _made(self, point: ChoicePoint, address: str) -> Options:
         domain = point.domain
-        if not _is_finite(domain):
+        if not is_finite(domain):
             raise NotSupported(
                 f"{point.address}: {type(self).__name__} has a logit for each option.\n  Got {domain}.\n"
                 "  Search space.discretize(levels=...), which makes options of real numbers; of integers leave fewer, "
@@ -183,7 +195,7 @@ class Relaxed(Searcher):
             )
         values = tuple(domain.values())
         keys = tuple([_key(domain, value, i, len(values)) for i, value in enumerate(values)])
-        return Options(domain, values, keys, self._known(point.address, keys))
+        return Options(domain, values, keys, self._known(address, keys))
 
     def _known(self, address: str, keys: Sequence[str]) -> list[Parameter]:
         """Return the logits of options, from 0 on where they were not met at this address before."""
@@ -225,8 +237,9 @@ class Annealed(Relaxed):
         learning_rate: float = 3e-4,
         momentum: float = 0.5,
         weight_decay: float = 1e-3,
+        share: Share = None,
     ) -> None:
-        super().__init__(learning_rate, momentum, weight_decay)
+        super().__init__(learning_rate, momentum, weight_decay, share)
         check_number(self, 1, steps=steps)
         if not is_kind(temperatures, tuple | list) or len(temperatures) != 2:
             mend = "Write temperatures=(10.0, 0.1)."
@@ -284,5 +297,6 @@ def middle(domain: Domain) -> Any:
     return domain.at_unit(0.5) if isinstance(domain, Numeric) else domain.at(0)
 
 
-def _is_finite(domain: Domain) -> bool:
+def is_finite(domain: Domain) -> bool:
+    """Return whether each option of a domain has a logit."""
     return domain.size <= _MOST

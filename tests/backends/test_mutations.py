@@ -137,8 +137,8 @@ def by_differences(op: Any, emit: Any, specs: Any, x: Any) -> Any:
     def means(x: torch.Tensor) -> torch.Tensor:
         sums, at = F.pad(x.cumsum(-1), (1, 0)), torch.arange(x.shape[-1])
         high, low = (at + op.after + 1).clamp(max=x.shape[-1]), (at - op.before).clamp(min=0)
-        mean: torch.Tensor = (sums[..., high] - sums[..., low]) / (high - low)
-        return mean
+        found: torch.Tensor = (sums[..., high] - sums[..., low]) / (high - low)
+        return found
 
     return emit.function(means, x)
 

@@ -18,10 +18,10 @@ from torch import Tensor, fx, nn
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import torch_backend
-from deep_arch.backends.names import ModuleNames
 from deep_arch.errors import BadArgument, NotSupported, ShapeMismatch
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
+from deep_arch.measures.module_names import ModuleNames
 from deep_arch.testing.backend_contract import IMAGE, BackendContract
 from deep_arch.testing.substitution_pairs import conv
 from deep_arch.testing.torch_runner import TorchRunner

@@ -75,8 +75,8 @@ def test_a_mask_has_a_number_for_each_frame(mask: Spec) -> None:
             ops.WindowAverage(3, -4),
             (X,),
             BadArgument,
-            "expected after to be an int of at least -3, or its window is empty.\n  Got after=-4 (int).\n"
-            "  Give after=-3 or more.",
+            "window_average: expected after to be an int of at least -3, or its window is empty.\n"
+            "  Got after=-4 (int).\n  Give after=-3 or more.",
         ),
         (
             ops.WindowAverage(6, -6, each=True),
@@ -99,8 +99,9 @@ def test_a_mask_has_a_number_for_each_frame(mask: Spec) -> None:
             ops.WindowAverage(1),
             (X, tensor(4, 13)),
             ShapeMismatch,
-            "window_average: expected a mask of (13) or (1, 13), a number for each frame.\n  Got (4, 13) for a "
-            'sequence (4, 13).\n  Give the mask a spec such as da.tensor(13, dtype="bool"), which is the same',
+            "window_average: expected a mask of (13) or (1, 13), a number for each frame.\n"
+            "  Got (4, 13) for a sequence (4, 13).\n"
+            '  Give the mask a spec such as da.tensor(13, dtype="bool"), which is the same for all features.',
         ),
         (ops.GlobalAveragePooling1D(), (X, vector(4)), ShapeMismatch, "global_average_pooling1d: expected a mask of"),
         (ops.GlobalAveragePooling1D(), (image(3, 4, 4), X), ShapeMismatch, "expected (channels, length)"),

@@ -139,7 +139,8 @@ def test_a_vocabulary_does_not_outlive_a_merge() -> None:
             ops.Where(),
             (vector(3), A, A),
             "where: expected a condition of 1 or 8 channels, and of size 1 or that of a and b in other axes, or "
-            "without these.\n  Got (3) for (8, 4, 4) and (8, 4, 4).\n  Let what gives the condition have one",
+            "without these.\n  Got (3) for (8, 4, 4) and (8, 4, 4).\n"
+            "  Let what gives the condition have one channel, such as",
         ),
         (ops.Where(), (tensor(8, 4), A, A), "where: expected a condition of 1 or 8 channels"),
         (ops.Where(), (A, image(1, 4, 4), image(1, 4, 4)), "where: expected a condition of 1 or 1 channels"),

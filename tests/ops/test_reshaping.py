@@ -87,7 +87,8 @@ def test_take_of_tokens_and_by_a_hyperparameter() -> None:
         (
             ops.Take(()),
             BadArgument,
-            "take: expected indices to be a tuple of ints with at least one.\n  Got indices=() (tuple).\n  Give the",
+            "take: expected indices to be a tuple of ints with at least one.\n"
+            "  Got indices=() (tuple).\n  Give the chan",
         ),
         (ops.Take(2), BadArgument, "Got indices=2 (int)"),  # type: ignore[arg-type]
         (ops.Take((True,)), BadArgument, "Got indices=(True,) (tuple)"),

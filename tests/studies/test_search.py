@@ -320,6 +320,62 @@ def test_a_trial_left_without_a_result_raises_at_the_next_step() -> None:
         next(search)
 
 
+def test_a_searcher_is_told_what_was_kept_with_a_trial() -> None:
+    searcher = Script([{UNITS: 1}, {UNITS: 1}, {UNITS: 2}])
+    for trial in da.search(four, searcher, 3):
+        trial.set_attribute("answers", [0, trial.values[UNITS]])
+        trial.tell(0)
+    assert [told.attributes for told in searcher.told] == [{"answers": [0, 1]}] * 2 + [{"answers": [0, 2]}]
+    searcher.start(four, random.Random(0))
+    assert searcher.decode_trial(searcher.encode_trial(searcher.told[0])) == searcher.told[0]
+
+
+def test_batches_give_trials_that_are_out_at_once() -> None:
+    search = da.search(large, RandomSearch(), 7, seed=0)
+    lengths: list[int] = []
+    for trials in search.batches(3):
+        assert [trial.state for trial in trials] == ["running"] * len(trials)
+        lengths.append(len(trials))
+        for trial in reversed(trials):
+            trial.tell(trial.values[UNITS])
+    assert lengths == [3, 3, 1] and search.ending == "all 7 trials were given out"
+    one_by_one = da.search(large, RandomSearch(), 7, seed=0)
+    for trial in one_by_one:
+        trial.tell(trial.values[UNITS])
+    assert [trial.values for trial in one_by_one.trials] == [trial.values for trial in search.trials]
+
+
+def test_batches_are_shorter_where_a_searcher_waits() -> None:
+    class Pairs(Script):
+        """Propose two at a time, and more once both have results."""
+
+        def ask(self) -> Values | None:
+            return None if len(self.told) < self.asked // 2 * 2 else super().ask()
+
+    searcher = Pairs([{UNITS: n} for n in (1, 2, 3, 4)])
+    lengths: list[int] = []
+    for trials in da.search(four, searcher, 10, seed=0).batches(3):
+        lengths.append(len(trials))
+        for trial in trials:
+            trial.tell(0)
+    assert lengths == [2, 2]
+
+
+def test_a_batch_with_a_trial_left_without_a_result_raises() -> None:
+    batches = da.search(four, RandomSearch(), 4, seed=0).batches(2)
+    first, _ = next(batches)
+    first.tell(1)
+    with pytest.raises(TrialError, match=r"trial 1: was left without a result"):
+        next(batches)
+
+
+@pytest.mark.parametrize("n", [0, "3", 1.5, True])
+def test_a_batch_has_at_least_one_trial(n: Any) -> None:
+    message = r"search: expected batches of at least 1 trial\.\n  Got .*\n  Write search\.batches\(100\)\."
+    with pytest.raises(BadArgument, match=message):
+        da.search(four, RandomSearch(), 4, seed=0).batches(n)
+
+
 def test_the_last_trial_left_without_a_result_raises_too() -> None:
     with pytest.raises(TrialError, match="trial 1: was left without"):
         for trial in da.search(four, RandomSearch(), 2, seed=0):

@@ -131,6 +131,14 @@ def test_a_trial_left_without_a_result_is_told_of_as_in_a_search(file: Path) -> 
     one.close()
 
 
+def test_batches_of_a_study_are_kept(file: Path) -> None:
+    study = da.Study(four, RandomSearch(), file, "digits", seed=0, trials=3)
+    for trials in study.batches(2):
+        for trial in trials:
+            trial.tell(trial.number)
+    assert [trial.score for trial in da.open_study(file, "digits", four).trials] == [0, 1, 2]
+
+
 def test_a_duplicate_of_a_trial_that_failed_is_one(file: Path) -> None:
     one = da.Study(four, RandomSearch(), file, seed=0)
     for trial in one:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import keyword
 
 
@@ -22,6 +23,7 @@ def components(address: str) -> list[str]:
     return parts
 
 
+@functools.lru_cache(maxsize=1 << 16)  # searches name the same parts of many architectures
 def identifier(component: str) -> str:
     """Return an identifier of ASCII letters that reads like one part of an address and begins with a letter.
 

@@ -1,0 +1,240 @@
+"""Programs of sequences: searchers on one grammar, thousands of programs fitted at once.
+
+    OMP_NUM_THREADS=1 python examples/programs.py --seeds 5
+    OMP_NUM_THREADS=1 python examples/programs.py calms21 growth --windows centred --seeds 5 --test
+
+A program averages a window of frames and computes a logit from groups of features: `Last10Avg(ITE(Speed, ...))`. What
+leaves are, affine functions, is fitted; what they are put together to is searched. All is chosen by the log loss on
+examples for validation plus a price for each node, and those for testing are read once, at the very end, with `--test`.
+
+The data are a synthetic task of `deep_arch.testing.program_tasks`, whose true program is known, or behaviour of mice:
+`calms21/calms21_task1.npz` where `benchmark_tables.py` looks for its tables, with 13 frames of 18 features, of which
+the middle one has the label (CalMS21, task 1, "investigation").
+
+References:
+    Sun et al., The multi-agent behavior dataset: mouse dyadic social interactions (NeurIPS 2021, datasets).
+    Shah et al., Learning differentiable programs with admissible neural heuristics (NeurIPS 2020), for the grammar.
+    Cui and Zhu, Differentiable synthesis of program architectures (NeurIPS 2021), for the split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import deep_arch as da
+from deep_arch import searchers
+from deep_arch.backends.torch_backend import stacks
+from deep_arch.searchers import Growth, Move
+from deep_arch.testing import program_tasks
+from deep_arch.testing.program_language import language, text
+
+PRICE = 0.002
+"""Log loss that a node must gain."""
+
+CALMS21_GROUPS = {
+    "HeadBodyAngle": (0, 1),
+    "AxisRatio": (2, 3),
+    "Speed": (4, 5),
+    "Acceleration": (6, 7),
+    "TangentialVelocity": (8, 9),
+    "RelativeSocialAngle": (10, 11),
+    "AngleBetween": (12,),
+    "FacingAngle": (13, 14),
+    "OverlapBboxes": (15,),
+    "AreaEllipseRatio": (16,),
+    "MinResNoseDist": (17,),
+}
+AVERAGES = {"Last5Avg": (4, 0), "Last10Avg": (9, 0), "Window5Avg": (2, 2), "Window11Avg": (5, 5)}
+CENTRED = {"Mid1Avg": (6, -6), "Mid5Avg": (8, -4), "MeanAvg": (12, 0)}
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Data:
+    """Sequences (examples, features, frames) and labels by part, what leaves read, and windows."""
+
+    x: Mapping[str, Any]
+    y: Mapping[str, Any]
+    groups: Mapping[str, Sequence[int]]
+    windows: Mapping[str, tuple[int, int]]
+    class_weight: float
+    ridge: float
+
+    def task(self) -> stacks.Task:
+        """Return the task of fitting; it has no test examples."""
+        parts = (self.x["train"], self.y["train"], self.x["valid"], self.y["valid"])
+        return stacks.Task(*parts, class_weight=self.class_weight, ridge=self.ridge)
+
+
+def calms21_path() -> Path:
+    """Return where the mice are looked for."""
+    folder = Path(os.environ.get("DEEP_ARCH_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    return folder / "calms21" / "calms21_task1.npz"
+
+
+def calms21(windows: str, test: bool) -> Data:
+    """Return the mice, with features standardised by those for training; without test examples unless asked."""
+    names = ("train", "valid", "test") if test else ("train", "valid")
+    with np.load(calms21_path()) as arrays:
+        x = {part: arrays[f"X_{part}"].transpose(0, 2, 1).astype(np.float32) for part in names}
+        y = {part: arrays[f"y_investigation_{part}"] for part in names}
+    mean, scale = x["train"].mean((0, 2), keepdims=True), x["train"].std((0, 2), keepdims=True)
+    x = {part: (given - mean) / scale for part, given in x.items()}
+    return Data(x, y, CALMS21_GROUPS, AVERAGES if windows == "published" else AVERAGES | CENTRED, 1.5, 1e-3)
+
+
+def synthetic(name: str) -> Data:
+    """Return a task whose program is known."""
+    task = program_tasks.program_task(name)
+    print(f"The true program is {task.program}, with an accuracy of {task.accuracy('valid'):.3f} on validation.")
+    return Data(task.x, task.y, program_tasks.GROUPS, program_tasks.WINDOWS, 1.0, 1e-4)
+
+
+# --- searchers -------------------------------------------------------------------------------------------------------
+
+
+def growth(leaves: Sequence[str]) -> Growth:
+    """Return growth by t + 0, t * 1, and t under a condition."""
+    one, gate = {"kernel": 0.0, "bias": 1.0}, {"kernel": 0.5, "bias": 0.0}
+    return Growth([Move("Add", 0, leaves), Move("Multiply", 0, leaves, one), Move("ITE", (1, 2), leaves, gate)])
+
+
+class Method(NamedTuple):
+    """A searcher, how many trials it has, how many of them are fitted at once, and the depth of the space."""
+
+    searcher: Callable[[Sequence[str]], da.Searcher]
+    trials: int
+    batch: int
+    max_depth: int | None = None
+
+
+METHODS = {
+    "growth": Method(growth, 6000, 3000),
+    "random": Method(lambda _: searchers.RandomSearch(), 1000, 1000, 4),
+    "genetic": Method(lambda _: searchers.GeneticAlgorithm(), 1000, 50, 4),
+    "evolution": Method(lambda _: searchers.RegularizedEvolution(), 1000, 10, 4),
+    "tree search": Method(lambda _: searchers.MonteCarloTreeSearch(), 1000, 10, 4),
+}
+
+
+@dataclass
+class Found:
+    """The best program of a search by validation, and what it took."""
+
+    best: stacks.Fitted
+    seconds: float
+    n_programs: int
+    worth: float = field(default=-np.inf)
+
+
+def search(data: Data, method: Method, trials: int | None, seed: int, fold: bool) -> Found:
+    """Run one searcher; what it proposes is fitted in stacks, and begins with what it grew from."""
+    began, task = time.process_time(), data.task()
+    space = language(data.groups, data.windows, fold)
+    space = space if method.max_depth is None else space.limit(method.max_depth)
+    searcher = method.searcher(list(data.groups))
+    known: dict[int, Mapping[str, Any]] = {}
+    found: Found | None = None
+    run = da.search(space, searcher, trials or method.trials, seed)
+    for batch in run.batches(method.batch):
+        for trial, fitted in zip(batch, fitted_to(task, batch, searcher, known, seed), strict=True):
+            known[trial.number] = fitted.weights
+            worth = -fitted.valid_loss - PRICE * len(trial.values)
+            if not np.isfinite(worth):
+                trial.fail("diverged")
+                continue
+            trial.set_attribute("answers", [round(float(z), 1) for z in fitted.outputs[:64, 0]])
+            trial.tell(worth)
+            if found is None or worth > found.worth:
+                found = Found(fitted, 0.0, 0, worth)
+    assert found is not None, "every program diverged"
+    return Found(found.best, time.process_time() - began, len(run.trials), found.worth)
+
+
+def fitted_to(
+    task: stacks.Task, trials: Sequence[da.Trial], searcher: da.Searcher, known: Mapping[int, Any], seed: int
+) -> list[stacks.Fitted]:
+    """Fit the programs of some trials at once."""
+    starts = [searcher.start_of(t.values, known) if isinstance(searcher, Growth) else None for t in trials]
+    return stacks.fit([trial.architecture for trial in trials], task, starts, noise=0.1, seed=seed)
+
+
+# --- what came of it -------------------------------------------------------------------------------------------------
+
+
+class Scores(NamedTuple):
+    """How good logits are for labels."""
+
+    f1: float
+    accuracy: float
+
+
+def scores(logits: Any, y: Any) -> Scores:
+    """Return the F1 of the positive class, and the accuracy."""
+    positive, hits = logits > 0, ((logits > 0) & (y > 0)).sum()
+    return Scores(float(2 * hits / max(1, positive.sum() + (y > 0).sum())), float((positive == (y > 0)).mean()))
+
+
+def row(name: str, seed: int, found: Found, data: Data) -> str:
+    """Return a line of the table."""
+    f1, accuracy = scores(found.best.outputs[:, 0], data.y["valid"])
+    size = len(found.best.architecture.values)
+    return (
+        f"{name:12} {seed:4} {found.n_programs:8} {found.seconds:7.1f} {size:5} "
+        f"{found.best.valid_loss:10.4f} {f1:8.3f} {accuracy:8.3f}"
+    )
+
+
+def mean(numbers: Sequence[float]) -> str:
+    """Return a mean and a standard deviation."""
+    return f"{statistics.mean(numbers):.3f} +- {statistics.pstdev(numbers):.3f}"
+
+
+def tested(name: str, found: Sequence[Found], data: Data) -> str:
+    """Return how the best programs of all seeds fare on test examples, which nothing has read before."""
+    programs = [each.best for each in found]
+    task = stacks.Task(data.x["train"], data.y["train"], data.x["test"], data.y["test"])
+    fitted = stacks.fit([p.architecture for p in programs], task, [p.weights for p in programs], steps=0)
+    f1s, accuracies = zip(*[scores(each.outputs[:, 0], data.y["test"]) for each in fitted], strict=True)
+    return f"{name:12} test F1 {mean(f1s)}, accuracy {mean(accuracies)}"
+
+
+def main() -> None:
+    """Search with each method and seed, print the table, and read the test examples once if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?", help="calms21, or the name of a synthetic task")
+    parser.add_argument("methods", nargs="*", help=f"of {', '.join(METHODS)}; all if left out")
+    parser.add_argument("--windows", choices=["published", "centred"], default="published", help="of calms21")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--trials", type=int, help="for every method; as many as each is given if left out")
+    parser.add_argument("--test", action="store_true", help="read the test examples at the end")
+    arguments = parser.parse_args()
+    name = arguments.data or ("calms21" if calms21_path().is_file() else "either")
+    data = calms21(arguments.windows, arguments.test) if name == "calms21" else synthetic(name)
+    fold = name != "calms21" and program_tasks.PROGRAMS[name].folds
+    found: dict[str, list[Found]] = {}
+    print("searcher     seed programs   CPU s  size valid loss valid F1 accuracy")
+    for method in arguments.methods or METHODS:
+        for seed in range(arguments.seeds):
+            each = search(data, METHODS[method], arguments.trials, seed, fold)
+            found.setdefault(method, []).append(each)
+            print(row(method, seed, each, data), flush=True)
+    best = max([each for several in found.values() for each in several], key=lambda each: each.worth)
+    print(f"The best program is {text(best.best.architecture)}.")
+    for method, several in found.items() if arguments.test else ():
+        print(tested(method, several, data))
+
+
+if __name__ == "__main__":
+    main()
