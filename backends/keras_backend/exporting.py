@@ -70,9 +70,12 @@ def _export_torch(model: Any, path: str) -> None:
     """Export by torch.export, which Keras does for a fixed batch only."""
     import torch
 
+    names = list(model.output) if isinstance(model.output, dict) else None
+
     class Inference(torch.nn.Module):
         def forward(self, *arrays: Any) -> Any:
-            return model(arrays[0] if len(arrays) == 1 else list(arrays), training=False)
+            outputs = model(arrays[0] if len(arrays) == 1 else list(arrays), training=False)
+            return outputs if names is None else [outputs[name] for name in names]  # Keras sorts what it returns
 
     examples = [keras.ops.zeros((_BATCH, *x.shape[1:]), x.dtype) for x in model.inputs]
     batch = torch.export.Dim("batch")
@@ -80,7 +83,7 @@ def _export_torch(model: Any, path: str) -> None:
         Inference().eval(),
         tuple(examples),
         input_names=[x.name for x in model.inputs],
-        output_names=list(model.output) if isinstance(model.output, dict) else None,
+        output_names=names,
         dynamic_shapes=(tuple({0: batch} for _ in examples),),
         verbose=False,
     )

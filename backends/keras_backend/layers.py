@@ -11,6 +11,7 @@ Arrays are (batch, *spatial, channels). Each layer registers itself, so that `ke
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import operator
 from collections.abc import Sequence
@@ -138,6 +139,32 @@ class Zeros(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Return what the layer is made again from."""
         return {**super().get_config(), "units": self.units}
+
+
+@_registered
+class Take(keras.layers.Layer):  # type: ignore[misc]
+    """Take chosen channels, as slices of neighbours: `keras.ops.take` makes on torch what ONNX cannot hold.
+
+    Args:
+        indices: the channels in their new order; a negative one is counted from the end.
+    """
+
+    def __init__(self, indices: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+        self.indices = tuple(indices)
+
+    def call(self, inputs: Any) -> Any:
+        """Map (batch, *spatial, channels) to (batch, *spatial, number of indices)."""
+        n = int(inputs.shape[-1])
+        places = [index % n for index in self.indices]
+        runs = itertools.groupby(enumerate(places), lambda pair: pair[1] - pair[0])
+        parts = [[index for _, index in run] for _, run in runs]
+        taken = [inputs[..., part[0] : part[-1] + 1] for part in parts]
+        return taken[0] if len(taken) == 1 else _ops.concatenate(taken, -1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is made again from."""
+        return {**super().get_config(), "indices": self.indices}
 
 
 @_registered

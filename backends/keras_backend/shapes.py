@@ -16,6 +16,7 @@ from keras import layers
 
 from deep_arch import ops
 from deep_arch.backends.keras_backend.context import Emitter, Lowering, Tensor
+from deep_arch.backends.keras_backend.layers import Take
 from deep_arch.backends.keras_backend.layout import alike_in_both_orders, channels_first, channels_last, permuted
 from deep_arch.backends.keras_backend.windows import LAST
 from deep_arch.backends.specs import native_axis, placed
@@ -69,7 +70,7 @@ def _slice(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
 
 
 def _take(op: Any, emit: Emitter, specs: Specs, x: Tensor) -> Tensor:
-    return emit.function(keras.ops.take, x, list(op.places(specs[0])), axis=-1)
+    return emit.layer(partial(Take, op.indices), x)
 
 
 def _concatenate(op: Any, emit: Emitter, specs: Specs, *xs: Tensor) -> Tensor:

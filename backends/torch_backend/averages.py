@@ -18,7 +18,7 @@ def running_sums(x: Tensor, before: int, after: int) -> Tensor:
     """Return the sum of the frames around each; see `deep_arch.backends.averages`."""
     length = x.shape[-1]
     width, *zeros = blocks(length, before, after)
-    parts: Tensor = F.pad(x, zeros).unflatten(-1, (-1, width))  # type: ignore[no-untyped-call]
+    parts = F.pad(x, zeros).reshape(*x.shape[:-1], -1, width)
     ends = parts.flip(-1).cumsum(-1).flip(-1).flatten(-2)
     beginnings = F.pad(parts[..., :-1].cumsum(-1), (1, 0)).flatten(-2)
     return ends[..., :length] + beginnings[..., width : width + length]

@@ -33,6 +33,7 @@ from deep_arch.backends.torch_backend.relaxed_values import (
     alive_in,
     alone,
     applied,
+    chosen_alike,
     flat,
     folded,
     hashable,
@@ -174,10 +175,8 @@ class Tensors:
             plain = [Val(applied(value), value.channels) for value in inputs]
             whole = [value for value in inputs if value.tensor.shape[1] == max(v.tensor.shape[1] for v in inputs)]
             return plain, alive_in(whole)
-        if isinstance(operation, ops.Where) and inputs[1].mask is inputs[2].mask:
-            condition, width = first.tensor.shape, inputs[1].mask
-            if first.mask is (width if len(condition) > 1 and condition[1] > 1 else None):
-                return inputs, width
+        if isinstance(operation, ops.Where) and chosen_alike(*inputs):
+            return inputs, inputs[1].mask
         if isinstance(operation, ops.Zeros):
             return [unmasked(first)], None
         if isinstance(operation, MIXES) and getattr(operation, "groups", 1) == 1:

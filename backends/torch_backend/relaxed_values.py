@@ -186,6 +186,12 @@ def folded(operation: Any, inputs: Sequence[Val]) -> Tensor | None:
     return mask.tensor.view(-1, *[1] * getattr(operation, "ndim", 0)).to(inputs[0].tensor.dtype)
 
 
+def chosen_alike(condition: Val, a: Val, b: Val) -> bool:
+    """Return whether a choice leaves each channel where it is: one mask is that of all, but of one channel for all."""
+    shape = condition.tensor.shape
+    return a.mask is b.mask and condition.mask is (a.mask if len(shape) > 1 and shape[1] > 1 else None)
+
+
 def repeated(mask: Mask, n: int) -> Mask:
     """Return a mask for channels of which each became n in a row."""
     alive = None if mask.alive is None else [i * n + k for i in mask.alive for k in range(n)]

@@ -48,7 +48,8 @@ from deep_arch.language.weights import Weight
 from deep_arch.testing.language_networks import DECODER, decoder, gpt_2
 from deep_arch.testing.network_spaces import RandomNetwork, networks
 from deep_arch.testing.networks import NETWORKS
-from deep_arch.testing.operation_strategies import CORNERS, OPERATIONS
+from deep_arch.testing.operation_corners import CORNERS
+from deep_arch.testing.operation_strategies import OPERATIONS
 from deep_arch.testing.parity import (
     BATCH,
     TOLERANCES,

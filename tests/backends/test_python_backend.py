@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import math
 import operator
 import pickle
 import sys
@@ -122,6 +123,21 @@ def test_random_spaces_compute_their_graphs(space: da.SearchSpace, seed: int) ->
     program = build(architecture)
     assert program(seed) == computed_naively(architecture, seed)
     assert list(program.modules) == list(dict.fromkeys(call.module_address for call in architecture.graph.calls))
+
+
+def test_a_condition_chooses_between_numbers_or_anything() -> None:
+    soft = program_of(lambda c, a, b: ops.Where()(c, a, b))
+    assert soft(0.0, 3.0, 5.0) == 4.0
+    assert soft(math.log(3), 4.0, 8.0) == pytest.approx(5.0)
+    assert [soft(c, 1.0, 2.0) for c in (-1e6, 1e6)] == [2.0, 1.0]
+    hard = program_of(lambda c, a, b: ops.Where(hard=True)(c, a, b))
+    assert [hard(c, "a", "b") for c in (True, 2.5, False, 0, -1)] == ["a", "a", "b", "b", "b"]
+    assert pickle.loads(pickle.dumps(hard))(True, [1], {}) == [1]
+
+
+def test_an_operation_of_arrays_is_refused() -> None:
+    with pytest.raises(NotSupported, match=r"window_average: python_backend has no meaning for WindowAverage"):
+        program_of(lambda x: ops.WindowAverage(2)(x))
 
 
 def test_modules_called_twice_are_made_once() -> None:

@@ -16,7 +16,8 @@ from deep_arch import ops
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec, image, sequence, tensor, tokens
 from deep_arch.language.weights import Role, Weight, bias, constants, matrix, statistics
-from deep_arch.testing.operation_strategies import CORNERS, OPERATIONS, Case
+from deep_arch.testing.operation_corners import CORNERS
+from deep_arch.testing.operation_strategies import OPERATIONS, Case
 from tests.ops.test_every_operation import EXPORTED, USES
 
 HOLDING = sorted(name for name, kind in EXPORTED.items() if kind.weights is not Operation.weights)

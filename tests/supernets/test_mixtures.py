@@ -132,6 +132,53 @@ def test_a_mask_of_joined_parts_is_the_expectation(training: bool) -> None:
     _check(net, "width", training)
 
 
+def _of_frames(x: da.Value) -> da.Value:
+    return ops.Reshape((3, 16))(x)
+
+
+_PROGRAMS: Mapping[str, Callable[[da.Value, Any], da.Value]] = {
+    "a gate of one channel": lambda x, width: ops.Where()(
+        ops.Dense(1)(x), ops.Conv1D(width, 1)(x), ops.Conv1D(width, 3)(x)
+    ),
+    "a gate of each channel": lambda x, width: ops.Where()(*[ops.Conv1D(width, k)(x) for k in (1, 2, 3)]),
+    "a gate for all cells": lambda x, width: ops.Where()(
+        ops.GlobalAveragePooling1D()(ops.Dense(1)(x)), ops.Conv1D(width, 1)(x), ops.Conv1D(width, 3)(x)
+    ),
+    "running means": lambda x, width: ops.WindowAverage(2, 1, each=True)(ops.Conv1D(width, 1)(x)),
+    "means of what is there": lambda x, width: ops.WindowAverage(2, 1, each=True)(
+        ops.Conv1D(width, 1)(x), ops.Dense(1)(x)
+    ),
+    "chosen channels": lambda x, width: ops.Take((1, -1))(ops.Tanh()(ops.Conv1D(width, 1)(x))),
+    "first states": lambda x, width: ops.Add()(x, ops.Reshape((3, 1))(ops.Zeros(3)(ops.Conv1D(width, 1)(x)))),
+}
+
+
+@pytest.mark.parametrize("name", _PROGRAMS)
+def test_what_programs_are_made_of_is_the_expectation(name: str) -> None:
+    def net(x: da.Value) -> da.Value:
+        return ops.Dense(2)(_PROGRAMS[name](_of_frames(x), da.choice([2, 3, 6], name="width")))
+
+    _check(net, "width", training=False)
+
+
+def test_a_gate_leaves_joined_parts_of_elastic_width_their_channels() -> None:
+    def net(x: da.Value) -> da.Value:
+        a, b = (ops.Dense(da.choice([2, 4], name=name))(x) for name in ("a", "b"))
+        wide = ops.Concatenate()(a, b)
+        return ops.Dense(3)(ops.Where()(ops.Dense(1)(x), ops.Multiply()(ops.Dense(1)(x), wide), wide))
+
+    space, vector = da.space(net), da.vector(3)
+    supernet, batch = contract.network_of(space, vector), contract.examples(space, vector)
+    for architecture in space.enumerate():
+        built = supernet.build(architecture)
+        expected = built(**batch)
+        contract.assert_close([supernet.at(architecture)(**batch)], [expected], "outputs")
+        last = [name for name in dict(built.named_parameters()) if name.endswith("weight")][-1]
+        taken = [*range(architecture.values["a"]), *range(4, 4 + architecture.values["b"])]
+        full = dict(supernet.named_parameters())[last]
+        assert (dict(built.named_parameters())[last] == full[:, taken]).all()
+
+
 @pytest.mark.parametrize("norm", [ops.LayerNormalization, ops.RMSNormalization, ops.Softmax])
 def test_a_width_over_channels_is_the_expectation(norm: Any) -> None:
     def net(x: da.Value) -> da.Value:
