@@ -42,7 +42,7 @@ def refuses(use, package=None):
 """
 
 WITHOUT = f"""{START}
-backends = ("torch", "tensorflow", "keras", "initial", "weights")
+backends = ("torch", "tensorflow", "keras", "initial", "weights", "averages")
 surrogates = ("acquisition", "feature_table", "forest", "gaussian_process")
 needs_an_extra = (
     *(f"deep_arch.backends.{{name}}" for name in backends),

@@ -96,7 +96,7 @@ print(endless.cancelled(), ray.is_initialized())
 @pytest.mark.slow
 def test_tasks_on_a_cluster(printed: Callable[..., list[str]]) -> None:
     pytest.importorskip("ray")
-    lines = [line for line in printed(TASKS) if "(raylet)" not in line]  # which tells of deaths itself
+    lines = [line for line in printed(TASKS) if line and "(raylet)" not in line]  # which tells of deaths itself
     assert lines[:6] == [
         "True False 2 2",
         "285 255",

@@ -42,10 +42,13 @@ WRAPPED: dict[str, Callable[[], Searcher]] = {
 SLOW = {"OptunaSearcher": 300, "SurrogateSearch": 300}
 """Searchers whose steps take milliseconds, and fewer steps for them."""
 
+OF_GRAMMARS = ("BottomUp", "DPads", "Growth")
+"""Searchers of grammars, which end where there is nothing left to grow."""
+
 EXPORTED: list[str] = [
     name
     for name, cls in inspect.getmembers(deep_arch.searchers, inspect.isclass)
-    if issubclass(cls, Searcher) and not inspect.isabstract(cls)
+    if issubclass(cls, Searcher) and not inspect.isabstract(cls) and name not in OF_GRAMMARS
 ]
 
 

@@ -68,8 +68,11 @@ RELAXED = ("DARTS", "GDAS", "GumbelMasking", "InterpolatedWidths", "SETN")
 OF_SCORES = tuple(name for name in MADE if name not in RELAXED)
 """Those that learn from scores alone."""
 
+OF_GRAMMARS = ("BottomUp", "DPads", "Growth")
+"""Those that search grammars, whose contracts have them go on from their states."""
+
 EXPORTED = {
     name
     for name, cls in inspect.getmembers(deep_arch.searchers, inspect.isclass)
-    if issubclass(cls, Searcher) and not inspect.isabstract(cls)
+    if issubclass(cls, Searcher) and not inspect.isabstract(cls) and name not in OF_GRAMMARS
 }
