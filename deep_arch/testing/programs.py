@@ -92,10 +92,14 @@ def random_plan(rng: random.Random, depth: int = 3, within_choice: bool = False)
 
 
 def _distinct(plans: Sequence[Plan]) -> list[Plan]:
-    """Return plans of which no two are the same, which a domain would refuse."""
-    return [
-        ("constant", 100 + i) if plan[0] == "constant" or plan in plans[:i] else plan for i, plan in enumerate(plans)
-    ]
+    """Return plans of which no two are the same value, which a domain would refuse."""
+    seen: list[Any] = []
+    found: list[Plan] = []
+    for i, plan in enumerate(plans):
+        held = plan if plan[0] == "call" else plan[1]  # of a list, an order and several alike, what is in them
+        found.append(("constant", 100 + i) if plan[0] == "constant" or held in seen else plan)
+        seen.append(held)
+    return found
 
 
 def whole_plan(seed: int, depth: int = 3) -> Plan:

@@ -183,7 +183,7 @@ def test_values_come_back_equal_and_of_the_same_type(value: Any) -> None:
     assert type(found.filters) is type(value)
     if value.__class__ not in (float, complex):  # of which some are not equal to themselves
         assert found.filters == value or value == slice(None, 3) or type(value) is functools.partial
-    assert repr(found.filters) == repr(value)
+    assert repr(found.filters) == repr(value) or isinstance(value, (set, frozenset))  # whose order is free
     assert to_json(found) == to_json(program)
     assert type(again(value)) is type(value)
 
