@@ -20,9 +20,7 @@ from deep_arch.backends.torch_backend.context import Emitter
 from deep_arch.backends.torch_backend.initial import Undrawn
 from deep_arch.backends.torch_backend.lowerings import LOWERINGS
 from deep_arch.backends.torch_backend.storage import Layout
-from deep_arch.errors import NotSupported
 from deep_arch.language.modules import Wrapped
-from deep_arch.language.scans import Enter, Exit
 from deep_arch.language.specs import Spec
 from deep_arch.supernets.slices import Factor, Segments, positions
 
@@ -69,12 +67,6 @@ def lowered(operation: Any, address: str, specs: Sequence[Spec]) -> tuple[nn.Mod
     step = BuildStep(address, operation, address, OWN, (), outputs, tuple(specs), False, False, False)
     wrapped = isinstance(operation, Wrapped)
     emit = Emitter(graph, root, OWN, False, None if wrapped else getattr(torch, step.dtype))
-    if isinstance(step.module, Enter | Exit):
-        raise NotSupported(
-            f"{step.address}: a super-network runs no scans, whose bodies would run anew for each of their steps.\n"
-            f"  Got {step.module!r}.\n  Build architectures of this space with torch_backend.build, or take the "
-            "scan out of it with space.without."
-        )
     lower = lowering(step, LOWERINGS, "to_torch", "torch_backend", "Give the class a method `to_torch`.")
     if hasattr(operation, "to_torch"):
         given = lower(emit, specs, *nodes)

@@ -15,6 +15,7 @@ from deep_arch.errors import NotCountable, NotSupported, ShapeMismatch, TooDeep
 from deep_arch.language.dependence import domain_at, evaluate, roots
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
+from deep_arch.language.scans import Scan
 from deep_arch.language.selection import Select
 from deep_arch.language.values import Reference, Slot
 from deep_arch.spaces.alternatives import call_roots
@@ -220,6 +221,8 @@ class Walker:
         address = module_address(home, call)
         arguments = self._plans.of(site.fragment, call)
         rows = self._rows(site, arguments[0], address)
+        if isinstance(module, Scan):
+            raise _no_scans(address)
         if module.substitution:
             return (yield self._alternatives(site, call, address, arguments, rows))
         inputs: list[Any] = []
@@ -386,6 +389,13 @@ def _values(arguments: tuple[Any, list[Any], bool], row: Row) -> tuple[Any, ...]
     if simple:
         return tuple(row.binding.values())
     return tuple([evaluate(h, row.binding) for h in hyperparameters])
+
+
+def _no_scans(address: str) -> NotSupported:
+    return NotSupported(
+        f"{address}: a super-network, and an expected cost, hold no scan, whose body would be walked for each step.\n"
+        "  Got a scan.\n  Build architectures of this space one by one, or leave the scan out with space.without."
+    )
 
 
 def _too_many(where: str, n: int) -> NotSupported:

@@ -89,7 +89,7 @@ class FreeValues:
         elif free.what == SPREAD:
             self._known[free] = given[0].repeat_interleave(free.times[-1], 0)
         else:
-            assert isinstance(free.what, Kind)
+            assert isinstance(free.what, Kind), "what else is free is an operation"
             values = self._run(free.what, given)
             for port, value in enumerate(values):
                 self._known[Free(free.what, port, free.sources, free.times, free.shape)] = value

@@ -236,7 +236,7 @@ class _Pass:
         return list(given)
 
     def _copied(self, name: Name, n: int) -> Tensor:
-        assert self._tape is not None
+        assert self._tape is not None, "copies are made where the Jacobian is taken"
         if name not in self._tape.copies:
             weight = self._weights[name]
             self._tape.copies[name] = weight[:, None].repeat(1, n, *[1] * (weight.dim() - 1)).requires_grad_()
