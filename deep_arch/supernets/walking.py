@@ -221,8 +221,6 @@ class Walker:
         address = module_address(home, call)
         arguments = self._plans.of(site.fragment, call)
         rows = self._rows(site, arguments[0], address)
-        if isinstance(module, Scan):
-            raise _no_scans(address)
         if module.substitution:
             return (yield self._alternatives(site, call, address, arguments, rows))
         inputs: list[Any] = []
@@ -364,6 +362,11 @@ class Walker:
         return value is not None and self._algebra.key(value) == key
 
     def _check_end(self, site: Site, call: Call, address: str) -> None:
+        if isinstance(call.module, Scan):
+            raise NotSupported(
+                f"{address}: a super-network, and an expected cost, hold no scan, which would be walked at each step.\n"
+                "  Got a scan.\n  Build architectures of this space one by one, or leave it out with space.without."
+            )
         most, depth = self._restrictions.deepest, site.depth + call.module.deepens
         if most is not None and depth > most:
             raise TooDeep(
@@ -389,13 +392,6 @@ def _values(arguments: tuple[Any, list[Any], bool], row: Row) -> tuple[Any, ...]
     if simple:
         return tuple(row.binding.values())
     return tuple([evaluate(h, row.binding) for h in hyperparameters])
-
-
-def _no_scans(address: str) -> NotSupported:
-    return NotSupported(
-        f"{address}: a super-network, and an expected cost, hold no scan, whose body would be walked for each step.\n"
-        "  Got a scan.\n  Build architectures of this space one by one, or leave the scan out with space.without."
-    )
 
 
 def _too_many(where: str, n: int) -> NotSupported:
