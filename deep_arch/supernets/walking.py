@@ -357,8 +357,7 @@ class Walker:
         at: Site | None = site
         while at is not None and (at.prefix != prefix or at.fragment is not fragment):
             at = at.parent
-        value = None if at is None else at.env[index]
-        value = _port(value, port)
+        value = None if at is None else _port(at.env[index], port)
         return value is not None and self._algebra.key(value) == key
 
     def _check_end(self, site: Site, call: Call, address: str) -> None:
