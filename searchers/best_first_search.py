@@ -16,9 +16,9 @@ from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
-_MANY: Final = 1000
-"""Partial programs that differ from one another in choices without holes alone; of more, none would be relaxed twice
-in any search, and recursion without holes need not end."""
+_MANY: Final = 300
+"""Partial programs that one decision may lead to; of more, a search would relax none twice, and recursion without holes
+has no end."""
 
 
 class _Node(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,28 +24,31 @@ class _Entry:
     """A program, or a partial one with the values that its next decision may still take.
 
     Attributes:
-        cost: of the program, or of the partial one with the next of these values.
-        size: how many values that has.
-        number: of what costs the same and is as large, what came first goes first.
+        cost: of the program; of a partial one with the next of these values, what it leads to costs at least.
+        size: how many values that has at least.
+        left: how many of them are not decided; so that programs are found before all partial ones are looked at.
+        number: of what is equal in all this, what came first goes first.
         state: the program.
         point, value: what is decided next, and how; None for a whole program.
-        rest: the other values, with their prices.
+        rest: the other values.
     """
 
     cost: float
     size: int
+    left: int
     number: int
     state: Architecture = field(compare=False)
     point: ChoicePoint | None = field(default=None, compare=False)
     value: Any = field(default=None, compare=False)
-    rest: Iterator[tuple[float, Any]] = field(default=iter(()), compare=False)
+    rest: Iterator[Any] = field(default=iter(()), compare=False)
 
 
 class EnumerationByCost(Searcher):
     """Propose every program once, the cheapest first, and then end.
 
-    A program costs what its values cost together. Partial programs are extended in the order of what they cost so far,
-    so that no more of an infinite space is looked at than is proposed; of equal costs, those of fewer values go first.
+    A program costs what its values cost together. Partial programs are extended in the order of what they lead to costs
+    at least, so that little more of an infinite space is looked at than is proposed; of programs that cost the same,
+    those of fewer values go first.
 
     Args:
         price: what each value costs; or a mapping from value, such as the name of a production, to its price, where
@@ -121,17 +125,22 @@ class EnumerationByCost(Searcher):
         if points := to_decide(state):
             self._push_next(state, points[0], self._prices.cheapest_first(points[0]))
         else:
-            self._add(self.cost(state.values), len(state.values), state)
+            self._add(self.cost(state.values), len(state.values), 0, state)
 
-    def _push_next(self, state: Architecture, point: ChoicePoint, rest: Iterator[tuple[float, Any]]) -> None:
+    def _push_next(self, state: Architecture, point: ChoicePoint, rest: Iterator[Any]) -> None:
         """Add the next way to decide, if there is one."""
-        for _, value in rest:
-            decided = {**state.values, point.address: value}
-            self._add(self.cost(decided), len(decided), state, point, value, rest)
+        prices, certain = self._prices, state.structure
+        for value in rest:
+            open_points = [p for p in state.unassigned if p.address in certain or not certain]
+            others = [prices.least_of(p) for p in open_points if p.address != point.address]
+            others += [] if certain else [prices.least] * len(state.waiting)
+            known = [prices.of(address, each) for address, each in state.values.items()]
+            cost = math.fsum([*known, prices.of(point.address, value), *others])
+            self._add(cost, len(known) + 1 + len(others), len(others), state, point, value, rest)
             return
 
-    def _add(self, cost: float, size: int, *what: Any) -> None:
-        heapq.heappush(self._heap, _Entry(cost, size, self._n_entries, *what))
+    def _add(self, cost: float, size: int, left: int, *what: Any) -> None:
+        heapq.heappush(self._heap, _Entry(cost, size, left, self._n_entries, *what))
         self._n_entries += 1
 
     def tell(self, trial: FinishedTrial) -> None:

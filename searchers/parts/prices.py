@@ -52,9 +52,24 @@ class Prices:
         """Return what a program, or the decided part of one, costs; the same in whatever order it was decided."""
         return math.fsum([self.of(address, value) for address, value in values.items()])
 
-    def cheapest_first(self, point: ChoicePoint) -> Iterator[tuple[float, Any]]:
-        """Yield prices and values of what waits for a value; values that cost the same in the order of the domain."""
-        priced = ((self.of(point.address, value), value) for value in point.domain.values())
-        if is_kind(self._price, Mapping) or callable(self._price):
-            return iter(sorted(priced, key=lambda pair: pair[0]))
-        return priced
+    def cheapest_first(self, point: ChoicePoint) -> Iterator[Any]:
+        """Yield the values of what waits for one; of those that cost the same in the order of the domain."""
+        dear: list[tuple[float, Any]] = []
+        for value in point.domain.values():
+            if (price := self.of(point.address, value)) <= self.least:
+                yield value
+            else:
+                dear.append((price, value))
+        yield from [value for _, value in sorted(dear, key=lambda pair: pair[0])]
+
+    @property
+    def least(self) -> float:
+        """What any value costs at least."""
+        return 0.0 if callable(self._price) or is_kind(self._price, Mapping) else float(self._price)
+
+    def least_of(self, point: ChoicePoint) -> float:
+        """Return what the values of what waits for one cost at least."""
+        price = self._price
+        if is_kind(price, Mapping) and point.domain.size > len(price):
+            return self.least
+        return self.of(point.address, next(self.cheapest_first(point)))
