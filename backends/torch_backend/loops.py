@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Final
 
-import torch
 from torch import Tensor, fx, nn
 
 from deep_arch.backends.torch_backend.context import parent_of
+from deep_arch.backends.torch_backend.frames import frames, stacked
 from deep_arch.spaces.regions import Region
 
 
@@ -43,15 +43,12 @@ class Loop(nn.Module):
         carry, step = self._carry, self._step
         end = carry + self._n_sequences
         states, captured = given[:carry], given[end:]
-        rows = [x.movedim(-1, 0).contiguous().unbind(0) for x in given[carry:end]]  # frames whose numbers lie together
         steps: list[tuple[Tensor, ...]] = []
-        for frames in zip(*[row[::-1] for row in rows] if self._reverse else rows, strict=True):
-            found = step(self, *states, *frames, *captured)
+        for each in frames(given[carry:end], self._reverse):
+            found = step(self, *states, *each, *captured)
             states = found[:carry]
             steps.append(found[carry:])
-        if self._reverse:
-            steps.reverse()
-        return (*states, *[torch.stack(row, -1) for row in zip(*steps, strict=True)])
+        return (*states, *stacked(steps, self._reverse))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: functions that were generated are not."""
