@@ -7,27 +7,20 @@ A program averages a window of frames and computes a logit from groups of featur
 leaves are, affine functions, is fitted; what they are put together to is searched. All is chosen by the log loss on
 examples for validation plus a price for each node, and those for testing are read once, at the very end, with `--test`.
 
-The data are a synthetic task of `deep_arch.testing.program_tasks`, whose true program is known, or behaviour of mice:
-`calms21/calms21_task1.npz` where `benchmark_tables.py` looks for its tables, with 13 frames of 18 features, of which
-the middle one has the label (CalMS21, task 1, "investigation").
-
-References:
-    Sun et al., The multi-agent behavior dataset: mouse dyadic social interactions (NeurIPS 2021, datasets).
-    Shah et al., Learning differentiable programs with admissible neural heuristics (NeurIPS 2020), for the grammar.
-    Cui and Zhu, Differentiable synthesis of program architectures (NeurIPS 2021), for the split.
+The data are a synthetic task of `deep_arch.testing.program_tasks`, whose true program is known, or behaviour of mice,
+as `mice.py` loads it.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import mice
 import numpy as np
 
 import deep_arch as da
@@ -35,26 +28,10 @@ from deep_arch import searchers
 from deep_arch.backends.torch_backend import stacks
 from deep_arch.searchers import Growth, Move
 from deep_arch.testing import program_tasks
-from deep_arch.testing.program_language import language, text
+from deep_arch.testing.program_language import language
 
 PRICE = 0.002
 """Log loss that a node must gain."""
-
-CALMS21_GROUPS = {
-    "HeadBodyAngle": (0, 1),
-    "AxisRatio": (2, 3),
-    "Speed": (4, 5),
-    "Acceleration": (6, 7),
-    "TangentialVelocity": (8, 9),
-    "RelativeSocialAngle": (10, 11),
-    "AngleBetween": (12,),
-    "FacingAngle": (13, 14),
-    "OverlapBboxes": (15,),
-    "AreaEllipseRatio": (16,),
-    "MinResNoseDist": (17,),
-}
-AVERAGES = {"Last5Avg": (4, 0), "Last10Avg": (9, 0), "Window5Avg": (2, 2), "Window11Avg": (5, 5)}
-CENTRED = {"Mid1Avg": (6, -6), "Mid5Avg": (8, -4), "MeanAvg": (12, 0)}
 
 
 # --- data ------------------------------------------------------------------------------------------------------------
@@ -77,21 +54,11 @@ class Data:
         return stacks.Task(*parts, class_weight=self.class_weight, ridge=self.ridge)
 
 
-def calms21_path() -> Path:
-    """Return where the mice are looked for."""
-    folder = Path(os.environ.get("DEEP_ARCH_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    return folder / "calms21" / "calms21_task1.npz"
-
-
 def calms21(windows: str, test: bool) -> Data:
-    """Return the mice, with features standardised by those for training; without test examples unless asked."""
-    names = ("train", "valid", "test") if test else ("train", "valid")
-    with np.load(calms21_path()) as arrays:
-        x = {part: arrays[f"X_{part}"].transpose(0, 2, 1).astype(np.float32) for part in names}
-        y = {part: arrays[f"y_investigation_{part}"] for part in names}
-    mean, scale = x["train"].mean((0, 2), keepdims=True), x["train"].std((0, 2), keepdims=True)
-    x = {part: (given - mean) / scale for part, given in x.items()}
-    return Data(x, y, CALMS21_GROUPS, AVERAGES if windows == "published" else AVERAGES | CENTRED, 1.5, 1e-3)
+    """Return the mice, without test examples unless asked."""
+    x, y = mice.load(test)
+    averages = mice.PUBLISHED if windows == "published" else mice.CENTRED
+    return Data(x, y, mice.GROUPS, averages, mice.CLASS_WEIGHT, 1e-3)
 
 
 def synthetic(name: str) -> Data:
@@ -173,22 +140,9 @@ def fitted_to(
 # --- what came of it -------------------------------------------------------------------------------------------------
 
 
-class Scores(NamedTuple):
-    """How good logits are for labels."""
-
-    f1: float
-    accuracy: float
-
-
-def scores(logits: Any, y: Any) -> Scores:
-    """Return the F1 of the positive class, and the accuracy."""
-    positive, hits = logits > 0, ((logits > 0) & (y > 0)).sum()
-    return Scores(float(2 * hits / max(1, positive.sum() + (y > 0).sum())), float((positive == (y > 0)).mean()))
-
-
 def row(name: str, seed: int, found: Found, data: Data) -> str:
     """Return a line of the table."""
-    f1, accuracy = scores(found.best.outputs[:, 0], data.y["valid"])
+    f1, accuracy = mice.scores(found.best.outputs[:, 0], data.y["valid"])
     size = len(found.best.architecture.values)
     return (
         f"{name:12} {seed:4} {found.n_programs:8} {found.seconds:7.1f} {size:5} "
@@ -206,7 +160,7 @@ def tested(name: str, found: Sequence[Found], data: Data) -> str:
     programs = [each.best for each in found]
     task = stacks.Task(data.x["train"], data.y["train"], data.x["test"], data.y["test"])
     fitted = stacks.fit([p.architecture for p in programs], task, [p.weights for p in programs], steps=0)
-    f1s, accuracies = zip(*[scores(each.outputs[:, 0], data.y["test"]) for each in fitted], strict=True)
+    f1s, accuracies = zip(*[mice.scores(each.outputs[:, 0], data.y["test"]) for each in fitted], strict=True)
     return f"{name:12} test F1 {mean(f1s)}, accuracy {mean(accuracies)}"
 
 
@@ -220,7 +174,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, help="for every method; as many as each is given if left out")
     parser.add_argument("--test", action="store_true", help="read the test examples at the end")
     arguments = parser.parse_args()
-    name = arguments.data or ("calms21" if calms21_path().is_file() else "either")
+    name = arguments.data or ("calms21" if mice.path().is_file() else "either")
     data = calms21(arguments.windows, arguments.test) if name == "calms21" else synthetic(name)
     fold = name != "calms21" and program_tasks.PROGRAMS[name].folds
     found: dict[str, list[Found]] = {}
@@ -231,7 +185,7 @@ def main() -> None:
             found.setdefault(method, []).append(each)
             print(row(method, seed, each, data), flush=True)
     best = max([each for several in found.values() for each in several], key=lambda each: each.worth)
-    print(f"The best program is {text(best.best.architecture)}.")
+    print(f"The best program is {da.text(best.best.architecture)}.")
     for method, several in found.items() if arguments.test else ():
         print(tested(method, several, data))
 
