@@ -102,7 +102,7 @@ _AGAIN: Final = "_again"
 
 
 def _take_from_outside(body: fx.Graph, path: str) -> list[str]:
-    """Let a body reach submodules from a path, and take those elsewhere as its last inputs; return where these stand."""
+    """Let a body reach submodules from a path and take others as its last inputs; return where those others stand."""
     taken: dict[str, fx.Node] = {}
     last = [node for node in body.nodes if node.op == "placeholder"][-1]
     for node in body.nodes:
