@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import mice
 import torch
@@ -29,6 +29,10 @@ from deep_arch.backends import torch_backend
 from deep_arch.searchers import DPads, Stage
 
 BATCH = 50
+PRICE = 0.001
+"""Log loss that a decision must gain."""
+
+SCHEDULE = (Stage(2, 5), Stage(2, 3, keep=6), Stage(4, 5), Stage(4, 3, keep=4), Stage(4, 3, keep=2))
 
 programs = mice.language(hole_units=8).limit(max_depth=4)
 
@@ -70,8 +74,17 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Windows) -> 
     optimizer.step()
 
 
-def search(train: Windows, seed: int, schedule: Sequence[Stage]) -> tuple[Any, nn.Module, int]:
-    """Return the values of a program, its model with the weights that it had in the search, and how many trials."""
+class Found(NamedTuple):
+    """A program, its model, how many steps the search had, and the validation's F1."""
+
+    architecture: da.Architecture
+    model: nn.Module
+    n_trials: int
+    f1: float
+
+
+def search(train: Windows, valid: Windows, seed: int, schedule: Sequence[Stage] = SCHEDULE) -> Found:
+    """Search a program, and train it alone as long as it gets better."""
     rng = torch.Generator().manual_seed(seed)
     weights_part, logits_part = torch.tensor_split(
         torch.randperm(len(train.y), generator=rng), [round(0.6 * len(train.y))]
@@ -80,7 +93,7 @@ def search(train: Windows, seed: int, schedule: Sequence[Stage]) -> tuple[Any, n
     descent = Windows(train.x[weights_part], train.y[weights_part]).batches(BATCH, rng)
     held_out = Windows(train.x[logits_part], train.y[logits_part]).batches(len(logits_part) // epoch, rng)
 
-    searcher = DPads(epoch=epoch, schedule=schedule)
+    searcher = DPads(epoch=epoch, schedule=schedule, price=PRICE)
     supernet = torch_backend.supernet(programs, mice.FRAMES, seed=seed, share="position")
     with torch.no_grad():
         for name, weight in supernet.named_parameters():
@@ -93,41 +106,42 @@ def search(train: Windows, seed: int, schedule: Sequence[Stage]) -> tuple[Any, n
         model = branches.at(trial)
         step(model, optimizer, next(descent))
         x, y = next(held_out)
-        answers = model(x)
-        trial.tell(f1(answers, y), slopes=model.slopes(-loss(answers, y)))
+        score = -loss(model(x), y)
+        trial.tell(score.item(), slopes=model.slopes(score))
     (values,) = searcher.best()
-    return values, branches.build(programs.at(values)), len(trials.trials)
+    architecture = programs.at(values)
+    alone = branches.build(architecture)
+    return Found(architecture, alone, len(trials.trials), train_alone(alone, train, valid, seed))
 
 
 def train_alone(model: nn.Module, train: Windows, valid: Windows, seed: int, epochs: int = 30) -> float:
-    """Train on all windows, and return the validation's F1 of the best epoch."""
+    """Train on all windows, keep the weights of the epoch that is best by the validation's F1, and return that."""
     batches = train.batches(BATCH, torch.Generator().manual_seed(seed))
-    optimizer, scores = torch.optim.Adam(model.parameters(), lr=0.01), list[float]()
+    optimizer, best = torch.optim.Adam(model.parameters(), lr=0.01), (-1.0, dict[str, Tensor]())
     for _ in range(epochs):
         for _ in range(len(train.y) // BATCH):
             step(model, optimizer, next(batches))
-        scores.append(f1(model(valid.x), valid.y))
-    return max(scores)
+        score = f1(model(valid.x), valid.y)
+        if score > best[0]:
+            best = score, {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.load_state_dict(best[1])
+    return best[0]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=2, help="of each stage that prunes; the others have more")
+    parser.add_argument("--epochs", type=int, help="of every stage; those that were chosen if left out")
     arguments = parser.parse_args()
-    n, (train, valid) = arguments.epochs, load()
-    schedule = [
-        row for depth in (2, 4) for row in (Stage(depth, n + 3), *[Stage(depth, n, keep=keep) for keep in (4, 3, 2)])
-    ]
+    train, valid = load()
+    n: int | None = arguments.epochs
+    schedule = [stage if n is None else stage._replace(epochs=n) for stage in SCHEDULE]
     print("seed  trials  seconds     F1  program")
     for seed in range(arguments.seeds):
         began = time.process_time()
-        values, model, n_trials = search(train, seed, schedule)
-        score = train_alone(model, train, valid, seed)
-        print(
-            f"{seed:>4}{n_trials:>8}{time.process_time() - began:>9.0f}{score:>7.3f}  {da.text(programs.at(values))}",
-            flush=True,
-        )
+        found = search(train, valid, seed, schedule)
+        figures = f"{seed:>4}{found.n_trials:>8}{time.process_time() - began:>9.0f}{found.f1:>7.3f}"
+        print(f"{figures}  {da.text(found.architecture)}", flush=True)
 
 
 if __name__ == "__main__":
