@@ -124,10 +124,8 @@ def main() -> None:
         began = time.process_time()
         values, model, n_trials = search(train, seed, schedule)
         score = train_alone(model, train, valid, seed)
-        print(
-            f"{seed:>4}{n_trials:>8}{time.process_time() - began:>9.0f}{score:>7.3f}  {da.text(programs.at(values))}",
-            flush=True,
-        )
+        seconds, program = time.process_time() - began, da.text(programs.at(values))
+        print(f"{seed:>4}{n_trials:>8}{seconds:>9.0f}{score:>7.3f}  {program}", flush=True)
 
 
 if __name__ == "__main__":
