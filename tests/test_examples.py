@@ -196,9 +196,10 @@ def test_mice_are_read_without_their_test_unless_asked(tmp_path: Path, monkeypat
     assert list(mice["load"]().x) == ["train", "valid"], "made up here"
     (tmp_path / "calms21").mkdir()
     rng = np.random.default_rng(0)
-    x = {f"X_{part}": rng.normal(3, 2, (n, 13, 18)) for part, n in {"train": 40, "valid": 20, "test": 30}.items()}
-    y = {f"y_investigation_{part[2:]}": rng.integers(2, size=len(given)) for part, given in x.items()}
-    np.savez(mice["path"](), **x, **y)
+    arrays = dict[str, Any]()
+    for part, n in {"train": 40, "valid": 20, "test": 30}.items():
+        arrays |= {f"X_{part}": rng.normal(3, 2, (n, 13, 18)), f"y_investigation_{part}": rng.integers(2, size=n)}
+    np.savez(mice["path"](), **arrays)
     assert {part: given.shape for part, given in mice["load"]().x.items()} == {
         "train": (40, 18, 13),
         "valid": (20, 18, 13),
