@@ -50,19 +50,19 @@ def language(groups: Groups, windows: Windows, fold: bool = True, hole_units: in
         return lambda x: atom()(ops.WindowAverage(*window)(x))
 
     def either_list(x: Any) -> Any:
-        return ops.Where()(to_atom()(x), to_atom()(x), to_atom()(x))
+        return ops.Where()(sequence()(x), sequence()(x), sequence()(x))
 
     def folded(x: Any) -> Any:
         return da.scan(lambda state, frame: atom()(frame, state))(ops.Zeros(1)(x), x)
 
     @da.rule
-    def to_atom() -> Any:
+    def sequence() -> Any:
         """Give a number for a sequence."""
         averages = {name: averaged(window) for name, window in windows.items()}
         terms = {**averages, "SimpleITE": either_list, **({"Fold": folded} if fold else {})}
         return da.or_(terms, hole=None if hole_units is None else _recurrent(hole_units))
 
-    return da.space(lambda x: to_atom()(x))
+    return da.space(lambda x: sequence()(x))
 
 
 def _affine(indices: tuple[int, ...]) -> Fn:

@@ -67,8 +67,8 @@ def test_the_best_grow_in_every_place_by_every_move() -> None:
         + [f"Last4(ITE({leaf}, Turn, Turn))" for leaf in LEAVES]
     )
     searcher, _ = second_round("Fold(Turn)", beam=1)
-    values = {"to_atom/or.which": "Fold"}
-    place = "to_atom/or[Fold]/scan/atom/"
+    values = {"sequence/or.which": "Fold"}
+    place = "sequence/or[Fold]/scan/atom/"
     values |= {
         f"{place}or.which": "Add",
         f"{place}or[Add]/atom/or.which": "Turn",

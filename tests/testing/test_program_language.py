@@ -14,11 +14,11 @@ from deep_arch.testing.program_tasks import GROUPS, PROGRAMS, WINDOWS, Term, log
 SPACE = language(GROUPS, WINDOWS)
 
 
-def written(program: Term, place: str = "to_atom") -> Iterator[tuple[str, str, Term]]:
+def written(program: Term, place: str = "sequence") -> Iterator[tuple[str, str, Term]]:
     """Yield the address of each node's choice, its production, and the node."""
     yield f"{place}/or.which", program.name, program
     inside = f"{place}/or[{program.name}]/" + ("scan/" if program.name == "Fold" else "")
-    kind = "to_atom" if program.name == "SimpleITE" else "atom"
+    kind = "sequence" if program.name == "SimpleITE" else "atom"
     for i, part in enumerate(program.parts):
         yield from written(part, inside + kind + (f"_{i}" if i else ""))
 
@@ -49,6 +49,6 @@ def test_programs_are_counted() -> None:
 def test_holes_stand_for_functions_of_a_frame_and_of_a_sequence() -> None:
     space = language(GROUPS, WINDOWS, fold=True, hole_units=3)
     assert space.limit(3).size() == SPACE.limit(3).size()
-    for values in ({}, {"to_atom/or.which": "Last4"}, {"to_atom/or.which": "Fold"}):
+    for values in ({}, {"sequence/or.which": "Last4"}, {"sequence/or.which": "Fold"}):
         relaxed = space.partial(values).completed()
         assert len(relaxed.holes) == 1 and relaxed.shapes(da.sequence(12, 8))

@@ -31,7 +31,7 @@ from deep_arch.spaces.architecture import Architecture
 Array = npt.NDArray[Any]
 
 Weights = Mapping[str, Array]
-"""Weights by address: `to_atom/or[Add]/atom/or[Speed]/dense.kernel` and so on."""
+"""Weights by address: `sequence/or[Add]/atom/or[Speed]/dense.kernel` and so on."""
 
 _MOST_NUMBERS: Final = 4_000_000
 """In the Jacobian of a stack: more programs are several stacks, so that what is worked on stays in a cache."""
