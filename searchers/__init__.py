@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from deep_arch.names import unknown_name as _unknown_name
 from deep_arch.searchers.asynchronous_halving import AsynchronousHalving as AsynchronousHalving
+from deep_arch.searchers.best_first_search import BestFirstSearch as BestFirstSearch
 from deep_arch.searchers.bohb import BOHB as BOHB
 from deep_arch.searchers.bottom_up import BottomUp as BottomUp
 from deep_arch.searchers.bottom_up import DistinctPrograms as DistinctPrograms
@@ -15,6 +16,7 @@ from deep_arch.searchers.dpads import Stage as Stage
 from deep_arch.searchers.early_stopping import EarlyStopping as EarlyStopping
 from deep_arch.searchers.early_stopping import halving_rule as halving_rule
 from deep_arch.searchers.early_stopping import median_rule as median_rule
+from deep_arch.searchers.enumeration_by_cost import EnumerationByCost as EnumerationByCost
 from deep_arch.searchers.fair_sampling import FairSampling as FairSampling
 from deep_arch.searchers.feasible import Feasible as Feasible
 from deep_arch.searchers.feasible import within as within

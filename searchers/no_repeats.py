@@ -10,6 +10,7 @@ from typing import Any, Final
 from deep_arch.searchers.parts.checks import check_count
 from deep_arch.searchers.parts.wrapper import Wrapper
 from deep_arch.spaces.space import SearchSpace
+from deep_arch.studies.record import computed
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 
@@ -75,7 +76,7 @@ class NoRepeats(Wrapper):
 
     def _key(self, values: Values, budget: float | None) -> str:
         architecture = self.space.proposed(values)
-        same = architecture.fingerprint() if architecture.is_specified else architecture.to_json()
+        same = computed(architecture, architecture.to_json())
         return same if budget is None else f"{same} {budget}"
 
     def tell(self, trial: FinishedTrial) -> None:

@@ -62,7 +62,7 @@ class KeptStudy:
         """What it is and how far it is, as JSON can hold it."""
         known = ("title", "space", "searcher", "directions")
         counts = self.storage.counts(self.name)
-        best = [trial_json(trial) for trial in self.found] if counts.get("complete") else []
+        best = [trial_json(trial) for trial in self.found] if self.storage.scores(self.name) else []
         return {"name": self.name, **{key: self.about[key] for key in known}, "trials": counts, "best": best}
 
 

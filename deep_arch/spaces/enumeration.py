@@ -43,7 +43,7 @@ def _found(space: SearchSpace) -> Iterator[Architecture]:
             architecture = Architecture(space, space.replay(values, required=()))
         except TooDeep:
             continue
-        points = _to_decide(architecture)
+        points = to_decide(architecture)
         if not points:
             yield architecture
         elif architecture.structure or architecture.waiting:
@@ -53,7 +53,12 @@ def _found(space: SearchSpace) -> Iterator[Architecture]:
                 yield Architecture(space, space.replay(settled, required=()))
 
 
-def _to_decide(architecture: Architecture) -> Sequence[ChoicePoint]:
+def to_decide(architecture: Architecture) -> Sequence[ChoicePoint]:
+    """Return what may be decided next, so that nothing is decided that turns out not to count; the first by itself.
+
+    Raises:
+        NotCountable: it is real.
+    """
     points, structure = architecture.unassigned, architecture.structure
     if structure:
         points = tuple([point for point in points if point.address in structure])[:1] or points[:1]

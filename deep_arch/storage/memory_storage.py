@@ -94,13 +94,16 @@ class MemoryStorage(Storage):
         return counts
 
     def best(self, name: str, largest: bool) -> TrialRow | None:
-        """Return the complete trial with the largest or smallest first score."""
+        """Return the ranked trial with the largest or smallest first score."""
         sign = 1 if largest else -1
-        return max(self.rows(name, state="complete"), key=lambda row: sign * row.scores[0], default=None)
+        return max(self._ranked(name), key=lambda row: sign * row.scores[0], default=None)
 
     def scores(self, name: str) -> list[tuple[int, tuple[float, ...]]]:
-        """Return the numbers and scores of complete trials."""
-        return [(row.number, row.scores) for row in self.rows(name, state="complete")]
+        """Return the numbers and scores of ranked trials."""
+        return [(row.number, row.scores) for row in self._ranked(name)]
+
+    def _ranked(self, name: str) -> Iterator[TrialRow]:
+        return (row for row in self.rows(name, state="complete") if row.ranked)
 
     def keep(
         self, name: str, number: int, worker: str, intermediate: Mapping[int, float], attributes: Mapping[str, Any]

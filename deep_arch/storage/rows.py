@@ -47,6 +47,7 @@ class TrialRow:
         scores, intermediate, error, attributes: as the trial's.
         worker: the id of the worker that runs it, or did; its machine and process are kept with the workers.
         lost: how many times its worker died.
+        ranked: as its end's.
         started, finished: when it was last given out, and ended, in seconds of the storage's clock.
     """
 
@@ -68,14 +69,21 @@ class TrialRow:
     lost: int = 0
     started: float | None = None
     finished: float | None = None
+    ranked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a trial ended."""
+    """How a trial ended.
+
+    Attributes:
+        state, scores, intermediate, error, attributes: as the trial's.
+        ranked: whether it may be the best: not one with holes, which is no program.
+    """
 
     state: RowState
     scores: tuple[float, ...] = ()
     intermediate: Mapping[int, float] = field(default_factory=dict[int, float])
     error: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    ranked: bool = True

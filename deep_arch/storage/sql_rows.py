@@ -17,11 +17,12 @@ from deep_arch.storage.schema import trials, workers
 _FIELDS: Final = [field.name for field in fields(TrialRow)]
 _AS_JSON: Final = ("scores", "intermediate", "attributes", "budget")
 _SCORES, _INTERMEDIATE, _ATTRIBUTES, _BUDGET = map(_FIELDS.index, _AS_JSON)
-_PLAIN: Final = [name for name in _FIELDS if name not in (*_AS_JSON, "started")]
+_RANKED: Final = _FIELDS.index("ranked")
+_PLAIN: Final = [name for name in _FIELDS if name not in (*_AS_JSON, "started", "ranked")]
 
 of_study: Final = trials.c.study == bindparam("of_study")
 
-find_trials: Final = select(*[trials.c[name] for name in _FIELDS]).where(of_study)
+find_trials: Final = select(*[trials.c["score" if name == "ranked" else name] for name in _FIELDS]).where(of_study)
 """The trials of the study `of_study`, with columns in the order of `TrialRow`'s attributes."""
 
 find_workers: Final = select(*[workers.c[field.name] for field in fields(WorkerRow)])
@@ -38,6 +39,7 @@ def trial_rows(transaction: Transaction, query: Executable, **values: Any) -> li
 
 def _trial_row(row: list[Any]) -> TrialRow:
     row[_SCORES] = tuple(json.loads(row[_SCORES]))
+    row[_RANKED] = row[_RANKED] is not None or not row[_SCORES]
     row[_INTERMEDIATE] = dict(json.loads(row[_INTERMEDIATE]))
     row[_ATTRIBUTES] = json.loads(row[_ATTRIBUTES])
     if row[_BUDGET] is not None:
@@ -53,8 +55,8 @@ def written(row: TrialRow) -> dict[str, Any]:
 
 def written_result(row: TrialRow | End) -> dict[str, Any]:
     """Return what the table holds of a trial's, or an end's, scores and attributes."""
-    score, scores = (row.scores[0], json.dumps(row.scores)) if row.scores else (None, "[]")
-    return {"score": score, "scores": scores, **written_report(row.intermediate, row.attributes)}
+    score = row.scores[0] if row.scores and row.ranked else None
+    return {"score": score, "scores": json.dumps(row.scores), **written_report(row.intermediate, row.attributes)}
 
 
 def written_report(intermediate: Mapping[int, float], attributes: Mapping[str, Any]) -> dict[str, str]:

@@ -64,7 +64,7 @@ _BEST: Final = {
     )
     for largest, extreme in ((True, func.max), (False, func.min))
 }
-_SCORES: Final = select(trials.c.number, trials.c.scores).where(_complete).order_by(trials.c.number)
+_SCORES: Final = select(trials.c.number, trials.c.scores).where(_complete, trials.c.score.is_not(None)).order_by(trials.c.number)
 _MARK: Final = update(trials).where(_the_trial)
 _KEEP: Final = _MARK.where(trials.c.worker == bindparam("of_worker"), trials.c.state == "running")
 
@@ -218,11 +218,11 @@ class SqlStorage(Storage):
         return {state: n for state, n in counts.items() if n}
 
     def best(self, name: str, largest: bool) -> TrialRow | None:
-        """Return the complete trial with the largest or smallest first score."""
+        """Return the ranked trial with the largest or smallest first score."""
         return next(iter(self._find(name, _BEST[largest])), None)
 
     def scores(self, name: str) -> list[tuple[int, tuple[float, ...]]]:
-        """Return the numbers and scores of complete trials."""
+        """Return the numbers and scores of ranked trials."""
         with self._database.transaction() as transaction:
             found = transaction.all(_SCORES, of_study=self._id(transaction, name))
         try:

@@ -181,11 +181,11 @@ class Storage(ABC):
 
     @abstractmethod
     def best(self, name: str, largest: bool) -> TrialRow | None:
-        """Return the complete trial with the largest or smallest first score, the first of several."""
+        """Return the complete and ranked trial with the largest or smallest first score, the first of several."""
 
     @abstractmethod
     def scores(self, name: str) -> list[tuple[int, tuple[float, ...]]]:
-        """Return the numbers and scores of complete trials, by number."""
+        """Return the numbers and scores of complete and ranked trials, by number."""
 
     @abstractmethod
     def keep(

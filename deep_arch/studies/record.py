@@ -107,7 +107,7 @@ class Record:
         """
         values = architecture.to_json()
         self._seen.add(digest(values))
-        return architecture.fingerprint() if architecture.is_specified else values, budget
+        return computed(architecture, values), budget
 
     def first(self, key: Key) -> Trial | None:
         """Return the trial that was given out with a key."""
@@ -170,7 +170,7 @@ class Record:
 
     @property
     def best(self) -> Trial:
-        """The complete trial with the best score, the first of several; see `Search.best`."""
+        """The complete trial of a program with the best score, the first of several; see `Search.best`."""
         return max(self._complete(), key=self._gains)
 
     @property
@@ -180,7 +180,7 @@ class Record:
         return tuple([complete[i] for i in sorted(fronts(list(map(self._gains, complete)))[0])])
 
     def _complete(self) -> list[Trial]:
-        complete = [trial for trial in self._trials if trial.state == "complete"]
+        complete = [t for t in self._trials if t.state == "complete" and not t.architecture.holes]
         if not complete:
             raise no_best(self._trials)
         return complete
@@ -190,10 +190,22 @@ def no_best(trials: Sequence[Trial]) -> TrialError:
     """Return the error for a search whose best trial is asked for while none is complete."""
     errors = [trial for trial in trials if trial.error]
     last = f"\n  Trial {errors[-1].number} failed with:\n{errors[-1].error}" if errors else ""
+    scored = sum([trial.state == "complete" for trial in trials])
+    holes = f", and {scored} that have holes" if scored else ""
     return TrialError(
-        f"search: no trial is complete yet, so none is the best.\n  Got {len(trials)} trials without "
-        f"a score.\n  Iterate the search first, and end trials with trial.tell(score).{last}"
+        f"search: no trial is complete yet, so none is the best.\n  Got {len(trials) - scored} trials without "
+        f"a score{holes}.\n  Iterate the search first, and end trials with trial.tell(score).{last}"
     )
+
+
+def computed(architecture: Architecture, values: str) -> str:
+    """Return what is equal for architectures that compute the same, whose values are given as JSON.
+
+    A program is not the same as one with holes, which stands for more than it computes.
+    """
+    if not architecture.is_specified:
+        return values
+    return f"{architecture.fingerprint()}{' with holes' if architecture.holes else ''}"
 
 
 def digest(text: str) -> str:

@@ -282,7 +282,7 @@ class Search(Iterator[Trial]):
 
     @property
     def best(self) -> Trial:
-        """The complete trial with the best score, the first of several.
+        """The complete trial with the best score, the first of several; none with holes, which is no program.
 
         Raises:
             TrialError: no trial is complete, or there are several objectives.
@@ -297,6 +297,8 @@ class Search(Iterator[Trial]):
     @property
     def front(self) -> tuple[Trial, ...]:
         """The complete trials that no other is at least as good as everywhere and better somewhere: the Pareto front.
+
+        Those with holes are no programs, and do not count.
 
         Raises:
             TrialError: no trial is complete.

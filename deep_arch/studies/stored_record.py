@@ -14,7 +14,7 @@ from deep_arch.storage.storage import Storage, Turn
 from deep_arch.studies.directions import Direction, sign, upward
 from deep_arch.studies.machine import shown
 from deep_arch.studies.pareto import fronts
-from deep_arch.studies.record import Key, Record, digest, had_less, no_best
+from deep_arch.studies.record import Key, Record, computed, digest, had_less, no_best
 from deep_arch.studies.searcher import FinishedTrial, Values
 from deep_arch.studies.trial import FinalState, Owner, Trial
 
@@ -118,7 +118,8 @@ class StoredRecord(Record):
 
     def ended(self, trial: Trial) -> list[Values]:
         """Take in how a trial ended, and return the duplicates that waited for it."""
-        end = End(trial.state, trial.scores, trial.intermediate, trial.error, trial.attributes)
+        whole = not trial.architecture.holes
+        end = End(trial.state, trial.scores, trial.intermediate, trial.error, trial.attributes, ranked=whole)
         self.open_turn.end(trial.number, end)
         return self.waiting.pop(trial.number, [])
 
@@ -127,7 +128,7 @@ class StoredRecord(Record):
     def key(self, architecture: Architecture, budget: float | None) -> Key:
         """Return what is equal for those that compute the same with the same budget."""
         text = self._text(architecture)
-        return (architecture.fingerprint() if architecture.is_specified else text), budget
+        return computed(architecture, text), budget
 
     def _text(self, architecture: Architecture) -> str:
         if self._written[0] is not architecture:
@@ -230,7 +231,7 @@ class StoredRecord(Record):
 
     @property
     def best(self) -> Trial:
-        """The complete trial with the best score, the first of several."""
+        """The complete trial of a program with the best score, the first of several."""
         row = self._storage.best(self._name, largest=sign(self.directions[0]) > 0)
         return self.trial(row) if row is not None else self._no_best()
 

@@ -51,11 +51,13 @@ class SearcherContract(ABC):
         n_objectives: how many scores the searcher is told.
         n_trials: how many trials each test runs; more than the searcher needs until it learns.
         refused: names of spaces that the searcher cannot search, which it says by an error that its own tests match.
+        proposes_holes: whether it proposes partial programs too, with holes.
     """
 
     n_objectives: int = 1
     n_trials: int = 30
     refused: Collection[str] = ()
+    proposes_holes: bool = False
 
     @abstractmethod
     def make(self) -> Searcher:
@@ -84,12 +86,12 @@ class SearcherContract(ABC):
     def test_weighs_what_is_offered(self, name: str) -> None:
         searcher, space = self.started(name), SPACES[name]
         for number, values in self.proposals(searcher):
-            for point in _points(space, space.at(values).values):
+            for point in _points(space, self.at(space, values).values):
                 mixture = _weighed(searcher, point)
                 assert searcher.relaxed or mixture is None, "weighed, and is not `relaxed`"
                 if mixture is not None:
                     _check_mixture(point, mixture)
-            architecture, budget = space.at(values), searcher.budget(values)
+            architecture, budget = self.at(space, values), searcher.budget(values)
             searcher.tell(self.told(searcher, self.outcome(number, architecture, budget)))
 
     # --- results of every kind -----------------------------------------------------------------------------------
@@ -100,7 +102,7 @@ class SearcherContract(ABC):
         out: list[FinishedTrial] = []
         for number in range(self.n_trials):
             if (values := searcher.ask()) is not None:
-                out.append(self.told(searcher, self.outcome(number, space.at(values), searcher.budget(values))))
+                out.append(self.told(searcher, self.outcome(number, self.at(space, values), searcher.budget(values))))
             if out and (values is None or len(out) == 4):
                 searcher.tell(out.pop(rng.randrange(len(out))))
 
@@ -108,7 +110,7 @@ class SearcherContract(ABC):
     def test_survives_trials_without_scores(self, name: str) -> None:
         searcher = self.started(name)
         for number, values in self.proposals(searcher):
-            SPACES[name].at(values)
+            self.at(SPACES[name], values)
             state: FinalState = "failed" if number % 2 else "skipped"
             searcher.tell(FinishedTrial(number, values, state=state, budget=searcher.budget(values)))
 
@@ -117,7 +119,7 @@ class SearcherContract(ABC):
         searcher = self.started(name)
         first: dict[str, int] = {}
         for number, values in self.proposals(searcher):
-            architecture = SPACES[name].at(values)
+            architecture = self.at(SPACES[name], values)
             # A result from the record carries the number of the trial that has it.
             budget = searcher.budget(values)
             number = first.setdefault(f"{architecture.to_json()} {budget}", number)
@@ -185,6 +187,10 @@ class SearcherContract(ABC):
         searcher.start(SPACES[name], random.Random(seed))
         return searcher
 
+    def at(self, space: SearchSpace, values: Values) -> Architecture:
+        """Return the architecture with these values, which are a proposal."""
+        return (space.proposed if self.proposes_holes else space.at)(values)
+
     def proposals(self, searcher: Searcher, first: int = 0) -> Iterator[tuple[int, Values]]:
         """Yield numbered proposals, until the searcher has none; the caller tells each result before the next."""
         for number in range(first, self.n_trials):
@@ -217,7 +223,7 @@ class SearcherContract(ABC):
         """Return the proposals from the trial `first` on, as JSON."""
         history: list[str] = []
         for number, values in self.proposals(searcher, first):
-            architecture = space.at(values)
+            architecture = self.at(space, values)
             history.append(architecture.to_json())
             searcher.tell(self.told(searcher, self.outcome(number, architecture, searcher.budget(values))))
         return history
@@ -229,7 +235,7 @@ class SearcherContract(ABC):
         part = dict(list(whole.items())[: len(whole) // 2])
         for number, given in enumerate([whole, part]):
             values = searcher.propose(given)
-            architecture, budget = space.at(values), searcher.budget(values)
+            architecture, budget = self.at(space, values), searcher.budget(values)
             kept = {address: value for address, value in architecture.values.items() if address in given}
             assert kept == given, f"proposed {values} for {given}"
             if resumes:
@@ -247,7 +253,7 @@ class SearcherContract(ABC):
         """Return a state from the middle of a search, through JSON, and the proposals after it."""
         searcher, half = self.started(name), self.n_trials // 2
         for number, values in self.proposals(searcher):
-            outcome = self.outcome(number, SPACES[name].at(values), searcher.budget(values))
+            outcome = self.outcome(number, self.at(SPACES[name], values), searcher.budget(values))
             searcher.tell(self.told(searcher, outcome))
             if number == half:
                 break

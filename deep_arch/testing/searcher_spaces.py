@@ -60,6 +60,23 @@ def recursive(x: Any) -> Any:
     return expression()(x)
 
 
+@da.rule
+def term() -> Any:
+    """Derive a leaf, a layer, or a sum of two terms, or leave it open."""
+    parts = {"leaf": ops.ReLU, "layer": lambda: ops.Dense(units=da.choice([2, 4])), "sum": _sum_of_terms}
+    return da.or_(parts, hole=ops.Identity)
+
+
+def _sum_of_terms(x: Any) -> Any:
+    return ops.Add()(term()(x), term()(x))
+
+
+@da.space
+def holed(x: Any) -> Any:
+    """Have holes for what is not decided yet, and choices without them."""
+    return term()(x)
+
+
 @da.space
 def decided_by_shapes(x: Any) -> Any:
     """Compute arguments from shapes, and let shapes decide between parts, in which there are hyperparameters."""
@@ -138,6 +155,7 @@ SPACES: Final[Mapping[str, da.SearchSpace]] = {
     "conditional": conditional,
     "decided_by_shapes": decided_by_shapes,
     "limited": recursive.limit(max_depth=4),
+    "holed": holed.limit(max_depth=3),
     "fixed": shared_and_dependent.fix({"n": 2}),
     "some": shared_and_dependent.where(lambda point: point.name in ("n", "units")),
     "dividing": dividing,

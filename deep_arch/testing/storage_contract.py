@@ -299,9 +299,11 @@ class StorageContract(ABC):
             _check_equal(list(storage.rows(name, 1, "complete")), ended[1:])
             _check_equal([one for number in range(-1, n + 1) if (one := storage.row(name, number))], ended)
             assert (list(storage.rows(name, state="failed")), list(storage.rows(name, n))) == ([], [])
-            assert repr(storage.scores(name)) == repr([(row.number, row.scores) for row in ended])
+            ranked = [row for row in ended if row.ranked]
+            assert repr(storage.scores(name)) == repr([(row.number, row.scores) for row in ranked])
             for largest, extreme in ((True, max), (False, min)):
-                _check_equal([storage.best(name, largest)], [extreme(ended, key=lambda row: row.scores[0])])
+                best = storage.best(name, largest)
+                _check_equal([best] if best else [], [extreme(ranked, key=lambda row: row.scores[0])] if ranked else [])
 
         rows = st.lists(st.tuples(strategies.trials, strategies.results), min_size=1, max_size=3)
         self.settings(given(rows)(check))()

@@ -52,7 +52,8 @@ def _answer(storage: Storage, name: str, turn: Turn, what: str, which: int, how:
             row = TrialRow(turn.n_given, text, text, turn.position + 1, key=text if how else None, worker=worker)
             return turn.give(row)
         case "end" if running:
-            return turn.end(number, End(ENDED[how], (which / 2,) if how == 0 else (), {1: 0.5}, text, {"a": [which]}))
+            scores, ranked = ((which / 2,), which % 3 > 0) if how == 0 else ((), True)
+            return turn.end(number, End(ENDED[how], scores, {1: 0.5}, text, {"a": [which]}, ranked))
         case "release" if running:
             return turn.release(number, which)
         case "claim":

@@ -84,6 +84,7 @@ results: Final[st.SearchStrategy[dict[str, Any]]] = st.fixed_dictionaries(
         "intermediate": _steps,
         "error": st.none() | any_text,
         "attributes": attributes,
+        "ranked": st.booleans(),
     }
 )
 """What an `End` holds, beside the state."""

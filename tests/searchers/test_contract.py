@@ -21,6 +21,7 @@ from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.testing.readme_space import net
 from deep_arch.testing.searcher_contract import SearcherContract
+from deep_arch.testing.searcher_spaces import holed
 
 HERE = Path(__file__)
 
@@ -53,6 +54,7 @@ def test_every_law_has_a_test_of_its_name() -> None:
 OF_ONE_SCORE = [
     "AsynchronousHalving",
     "BOHB",
+    "BestFirstSearch",
     "DARTS",
     "DPads",
     "GDAS",
@@ -77,7 +79,7 @@ def test_a_searcher_of_one_score_refuses_several(name: str) -> None:
     for wrapped in (searcher, EarlyStopping(searcher, median_rule())):
         with pytest.raises(BadArgument, match=r"learns from 1 score of a trial(.|\n)*'minimize'(.|\n)*NSGA2"):
             da.search(net, wrapped, trials=3, seed=0, directions=["maximize", "minimize"])
-    searcher.start(net, random.Random(0))
+    searcher.start(holed, random.Random(0))
     with pytest.raises(TrialError, match=r"trial 0: expected one score(.|\n)*Got 2: \(1.0, -2.0\)(.|\n)*NSGA2"):
         values = searcher.ask() or {}
         searcher.tell(FinishedTrial(0, values, (1.0, -2.0), budget=searcher.budget(values)))

@@ -42,7 +42,7 @@ WRAPPED: dict[str, Callable[[], Searcher]] = {
 SLOW = {"OptunaSearcher": 300, "SurrogateSearch": 300}
 """Searchers whose steps take milliseconds, and fewer steps for them."""
 
-OF_GRAMMARS = ("BottomUp", "DPads", "Growth")
+OF_GRAMMARS = ("BestFirstSearch", "BottomUp", "DPads", "EnumerationByCost", "Growth")
 """Searchers of grammars, which end where there is nothing left to grow."""
 
 EXPORTED: list[str] = [

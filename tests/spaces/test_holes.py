@@ -11,9 +11,9 @@ import pytest
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import python_backend
-from deep_arch.errors import BadArgument, InvalidDomain, NotSpecified, ShapeMismatch, ValueOutsideDomain
+from deep_arch.errors import BadArgument, InvalidDomain, NotSpecified, ShapeMismatch, TrialError, ValueOutsideDomain
 from deep_arch.language.values import Value
-from deep_arch.searchers import LocalSearch, RandomSearch, RegularizedEvolution
+from deep_arch.searchers import LocalSearch, NoRepeats, RandomSearch, RegularizedEvolution
 from deep_arch.spaces.describing import description
 from deep_arch.studies.searcher import FinishedTrial
 
@@ -198,18 +198,23 @@ class _Relaxing(da.Searcher):
 
 
 def test_a_search_accepts_relaxations() -> None:
-    search = da.search(net, _Relaxing(), trials=10, seed=0)
+    search = da.search(net, _Relaxing(), trials=10, seed=0, directions="minimize")
     for trial in search:
+        with pytest.raises(TrialError, match=rf"1 trials without a score(, and {trial.number} that have holes)?\."):
+            _ = search.best
         trial.tell(trial.architecture.cost(X).parameters)
     assert [trial.architecture.holes for trial in search.trials][:2] == [("expr/or.which",), (LEFT, RIGHT)]
     assert [trial.score for trial in search.trials] == [16, 32, 36, 40]
+    assert search.best.number == 3 and [trial.number for trial in search.front] == [3]
 
 
 def test_a_study_keeps_relaxations(tmp_path: Path) -> None:
     study = da.Study(net, _Relaxing(), trials=10, seed=0, storage=f"sqlite:///{tmp_path}/studies.db", name="relaxed")
+    with pytest.raises(TrialError, match="3 that have holes"):
+        _ = study.run(_n_holes, 3, progress=False) or study.best
     study.run(_n_holes, progress=False)
     assert [trial.architecture.holes for trial in study.trials] == [("expr/or.which",), (LEFT, RIGHT), (RIGHT,), ()]
-    assert study.best.architecture.holes == (LEFT, RIGHT)
+    assert study.best.number == study.front[0].number == 3, "a relaxation is not the best, though its score is"
 
 
 def test_every_searcher_leaves_holes_out() -> None:
@@ -218,6 +223,27 @@ def test_every_searcher_leaves_holes_out() -> None:
         for trial in da.search(limited, searcher, trials=30, seed=0, duplicates="give"):
             assert "hole" not in trial.values.values()
             trial.tell(float(len(trial.values)))
+
+
+@da.rule
+def _as_wide_as_a_leaf() -> Any:
+    return da.or_({"leaf": lambda: ops.Dense(4)}, hole=lambda: ops.Dense(4))
+
+
+class _LeafAfterHole(_Relaxing):
+    def ask(self) -> Mapping[str, Any] | None:
+        which = dict(enumerate(["hole", "leaf"])).get(len(self.seen))
+        return which and {"_as_wide_as_a_leaf/or.which": which}
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_program_is_no_duplicate_of_a_relaxation(wrapped: bool) -> None:
+    space = da.space(lambda x: _as_wide_as_a_leaf()(x))
+    searcher = NoRepeats(_LeafAfterHole()) if wrapped else _LeafAfterHole()
+    search = da.search(space, searcher, trials=10, seed=0)
+    for trial in search:
+        trial.tell(1.0)
+    assert [len(trial.architecture.holes) for trial in search.trials] == [1, 0] and search.best.number == 1
 
 
 def test_a_backend_builds_what_is_completed() -> None:

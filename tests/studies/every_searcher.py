@@ -68,7 +68,7 @@ RELAXED = ("DARTS", "GDAS", "GumbelMasking", "InterpolatedWidths", "SETN")
 OF_SCORES = tuple(name for name in MADE if name not in RELAXED)
 """Those that learn from scores alone."""
 
-OF_GRAMMARS = ("BottomUp", "DPads", "Growth")
+OF_GRAMMARS = ("BestFirstSearch", "BottomUp", "DPads", "EnumerationByCost", "Growth")
 """Those that search grammars, whose contracts have them go on from their states."""
 
 EXPORTED = {
