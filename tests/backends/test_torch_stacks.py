@@ -21,7 +21,6 @@ from deep_arch.backends.torch_backend.stacks.running import Operations
 from deep_arch.backends.torch_backend.stacks.skeletons import read
 from deep_arch.backends.torch_backend.stacks.stack import Stack
 from deep_arch.backends.torch_backend.wrapped import TorchModule
-from deep_arch.errors import BadArgument, ShapeMismatch
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
 
@@ -339,29 +338,6 @@ def test_what_diverges_keeps_its_first_weights() -> None:
     architecture = da.space(STACKED["arithmetic"]).at({})
     (fitted,) = stacks.fit([architecture], task(), [{"*.kernel": 1e30}], steps=3)
     assert fitted.stacked and not np.isfinite(fitted.loss)
-
-
-# --- what is wrong ---------------------------------------------------------------------------------------------------
-
-
-def test_first_weights_of_another_shape() -> None:
-    message = r"^dense\.kernel: stacks\.fit needs first weights of shape \(2, 1\), or one number\.\n  Got some of shape"
-    with pytest.raises(ShapeMismatch, match=message):
-        stacks.fit([da.space(STACKED["affine"]).at({})], task(), [{"dense.kernel": [1, 2, 3]}])
-
-
-def test_a_loss_that_there_is_not() -> None:
-    message = (
-        r"^Task: loss is one of 'log', 'softmax', 'squared'\.\n  Got 'square' \(str\)\.\n  Write (.|\n)*mean 'squared'"
-    )
-    with pytest.raises(BadArgument, match=message):
-        stacks.Task(data(), data()[:, 0, 0], loss="square")  # type: ignore[arg-type]
-
-
-def test_as_many_answers_as_examples() -> None:
-    message = r"^Task: expected as many answers as examples\.\n  Got 3 answers \(int\) and inputs of 40 examples\."
-    with pytest.raises(BadArgument, match=message):
-        stacks.Task(data(), [0, 1, 0])
 
 
 def test_inputs_by_name() -> None:
