@@ -154,7 +154,7 @@ def search(data: Data, method: Method, trials: int | None, seed: int, fold: bool
             if not np.isfinite(worth):
                 trial.fail("diverged")
                 continue
-            trial.set_attribute("answers", [round(float(z), 1) for z in fitted.outputs[:64, 0]])
+            trial.set_attribute("answers", np.clip(fitted.outputs[:64, 0], -20, 20).round(1).tolist())
             trial.tell(worth)
             if found is None or worth > found.worth:
                 found = Found(fitted, 0.0, 0, worth)
