@@ -11,7 +11,8 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends.torch_backend import stacks
 from deep_arch.errors import BadArgument
-from deep_arch.searchers import Growth, Move, Origin
+from deep_arch.searchers import Growth, Move, Origin, Swap
+from deep_arch.searchers.parts.moves import grown_by
 from deep_arch.studies.searcher import FinishedTrial, Values
 from deep_arch.testing.program_language import language
 from deep_arch.testing.program_tasks import GROUPS, WINDOWS, program_task
@@ -75,8 +76,35 @@ def test_the_best_grow_in_every_place_by_every_move() -> None:
         f"{place}or[Add]/atom_1/or.which": "Size",
     }
     origin = searcher.origin(values)
-    assert origin is not None and origin.place == place and origin.copies == (f"{place}or[Add]/atom/",)
+    assert origin is not None and origin.place == place and origin.moved == ((place, f"{place}or[Add]/atom/"),)
     assert dict(origin.start) == {f"{place}or[Add]/atom_1/*.kernel": 0.0, f"{place}or[Add]/atom_1/*.bias": 0.0}
+
+
+def test_productions_are_swapped_with_their_arguments() -> None:
+    moves = [Swap(["Last4", "Whole", "Fold"]), Swap(["Turn", "Size"]), Swap(["Speed", "Add"])]
+    _, grown = second_round("Last4(Turn)", beam=1, moves=moves[:2])
+    assert not grown, "all were among the smallest"
+    program = da.parse("Last4(ITE(Turn, Speed, Touch))", SPACE)
+    found = {text(SPACE.at(p.values)): p for p in grown_by(SPACE, program.values, 7, moves, random.Random(0))}
+    added = [name for name in found if name.startswith("Last4(ITE(Turn, Add(")]
+    assert len(added) == 1, "what is new is drawn"
+    assert sorted(found) == sorted(
+        ["Whole(ITE(Turn, Speed, Touch))", "Fold(ITE(Turn, Speed, Touch))", "Last4(ITE(Size, Speed, Touch))", *added]
+    )
+    origin = found["Whole(ITE(Turn, Speed, Touch))"].origin
+    assert origin is not None and origin.parent == 7
+    assert origin.moved == (("to_atom/or[Last4]/atom/", "to_atom/or[Whole]/atom/"),)
+    known = {"to_atom/or[Last4]/atom/or[ITE]/atom/or[Turn]/dense.bias": 2.0, "to_atom/or[Last4]/own.bias": 1.0}
+    assert origin.weights(known) == {"to_atom/or[Whole]/atom/or[ITE]/atom/or[Turn]/dense.bias": 2.0}
+    origin = found["Last4(ITE(Size, Speed, Touch))"].origin
+    assert origin is not None and origin.moved == () and not origin.start
+
+
+def test_arguments_are_kept_as_far_as_there_are_places_for_them() -> None:
+    program = da.parse("Last4(ITE(Turn, Speed, Touch))", SPACE)
+    swaps = [Swap(["ITE", "Add", "Heading"])]
+    found = {text(SPACE.at(p.values)): p for p in grown_by(SPACE, program.values, 7, swaps, random.Random(0))}
+    assert sorted(found) == ["Last4(Add(Turn, Speed))", "Last4(Heading)"]
 
 
 def test_at_most_so_many_are_drawn_of_a_round() -> None:
@@ -94,7 +122,7 @@ def test_a_limit_of_the_space_holds() -> None:
 
 
 def test_weights_move_with_the_part_that_grows() -> None:
-    origin = Origin(3, "a/", ("a/or[ITE]/b/", "a/or[ITE]/c/"), {"a/or[ITE]/d/*.bias": 0.0})
+    origin = Origin(3, "a/", (("a/", "a/or[ITE]/b/"), ("a/", "a/or[ITE]/c/")), {"a/or[ITE]/d/*.bias": 0.0})
     moved = origin.weights({"a/x.kernel": 1, "ab/x.kernel": 2, "other.bias": 3})
     assert moved == {
         "a/or[ITE]/d/*.bias": 0.0,
