@@ -2,129 +2,39 @@
 
     OMP_NUM_THREADS=1 DEEP_ARCH_DATA=... python examples/dpads.py --seeds 3
 
-A program reads 13 frames of 18 features and says whether one mouse investigates the other. The language is a grammar:
-averages over frames, then sums, products and choices of affine functions of a few features. Every program of at most
-four levels is in one super-network, whose productions share their arguments by place. `DPads` unfolds it, prunes it,
-and fixes what is left, in the loop of any relaxed search. What is printed is the F1 of validation windows, by which the
-best epoch of the program's last training is chosen too. Without the data there are made-up windows.
+A program reads 13 frames of 18 features and says whether one mouse investigates the other. The language is that of
+`mice.py`: averages over frames, then sums, products and choices of affine functions of a few features. Every program of
+at most four levels is in one super-network, whose productions share their arguments by place. `DPads` unfolds it,
+prunes it, and fixes what is left, in the loop of any relaxed search. What is printed is the F1 of validation windows,
+by which the best epoch of the program's last training is chosen too. Without the data there are made-up windows.
 
 References:
-    Cui and Zhu, Differentiable Synthesis of Program Architectures (NeurIPS 2021). Sun et al., The Multi-Agent Behavior
-    Dataset (NeurIPS 2021), task 1.
+    Cui and Zhu, Differentiable Synthesis of Program Architectures (NeurIPS 2021).
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
+import mice
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 import deep_arch as da
-from deep_arch import ops
 from deep_arch.backends import torch_backend
 from deep_arch.searchers import DPads, Stage
 
-GROUPS = {
-    "HeadBodyAngle": (0, 1),
-    "AxisRatio": (2, 3),
-    "Speed": (4, 5),
-    "Acceleration": (6, 7),
-    "TangentialVelocity": (8, 9),
-    "RelativeSocialAngle": (10, 11),
-    "AngleBetween": (12,),
-    "FacingAngle": (13, 14),
-    "OverlapBboxes": (15,),
-    "AreaEllipseRatio": (16,),
-    "MinResNoseDist": (17,),
-}
-AVERAGES = {"Last5Avg": 5, "Last10Avg": 10, "Window5Avg": 3, "Window11Avg": 6}  # centred windows end with the frames
-WINDOW = da.Spec((18, 13))
 BATCH = 50
+PRICE = 0.001
+"""Log loss that a decision must gain."""
 
+SCHEDULE = (Stage(2, 5), Stage(2, 3, keep=6), Stage(4, 5), Stage(4, 3, keep=4), Stage(4, 3, keep=2))
 
-# --- the language -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class Take(da.Operation):
-    """Some of the features."""
-
-    features: Sequence[int]
-
-    def shape(self, x: da.Spec) -> da.Spec:
-        return x.with_shape(len(self.features), *x.shape[1:])
-
-    def to_torch(self, emit: Any, specs: Any, x: Any) -> Any:
-        return emit.function(lambda tensor: tensor[:, list(self.features)], x)
-
-
-@dataclass(eq=False)
-class LastAverage(da.Operation):
-    """The mean of the last frames."""
-
-    frames: int
-
-    def shape(self, x: da.Spec) -> da.Spec:
-        return x.with_shape(x.shape[0])
-
-    def to_torch(self, emit: Any, specs: Any, x: Any) -> Any:
-        return emit.function(lambda tensor: tensor[..., -self.frames :].mean(-1), x)
-
-
-class Gate(da.Operation):
-    """(condition, a, b): a where the condition is high, b where it is low, smoothly."""
-
-    def shape(self, condition: da.Spec, a: da.Spec, b: da.Spec) -> da.Spec:
-        return a
-
-    def to_torch(self, emit: Any, specs: Any, condition: Any, a: Any, b: Any) -> Any:
-        return emit.function(lambda c, x, y: torch.lerp(y, x, torch.sigmoid(c)), condition, a, b)
-
-
-def leaf(features: Sequence[int]) -> Any:
-    return lambda x: ops.Dense(1)(Take(features)(x))
-
-
-@da.rule
-def atom() -> Any:
-    """A function of one frame."""
-    return da.or_(
-        {
-            "Add": lambda x: ops.Add()(atom()(x), atom()(x)),
-            "Multiply": lambda x: ops.Multiply()(atom()(x), atom()(x)),
-            "ITE": lambda x: Gate()(atom()(x), atom()(x), atom()(x)),
-            **{name: leaf(features) for name, features in GROUPS.items()},
-        },
-        hole=lambda x: ops.Dense(1)(ops.ReLU()(ops.Dense(8)(x))),
-    )
-
-
-@da.rule
-def sequence() -> Any:
-    """A function of all frames."""
-    averages = {name: lambda x, n=n: atom()(LastAverage(n)(x)) for name, n in AVERAGES.items()}
-    gate = {"SimpleITE": lambda x: Gate()(sequence()(x), sequence()(x), sequence()(x))}
-    return da.or_({**averages, **gate}, hole=lambda x: ops.Dense(1)(ops.LSTM(8)(x)))
-
-
-programs = da.space(lambda frames: sequence()(frames)).limit(max_depth=4)
-
-
-def term(values: Any, prefix: str = "sequence/or") -> str:
-    """Return a program as text."""
-    name = values[f"{prefix}.which"]
-    inside = f"{prefix}[{name}]/"
-    parts = [a.removesuffix(".which") for a in values if a.startswith(inside) and a.count("/") == prefix.count("/") + 2]
-    return f"{name}({', '.join([term(values, part) for part in parts])})" if parts else str(name)
+programs = mice.language(hole_units=8).limit(max_depth=4)
 
 
 # --- data and training ------------------------------------------------------------------------------------------------
@@ -142,28 +52,19 @@ class Windows(NamedTuple):
 
 
 def load() -> tuple[Windows, Windows]:
-    """Return windows to learn from and to validate with; the features have mean 0 and variance 1 in the first."""
-    path = Path(os.environ.get("DEEP_ARCH_DATA", "data")) / "calms21" / "calms21_task1.npz"
-    if path.exists():
-        with np.load(path) as data:
-            parts = [(data[f"X_{part}"], data[f"y_investigation_{part}"]) for part in ("train", "valid")]
-    else:
-        rng = np.random.default_rng(0)
-        drawn = [rng.normal(size=(n, 13, 18)).astype(np.float32) for n in (400, 200)]
-        parts = [(x, x[:, -5:, 4].mean(1) * x[:, -5:, 17].mean(1) > 0) for x in drawn]
-    found = [Windows(torch.tensor(x).transpose(1, 2).contiguous(), torch.tensor(y).float()) for x, y in parts]
-    deviation, mean = torch.std_mean(found[0].x, (0, 2), keepdim=True)
-    return Windows((found[0].x - mean) / deviation, found[0].y), Windows((found[1].x - mean) / deviation, found[1].y)
+    """Return windows to learn from and to validate with."""
+    x, y = mice.load()
+    train, valid = [Windows(torch.tensor(x[part]), torch.tensor(y[part]).float()) for part in ("train", "valid")]
+    return train, valid
 
 
 def loss(answers: Tensor, y: Tensor) -> Tensor:
     """Return the cross-entropy, in which what is rare weighs more."""
-    return functional.binary_cross_entropy_with_logits(answers[:, 0], y, weight=1 + 0.5 * y)
+    return functional.binary_cross_entropy_with_logits(answers[:, 0], y, weight=1 + (mice.CLASS_WEIGHT - 1) * y)
 
 
 def f1(answers: Tensor, y: Tensor) -> float:
-    said = (answers.detach()[:, 0] > 0).float()
-    return float(2 * (said * y).sum() / (said.sum() + y.sum()).clamp(min=1))
+    return mice.scores(answers.detach()[:, 0].numpy(), y.numpy()).f1
 
 
 def step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Windows) -> None:
@@ -173,8 +74,17 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Windows) -> 
     optimizer.step()
 
 
-def search(train: Windows, seed: int, schedule: Sequence[Stage]) -> tuple[Any, nn.Module, int]:
-    """Return the values of a program, its model with the weights that it had in the search, and how many trials."""
+class Found(NamedTuple):
+    """A program, its model, how many steps the search had, and the validation's F1."""
+
+    architecture: da.Architecture
+    model: nn.Module
+    n_trials: int
+    f1: float
+
+
+def search(train: Windows, valid: Windows, seed: int, schedule: Sequence[Stage] = SCHEDULE) -> Found:
+    """Search a program, and train it alone as long as it gets better."""
     rng = torch.Generator().manual_seed(seed)
     weights_part, logits_part = torch.tensor_split(
         torch.randperm(len(train.y), generator=rng), [round(0.6 * len(train.y))]
@@ -183,8 +93,8 @@ def search(train: Windows, seed: int, schedule: Sequence[Stage]) -> tuple[Any, n
     descent = Windows(train.x[weights_part], train.y[weights_part]).batches(BATCH, rng)
     held_out = Windows(train.x[logits_part], train.y[logits_part]).batches(len(logits_part) // epoch, rng)
 
-    searcher = DPads(epoch=epoch, schedule=schedule)
-    supernet = torch_backend.supernet(programs, WINDOW, seed=seed, share="position")
+    searcher = DPads(epoch=epoch, schedule=schedule, price=PRICE)
+    supernet = torch_backend.supernet(programs, mice.FRAMES, seed=seed, share="position")
     with torch.no_grad():
         for name, weight in supernet.named_parameters():
             if "hole" not in name:  # else what happens to do least harm is preferred, before anything was learnt
@@ -196,38 +106,42 @@ def search(train: Windows, seed: int, schedule: Sequence[Stage]) -> tuple[Any, n
         model = branches.at(trial)
         step(model, optimizer, next(descent))
         x, y = next(held_out)
-        answers = model(x)
-        trial.tell(f1(answers, y), slopes=model.slopes(-loss(answers, y)))
+        score = -loss(model(x), y)
+        trial.tell(score.item(), slopes=model.slopes(score))
     (values,) = searcher.best()
-    return values, branches.build(programs.at(values)), len(trials.trials)
+    architecture = programs.at(values)
+    alone = branches.build(architecture)
+    return Found(architecture, alone, len(trials.trials), train_alone(alone, train, valid, seed))
 
 
 def train_alone(model: nn.Module, train: Windows, valid: Windows, seed: int, epochs: int = 30) -> float:
-    """Train on all windows, and return the validation's F1 of the best epoch."""
+    """Train on all windows, keep the weights of the epoch that is best by the validation's F1, and return that."""
     batches = train.batches(BATCH, torch.Generator().manual_seed(seed))
-    optimizer, scores = torch.optim.Adam(model.parameters(), lr=0.01), list[float]()
+    optimizer, best = torch.optim.Adam(model.parameters(), lr=0.01), (-1.0, dict[str, Tensor]())
     for _ in range(epochs):
         for _ in range(len(train.y) // BATCH):
             step(model, optimizer, next(batches))
-        scores.append(f1(model(valid.x), valid.y))
-    return max(scores)
+        score = f1(model(valid.x), valid.y)
+        if score > best[0]:
+            best = score, {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.load_state_dict(best[1])
+    return best[0]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=2, help="of each stage that prunes; the others have more")
+    parser.add_argument("--epochs", type=int, help="of every stage; those that were chosen if left out")
     arguments = parser.parse_args()
-    n, (train, valid) = arguments.epochs, load()
-    schedule = [
-        row for depth in (2, 4) for row in (Stage(depth, n + 3), *[Stage(depth, n, keep=keep) for keep in (4, 3, 2)])
-    ]
+    train, valid = load()
+    n: int | None = arguments.epochs
+    schedule = [stage if n is None else stage._replace(epochs=n) for stage in SCHEDULE]
     print("seed  trials  seconds     F1  program")
     for seed in range(arguments.seeds):
         began = time.process_time()
-        values, model, n_trials = search(train, seed, schedule)
-        score = train_alone(model, train, valid, seed)
-        print(f"{seed:>4}{n_trials:>8}{time.process_time() - began:>9.0f}{score:>7.3f}  {term(values)}", flush=True)
+        found = search(train, valid, seed, schedule)
+        figures = f"{seed:>4}{found.n_trials:>8}{time.process_time() - began:>9.0f}{found.f1:>7.3f}"
+        print(f"{figures}  {da.text(found.architecture)}", flush=True)
 
 
 if __name__ == "__main__":

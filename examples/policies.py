@@ -2,10 +2,10 @@
 
     python examples/policies.py --environment MountainCar-v0 --searcher evolution --seeds 5 --output policies
 
-A policy is a term of a grammar: sums, products and branches of affine functions of what is observed. The search loop
-proposes terms, and the cross-entropy method fits the numbers of each, where all candidates drive copies of the
-environment at once, as arrays. A node has a price. The best term, with its numbers as they are printed, is tested on
-100 fresh episodes of gymnasium's own environment, stepped one by one.
+A policy is a term of a grammar, of a few nodes: sums, products and branches of affine functions of what is observed.
+The search loop proposes terms, and the cross-entropy method fits the numbers of each, where all candidates drive copies
+of the environment at once, as arrays. A node has a price. The best term, with its numbers as they are printed, is
+tested on 100 episodes of gymnasium's own environment, stepped one by one, from seeds that no search draws.
 
 References:
     Mannor, Rubinstein and Gat, The cross entropy method for fast policy search (ICML 2003).
@@ -20,7 +20,7 @@ import contextlib
 import functools
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,12 +35,15 @@ from deep_arch.backends.python_backend import PythonProgram
 from deep_arch.errors import MissingDependency
 from deep_arch.language.modules import Operation
 from deep_arch.language.specs import Spec
+from deep_arch.measures.module_names import ModuleNames
 from deep_arch.searchers import GeneticAlgorithm, MonteCarloTreeSearch, RandomSearch, RegularizedEvolution
 from deep_arch.studies.search import Search
 from deep_arch.visualization.plots import plot_scores
 
 N_CANDIDATES, N_ELITE, N_EPISODES, N_ROUNDS = 48, 9, 16, 24  # of the cross-entropy method
 N_TESTS = 100
+FIRST_TEST = 2**30
+"""Of the seeds of episodes for the test, above all that fitting draws."""
 
 SEARCHERS: dict[str, Callable[[], da.Searcher]] = {
     "evolution": lambda: RegularizedEvolution(population=8, sample=3),
@@ -58,34 +61,12 @@ class Affine(ops.Dense):
 
     Attributes:
         numbers: (candidates, features + 1), the constant last; each candidate drives its own episodes.
-        names: of the features.
     """
 
     numbers: Any
-    names: Sequence[str]
 
     def to_python(self, x: Any) -> Any:
         return (x @ self.numbers[:, :-1, None])[..., 0] + self.numbers[:, -1:]
-
-    def text(self, x: str) -> str:
-        *weights, constant = self.numbers[0]
-        return f"({constant:.3g}{''.join(f' {w:+.3g}*{name}' for w, name in zip(weights, self.names, strict=True))})"
-
-
-class Add(ops.Add):
-    def to_python(self, a: Any, b: Any) -> Any:
-        return a + b
-
-    def text(self, a: str, b: str) -> str:
-        return f"({a} + {b})"
-
-
-class Multiply(ops.Multiply):
-    def to_python(self, a: Any, b: Any) -> Any:
-        return a * b
-
-    def text(self, a: str, b: str) -> str:
-        return f"{a} * {b}"
 
 
 class IfPositive(Operation):
@@ -95,9 +76,6 @@ class IfPositive(Operation):
     def to_python(self, condition: Any, a: Any, b: Any) -> Any:
         return np.where(condition > 0, a, b)
 
-    def text(self, condition: str, a: str, b: str) -> str:
-        return f"({a} if {condition} > 0 else {b})"
-
 
 @da.rule
 def number() -> da.Module:
@@ -105,9 +83,9 @@ def number() -> da.Module:
     return da.or_(
         {
             "Affine": lambda: Affine(1),
-            "Add": lambda x: Add()(number()(x), number()(x)),
-            "Multiply": lambda x: Multiply()(number()(x), number()(x)),
-            "ITE": lambda x: IfPositive()(Affine(1)(x), number()(x), number()(x)),
+            "Add": lambda x: ops.Add()(number()(x), number()(x)),
+            "Multiply": lambda x: ops.Multiply()(number()(x), number()(x)),
+            "ITE": lambda x: IfPositive()(number()(x), number()(x), number()(x)),
         }
     )
 
@@ -205,7 +183,6 @@ class Policy:
             weights = part[:, :-1] / deviation
             raw = np.hstack([weights, part[:, -1:] - weights @ mean[:, None]])
             leaf.numbers = raw if digits is None else np.vectorize(lambda n: float(f"{n:.{digits}g}"))(raw)
-            leaf.names = self.task.features
 
     def fit(self, rng: np.random.Generator) -> Any:
         """Return good numbers, (1, numbers), by the cross-entropy method, with added noise that falls to nothing."""
@@ -224,17 +201,17 @@ class Policy:
     def _best(self, drawn: Any, envs: Any, rng: np.random.Generator) -> tuple[Any, float]:
         """Return the numbers that earn most, best first, and what the last of them earns."""
         self.take(drawn)
-        earned = returns(self.program, envs, len(drawn), int(rng.integers(2**31))).mean(1)
+        earned = returns(self.program, envs, len(drawn), int(rng.integers(FIRST_TEST))).mean(1)
         order = np.argsort(-earned, kind="stable")[:N_ELITE]
         return drawn[order], float(earned[order[-1]])
 
     def __str__(self) -> str:
-        graph = self.architecture.graph
-        texts = dict.fromkeys(range(len(graph.inputs)), "")
-        for call in graph.calls:
-            part: Any = self.program.modules[call.module_address]
-            texts[call.outputs[0]] = part.text(*[texts[i] for i in call.inputs])
-        return texts[graph.outputs[0]]
+        names, weights = ModuleNames(), dict[str, Any]()
+        for call in self.architecture.graph.calls:
+            path, part = names.path(call.module_address), self.program.modules[call.module_address]
+            if isinstance(part, Affine):
+                weights |= {f"{path}.kernel": part.numbers[:1, :-1].T, f"{path}.bias": part.numbers[0, -1:]}
+        return da.text(self.architecture, weights, self.task.features)
 
 
 # --- the search ------------------------------------------------------------------------------------------------------
@@ -255,21 +232,21 @@ class Outcome(NamedTuple):
     duration_s: float
 
 
-def search_policies(task: Task, searcher: da.Searcher, n_trials: int, depth: int, price: float, seed: int) -> Outcome:
+def search_policies(task: Task, searcher: da.Searcher, n_trials: int, size: int, price: float, seed: int) -> Outcome:
     """Search programs for a task, and test the best one."""
     start, scale = time.process_time(), spread(task, seed)
     fresh = task.copies(N_CANDIDATES * N_EPISODES)
     fitted = dict[int, Policy]()
-    search = da.search(policies.limit(max_depth=depth), searcher, trials=n_trials, seed=seed)
+    search = da.search(policies.limit(max_size=size), searcher, trials=n_trials, seed=seed)
     for trial in search:
         policy, rng = Policy(trial.architecture, task, scale), np.random.default_rng([seed, trial.number])
         policy.take(policy.fit(rng), digits=3)
-        earned = returns(policy.program, fresh, 1, int(rng.integers(2**31))).mean()
+        earned = returns(policy.program, fresh, 1, int(rng.integers(FIRST_TEST))).mean()
         trial.tell(earned - price * task.unit * len(trial.values))
         fitted[trial.number] = policy
     best = fitted[search.best.number]
     own = gymnasium.make_vec(task.name, num_envs=N_TESTS, vectorization_mode="sync")  # ordinary ones, one after another
-    earned = returns(best.program, own, 1, int(np.random.default_rng([seed, n_trials, 1]).integers(2**31)))[0]
+    earned = returns(best.program, own, 1, FIRST_TEST + seed * N_TESTS)[0]
     return Outcome(search, best, earned, time.process_time() - start)
 
 
@@ -287,7 +264,7 @@ def main() -> None:
     parser.add_argument("--environment", choices=TASKS, default="MountainCar-v0", help="of gymnasium (MountainCar-v0)")
     parser.add_argument("--searcher", choices=SEARCHERS, default="evolution", help="what proposes programs (evolution)")
     parser.add_argument("--trials", type=int, help="how many programs are fitted (6 to 40, by environment)")
-    parser.add_argument("--depth", type=int, default=3, help="of programs, at most (3)")
+    parser.add_argument("--size", type=int, default=7, help="of programs: nodes, at most (7)")
     parser.add_argument(
         "--price", type=float, default=0.01, help="of a node, as a share of what counts as solved (0.01)"
     )
@@ -296,11 +273,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="a folder for pictures")
     arguments = parser.parse_args()
     task, outcomes = TASKS[arguments.environment], list[Outcome]()
-    print(f"{policies.limit(max_depth=arguments.depth).size()} programs; each test is {N_TESTS} episodes.")
-    print("seed  nodes   test, mean ± se    worst  CPU seconds, then the number that decides")
+    print(f"{policies.limit(max_size=arguments.size).size()} programs; each test is {N_TESTS} episodes.")
+    print("seed  nodes   test, mean ± se    worst  CPU seconds, then the program of the number that decides")
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         searcher, n_trials = SEARCHERS[arguments.searcher](), arguments.trials or task.trials
-        outcomes.append(search_policies(task, searcher, n_trials, arguments.depth, arguments.price, seed))
+        outcomes.append(search_policies(task, searcher, n_trials, arguments.size, arguments.price, seed))
         print(row(seed, outcomes[-1]), flush=True)
     if arguments.output:
         draw(outcomes[0], arguments.output)

@@ -2,59 +2,47 @@
 
     OMP_NUM_THREADS=1 python examples/programs.py --seeds 5
     OMP_NUM_THREADS=1 python examples/programs.py calms21 growth --windows centred --seeds 5 --test
+    OMP_NUM_THREADS=1 python examples/programs.py tasks growth --trials 3000 --test
 
 A program averages a window of frames and computes a logit from groups of features: `Last10Avg(ITE(Speed, ...))`. What
 leaves are, affine functions, is fitted; what they are put together to is searched. All is chosen by the log loss on
 examples for validation plus a price for each node, and those for testing are read once, at the very end, with `--test`.
 
-The data are a synthetic task of `deep_arch.testing.program_tasks`, whose true program is known, or behaviour of mice:
-`calms21/calms21_task1.npz` where `benchmark_tables.py` looks for its tables, with 13 frames of 18 features, of which
-the middle one has the label (CalMS21, task 1, "investigation").
-
-References:
-    Sun et al., The multi-agent behavior dataset: mouse dyadic social interactions (NeurIPS 2021, datasets).
-    Shah et al., Learning differentiable programs with admissible neural heuristics (NeurIPS 2020), for the grammar.
-    Cui and Zhu, Differentiable synthesis of program architectures (NeurIPS 2021), for the split.
+The data are a synthetic task of `deep_arch.testing.program_tasks`, whose true program is known, or behaviour of mice,
+as `mice.py` loads it.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import mice
 import numpy as np
 
 import deep_arch as da
 from deep_arch import searchers
 from deep_arch.backends.torch_backend import stacks
-from deep_arch.searchers import Growth, Move
+from deep_arch.searchers import Growth, Move, Swap
 from deep_arch.testing import program_tasks
-from deep_arch.testing.program_language import language, text
+from deep_arch.testing.program_language import language
 
 PRICE = 0.002
 """Log loss that a node must gain."""
 
-CALMS21_GROUPS = {
-    "HeadBodyAngle": (0, 1),
-    "AxisRatio": (2, 3),
-    "Speed": (4, 5),
-    "Acceleration": (6, 7),
-    "TangentialVelocity": (8, 9),
-    "RelativeSocialAngle": (10, 11),
-    "AngleBetween": (12,),
-    "FacingAngle": (13, 14),
-    "OverlapBboxes": (15,),
-    "AreaEllipseRatio": (16,),
-    "MinResNoseDist": (17,),
-}
-AVERAGES = {"Last5Avg": (4, 0), "Last10Avg": (9, 0), "Window5Avg": (2, 2), "Window11Avg": (5, 5)}
-CENTRED = {"Mid1Avg": (6, -6), "Mid5Avg": (8, -4), "MeanAvg": (12, 0)}
+STEPS = (4, 10)
+"""Steps of second order for all programs, and more for the best part."""
+
+NEAR = 0.01
+"""How far an accuracy may be from that of the true program."""
+
+PROMISING = 4
+"""One of so many programs is fitted to the end."""
 
 
 # --- data ------------------------------------------------------------------------------------------------------------
@@ -77,43 +65,35 @@ class Data:
         return stacks.Task(*parts, class_weight=self.class_weight, ridge=self.ridge)
 
 
-def calms21_path() -> Path:
-    """Return where the mice are looked for."""
-    folder = Path(os.environ.get("DEEP_ARCH_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    return folder / "calms21" / "calms21_task1.npz"
-
-
 def calms21(windows: str, test: bool) -> Data:
-    """Return the mice, with features standardised by those for training; without test examples unless asked."""
-    names = ("train", "valid", "test") if test else ("train", "valid")
-    with np.load(calms21_path()) as arrays:
-        x = {part: arrays[f"X_{part}"].transpose(0, 2, 1).astype(np.float32) for part in names}
-        y = {part: arrays[f"y_investigation_{part}"] for part in names}
-    mean, scale = x["train"].mean((0, 2), keepdims=True), x["train"].std((0, 2), keepdims=True)
-    x = {part: (given - mean) / scale for part, given in x.items()}
-    return Data(x, y, CALMS21_GROUPS, AVERAGES if windows == "published" else AVERAGES | CENTRED, 1.5, 1e-3)
+    """Return the mice, without test examples unless asked."""
+    x, y = mice.load(test)
+    averages = mice.PUBLISHED if windows == "published" else mice.CENTRED
+    return Data(x, y, mice.GROUPS, averages, mice.CLASS_WEIGHT, 1e-3)
 
 
 def synthetic(name: str) -> Data:
     """Return a task whose program is known."""
     task = program_tasks.program_task(name)
-    print(f"The true program is {task.program}, with an accuracy of {task.accuracy('valid'):.3f} on validation.")
     return Data(task.x, task.y, program_tasks.GROUPS, program_tasks.WINDOWS, 1.0, 1e-4)
 
 
 # --- searchers -------------------------------------------------------------------------------------------------------
 
 
-def growth(leaves: Sequence[str]) -> Growth:
-    """Return growth by t + 0, t * 1, and t under a condition."""
+def growth(data: Data) -> Growth:
+    """Return growth by t + 0, t * 1, and t under a condition, with other windows and leaves in place of those there."""
+    leaves, windows = list(data.groups), list(data.windows)
     one, gate = {"kernel": 0.0, "bias": 1.0}, {"kernel": 0.5, "bias": 0.0}
-    return Growth([Move("Add", 0, leaves), Move("Multiply", 0, leaves, one), Move("ITE", (1, 2), leaves, gate)])
+    conditions = [{"or.which": w, f"or[{w}]/atom/or.which": leaf} for w in windows for leaf in leaves]
+    moves = [Move("Add", 0, leaves), Move("Multiply", 0, leaves, one), Move("ITE", (1, 2), leaves, gate)]
+    return Growth([*moves, Move("SimpleITE", (1, 2), conditions, gate), Swap(windows), Swap(leaves)])
 
 
 class Method(NamedTuple):
     """A searcher, how many trials it has, how many of them are fitted at once, and the depth of the space."""
 
-    searcher: Callable[[Sequence[str]], da.Searcher]
+    searcher: Callable[[Data], da.Searcher]
     trials: int
     batch: int
     max_depth: int | None = None
@@ -143,7 +123,7 @@ def search(data: Data, method: Method, trials: int | None, seed: int, fold: bool
     began, task = time.process_time(), data.task()
     space = language(data.groups, data.windows, fold)
     space = space if method.max_depth is None else space.limit(method.max_depth)
-    searcher = method.searcher(list(data.groups))
+    searcher = method.searcher(data)
     known: dict[int, Mapping[str, Any]] = {}
     found: Found | None = None
     run = da.search(space, searcher, trials or method.trials, seed)
@@ -154,7 +134,7 @@ def search(data: Data, method: Method, trials: int | None, seed: int, fold: bool
             if not np.isfinite(worth):
                 trial.fail("diverged")
                 continue
-            trial.set_attribute("answers", [round(float(z), 1) for z in fitted.outputs[:64, 0]])
+            trial.set_attribute("answers", np.clip(fitted.outputs[:64, 0], -20, 20).round(1).tolist())
             trial.tell(worth)
             if found is None or worth > found.worth:
                 found = Found(fitted, 0.0, 0, worth)
@@ -165,30 +145,24 @@ def search(data: Data, method: Method, trials: int | None, seed: int, fold: bool
 def fitted_to(
     task: stacks.Task, trials: Sequence[da.Trial], searcher: da.Searcher, known: Mapping[int, Any], seed: int
 ) -> list[stacks.Fitted]:
-    """Fit the programs of some trials at once."""
+    """Fit the programs of some trials at once: all a little, and those that promise most to the end."""
+    architectures = [trial.architecture for trial in trials]
     starts = [searcher.start_of(t.values, known) if isinstance(searcher, Growth) else None for t in trials]
-    return stacks.fit([trial.architecture for trial in trials], task, starts, noise=0.1, seed=seed)
+    found = stacks.fit(architectures, task, starts, steps=STEPS[0], noise=0.1, seed=seed)
+    order = sorted(range(len(found)), key=lambda i: np.nan_to_num(found[i].valid_loss, nan=np.inf))
+    best = order[: -(-len(order) // PROMISING)]
+    more = stacks.fit([architectures[i] for i in best], task, [found[i].weights for i in best], steps=STEPS[1])
+    for i, fitted in zip(best, more, strict=True):
+        found[i] = fitted
+    return found
 
 
 # --- what came of it -------------------------------------------------------------------------------------------------
 
 
-class Scores(NamedTuple):
-    """How good logits are for labels."""
-
-    f1: float
-    accuracy: float
-
-
-def scores(logits: Any, y: Any) -> Scores:
-    """Return the F1 of the positive class, and the accuracy."""
-    positive, hits = logits > 0, ((logits > 0) & (y > 0)).sum()
-    return Scores(float(2 * hits / max(1, positive.sum() + (y > 0).sum())), float((positive == (y > 0)).mean()))
-
-
 def row(name: str, seed: int, found: Found, data: Data) -> str:
     """Return a line of the table."""
-    f1, accuracy = scores(found.best.outputs[:, 0], data.y["valid"])
+    f1, accuracy = mice.scores(found.best.outputs[:, 0], data.y["valid"])
     size = len(found.best.architecture.values)
     return (
         f"{name:12} {seed:4} {found.n_programs:8} {found.seconds:7.1f} {size:5} "
@@ -201,27 +175,47 @@ def mean(numbers: Sequence[float]) -> str:
     return f"{statistics.mean(numbers):.3f} +- {statistics.pstdev(numbers):.3f}"
 
 
-def tested(name: str, found: Sequence[Found], data: Data) -> str:
-    """Return how the best programs of all seeds fare on test examples, which nothing has read before."""
+def tested(found: Sequence[Found], data: Data, part: str) -> list[mice.Scores]:
+    """Return how programs fare on a part of the data."""
     programs = [each.best for each in found]
-    task = stacks.Task(data.x["train"], data.y["train"], data.x["test"], data.y["test"])
+    task = stacks.Task(data.x["train"], data.y["train"], data.x[part], data.y[part])
     fitted = stacks.fit([p.architecture for p in programs], task, [p.weights for p in programs], steps=0)
-    f1s, accuracies = zip(*[scores(each.outputs[:, 0], data.y["test"]) for each in fitted], strict=True)
-    return f"{name:12} test F1 {mean(f1s)}, accuracy {mean(accuracies)}"
+    return [mice.scores(each.outputs[:, 0], data.y[part]) for each in fitted]
+
+
+def all_tasks(methods: Sequence[str], trials: int | None, seeds: int, test: bool) -> None:
+    """Print a line for each synthetic task, and how many of the programs found are as good as the true one."""
+    part, hits = "test" if test else "valid", 0
+    for name, program in program_tasks.PROGRAMS.items():
+        task, data = program_tasks.program_task(name), synthetic(name)
+        for method, seed in itertools.product(methods, range(seeds)):
+            found = search(data, METHODS[method], trials, seed, program.folds)
+            true, got = task.accuracy(part), tested([found], data, part)[0].accuracy
+            hits += got >= true - NEAR
+            told = f"{name:16} {method:12} {true:.3f} {got:.3f} {got - true:+.3f} {found.seconds:6.1f}"
+            print(f"{told}  {program}  ->  {da.text(found.best.architecture)}", flush=True)
+    n = len(program_tasks.PROGRAMS) * len(methods) * seeds
+    print(f"{hits} of {n} within {NEAR} of the accuracy of the true program, on {part}.")
 
 
 def main() -> None:
     """Search with each method and seed, print the table, and read the test examples once if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="?", help="calms21, or the name of a synthetic task")
+    parser.add_argument("data", nargs="?", help="calms21, the name of a synthetic task, or tasks for all of them")
     parser.add_argument("methods", nargs="*", help=f"of {', '.join(METHODS)}; all if left out")
     parser.add_argument("--windows", choices=["published", "centred"], default="published", help="of calms21")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--trials", type=int, help="for every method; as many as each is given if left out")
     parser.add_argument("--test", action="store_true", help="read the test examples at the end")
     arguments = parser.parse_args()
-    name = arguments.data or ("calms21" if calms21_path().is_file() else "either")
+    if arguments.data == "tasks":
+        all_tasks(arguments.methods or list(METHODS), arguments.trials, arguments.seeds, arguments.test)
+        return
+    name = arguments.data or ("calms21" if mice.path().is_file() else "either")
     data = calms21(arguments.windows, arguments.test) if name == "calms21" else synthetic(name)
+    if name != "calms21":
+        true = program_tasks.program_task(name)
+        print(f"The true program is {true.program}, with an accuracy of {true.accuracy('valid'):.3f} on validation.")
     fold = name != "calms21" and program_tasks.PROGRAMS[name].folds
     found: dict[str, list[Found]] = {}
     print("searcher     seed programs   CPU s  size valid loss valid F1 accuracy")
@@ -231,9 +225,10 @@ def main() -> None:
             found.setdefault(method, []).append(each)
             print(row(method, seed, each, data), flush=True)
     best = max([each for several in found.values() for each in several], key=lambda each: each.worth)
-    print(f"The best program is {text(best.best.architecture)}.")
+    print(f"The best program is {da.text(best.best.architecture)}.")
     for method, several in found.items() if arguments.test else ():
-        print(tested(method, several, data))
+        f1s, accuracies = zip(*tested(several, data, "test"), strict=True)
+        print(f"{method:12} test F1 {mean(f1s)}, accuracy {mean(accuracies)}")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,6 @@ from deep_arch.searchers.gdas import GDAS as GDAS
 from deep_arch.searchers.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm
 from deep_arch.searchers.grid_search import GridSearch as GridSearch
 from deep_arch.searchers.growth import Growth as Growth
-from deep_arch.searchers.growth import Move as Move
-from deep_arch.searchers.growth import Origin as Origin
 from deep_arch.searchers.gumbel_masking import GumbelMasking as GumbelMasking
 from deep_arch.searchers.hyperband import Hyperband as Hyperband
 from deep_arch.searchers.interpolated_widths import InterpolatedWidths as InterpolatedWidths
@@ -36,6 +34,9 @@ from deep_arch.searchers.nsga2 import NSGA2 as NSGA2
 from deep_arch.searchers.optuna_objective import suggest as suggest
 from deep_arch.searchers.optuna_searcher import OptunaSearcher as OptunaSearcher
 from deep_arch.searchers.partitioned import Partitioned as Partitioned
+from deep_arch.searchers.parts.moves import Move as Move
+from deep_arch.searchers.parts.moves import Origin as Origin
+from deep_arch.searchers.parts.moves import Swap as Swap
 from deep_arch.searchers.parts.mutation import cross_branches as cross_branches
 from deep_arch.searchers.parts.mutation import cross_uniformly as cross_uniformly
 from deep_arch.searchers.parts.mutation import mutate_each as mutate_each

@@ -167,12 +167,17 @@ class DistinctPrograms:
 
 def _columns(space: SearchSpace, inputs: Sequence[Any]) -> list[Column]:
     names = space.inputs
-    if not is_kind(inputs, Sequence):
-        raise wrong_kind("inputs", "a list of examples", inputs, f"Give it values of {' and '.join(names)}.")
+    _check_examples(inputs)
     if len(names) == 1:
         return [tuple(inputs)]
     rows = [_in_order(example, names) for example in inputs]
-    return list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return list(zip(*rows, strict=True))
+
+
+def _check_examples(inputs: object) -> None:
+    if not is_kind(inputs, Sequence) or not inputs:
+        mend = "Give one value of the space's input at least: without examples all programs give the same."
+        raise wrong_kind("inputs", "a list of examples", inputs, mend)
 
 
 def _in_order(example: Any, names: Sequence[str]) -> Column:
@@ -225,6 +230,7 @@ class BottomUp(Searcher):
         if most is not None:
             check_count(self, most=most)
         check_function(self, meaning=meaning)
+        _check_examples(inputs)
         if outputs is not None and (not is_kind(outputs, Sequence) or len(outputs) != len(inputs)):
             mend = "Give as many as there are examples."
             raise wrong_kind("BottomUp", f"{len(inputs)} outputs, one for each example", outputs, mend)

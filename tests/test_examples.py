@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -187,6 +188,38 @@ def test_dpads_prints_a_program(tmp_path: Path) -> None:
     assert heading.split()[-1] == "program" and seed == "0"
     assert int(trials) > 4 * (4 + 3 + 4 + 3) and 0 <= float(f1) <= 1
     assert re.fullmatch(r"(Last|Window|Simple)\w+\(.+\)", program)
+
+
+def test_mice_are_read_without_their_test_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEP_ARCH_DATA", str(tmp_path))
+    mice = runpy.run_path(str(EXAMPLES / "mice.py"))
+    assert list(mice["load"]().x) == ["train", "valid"], "made up here"
+    (tmp_path / "calms21").mkdir()
+    rng = np.random.default_rng(0)
+    arrays = dict[str, Any]()
+    for part, n in {"train": 40, "valid": 20, "test": 30}.items():
+        arrays |= {f"X_{part}": rng.normal(3, 2, (n, 13, 18)), f"y_investigation_{part}": rng.integers(2, size=n)}
+    np.savez(mice["path"](), **arrays)
+    assert {part: given.shape for part, given in mice["load"]().x.items()} == {
+        "train": (40, 18, 13),
+        "valid": (20, 18, 13),
+    }
+    loaded = mice["load"](test=True)
+    assert list(loaded.x) == list(loaded.y) == ["train", "valid", "test"]
+    assert loaded.x["train"].mean((0, 2)) == pytest.approx(0, abs=1e-5), "also where it began at 3"
+    assert loaded.x["train"].std((0, 2)) == pytest.approx(1, abs=1e-5)
+    assert mice["scores"](np.array([1.0, 2.0, -1.0, -3.0]), np.array([1, 0, 1, 0])) == (0.5, 0.5)
+
+
+@pytest.mark.slow
+def test_searchers_of_programs_are_compared(tmp_path: Path) -> None:
+    heading, *rows, best = printed(
+        "programs", "calms21", "growth", "random", "--trials", "60", "--test", DEEP_ARCH_DATA=str(tmp_path)
+    )
+    assert heading.split()[:3] == ["searcher", "seed", "programs"]
+    assert [row.split()[:3] for row in rows[:2]] == [["growth", "0", "60"], ["random", "0", "60"]]
+    assert re.fullmatch(r"The best program is \w+\(.+\)\.", rows[2])
+    assert [line.split()[0] for line in (rows[3], best)] == ["growth", "random"]
 
 
 @pytest.mark.slow

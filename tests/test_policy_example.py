@@ -85,28 +85,56 @@ def test_a_policy_that_balances_a_pole_is_found_and_printed(
     arguments = ["--environment", "CartPole-v1", "--trials", "2", "--seed", "1", "--output", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["policies.py", *arguments])
     example.main()
-    _, _, row, text, _ = capsys.readouterr().out.splitlines()
+    _, _, row, term, _ = capsys.readouterr().out.splitlines()
     assert float(row.split()[2]) >= 475, "solved, by gymnasium's word"
     assert {path.name for path in tmp_path.iterdir()} == {"space.svg", "best.svg", "scores.svg"}
     single = gymnasium.make("CartPole-v1")
     observed, _ = single.reset(seed=3)
     for n_steps in range(500):  # noqa: B007
         named = dict(zip(("x", "speed", "angle", "turning"), map(float, observed), strict=True))
-        observed, _, fallen, _, _ = single.step(int(eval(text.strip(), {}, named) > 0))
+        observed, _, fallen, _, _ = single.step(int(computed(term, named) > 0))
         if fallen:
             break
     assert n_steps >= 474, "what is printed is the policy"
+
+
+def computed(term: str, named: dict[str, float]) -> float:
+    """Return what a printed program computes."""
+    functions = {
+        "Add": lambda a, b: a + b,
+        "Multiply": lambda a, b: a * b,
+        "ITE": lambda condition, a, b: a if condition > 0 else b,
+    }
+    return float(eval(re.sub(r"Affine\{(.*?)\}", r"(\1)", term.strip()), functions, named))
+
+
+def test_episodes_of_the_test_are_none_of_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = importlib.import_module("policies")
+    drawn, run = list[int](), example.returns
+
+    def returns(program: Any, envs: Any, n_candidates: int, seed: int) -> Any:
+        drawn.append(seed)
+        return run(program, envs, n_candidates, seed)
+
+    monkeypatch.setattr(example, "returns", returns)
+    for seed in (0, 1):
+        example.search_policies(example.TASKS["CartPole-v1"], example.SEARCHERS["random"](), 1, 1, 0.01, seed)
+    *searched, last = drawn
+    first = next(seed for seed in searched if seed >= example.FIRST_TEST)
+    searched.remove(first)
+    assert len(searched) >= 6 and max(searched) < example.FIRST_TEST
+    assert last - first == example.N_TESTS, "each copy has a seed of its own, counted from the first"
 
 
 def test_what_is_printed_computes_what_the_program_computes() -> None:
     example = importlib.import_module("policies")
     task, rng = example.TASKS["MountainCar-v0"], np.random.default_rng(0)
     for seed in range(20):
-        architecture = example.policies.limit(max_depth=4).sample(seed=seed)
+        architecture = example.policies.limit(max_size=9).sample(seed=seed)
         policy = example.Policy(architecture, task, (np.array([-0.5, 0.0]), np.array([0.07, 0.006])))
         policy.take(rng.standard_normal((1, policy.n_numbers)), digits=3)
         seen = rng.uniform([-1.2, -0.07], [0.6, 0.07], (1, 30, 2))
         ran = policy.program(seen)[0]
-        read = [eval(str(policy), {}, {"position": p, "velocity": v}) for p, v in seen[0]]
+        read = [computed(str(policy), {"position": p, "velocity": v}) for p, v in seen[0]]
         np.testing.assert_allclose(ran, read, rtol=1e-9)
         assert len(re.findall("position", str(policy))) * 3 == policy.n_numbers

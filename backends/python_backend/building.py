@@ -30,8 +30,9 @@ def build(architecture: Architecture, inputs: Inputs | None = None) -> PythonPro
     it returns is called on the values. Modules that were called several times share one such object.
 
     An operation of your own takes part by a method `to_python(self, *values)`, which returns its output, or a tuple of
-    several; of those in `ops` only `Identity` and `Where` do. A `da.scan` runs over any iterables of one length, and
-    gives lists of what its steps give, or tuples where its first sequence is one.
+    several. Of those in `ops` only `Identity` does, and some for numbers: `Add`, `Subtract`, `Multiply` and `Average`,
+    of all that Python adds, `Maximum`, `Minimum`, `Where`, `ReLU`, `Sigmoid` and `Tanh`. A `da.scan` runs over any
+    iterables of one length, and gives lists of what its steps give, or tuples where its first sequence is one.
 
     Args:
         architecture: a specified one.

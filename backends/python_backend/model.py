@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from deep_arch.errors import ArityMismatch, BadArgument, ShapeMismatch, nearest
+from deep_arch.errors import ArityMismatch, BadArgument, ShapeMismatch, is_kind, nearest, wrong_kind
 
 _namedtuple: Any = namedtuple  # type checkers want the names in the program's text
 
@@ -74,6 +74,10 @@ class Loop:
         return found[0] if len(found) == 1 else found
 
     def _frames(self, sequences: Sequence[Any]) -> list[tuple[Any, ...]]:
+        for sequence in sequences:
+            if not is_kind(sequence, Iterable):
+                mend = "Give what has one item for each frame, such as a list."
+                raise wrong_kind(self.address, "a sequence to run along", sequence, mend)
         rows = [list(sequence) for sequence in sequences]
         if len({len(row) for row in rows}) > 1:
             raise ShapeMismatch(

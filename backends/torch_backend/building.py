@@ -16,7 +16,7 @@ from deep_arch.backends.torch_backend.context import Emitter, Lowering
 from deep_arch.backends.torch_backend.initial import Undrawn, initialise, is_native, seeded
 from deep_arch.backends.torch_backend.loops import put_loop
 from deep_arch.backends.torch_backend.lowerings import LOWERINGS
-from deep_arch.backends.torch_backend.model import Model, Record
+from deep_arch.backends.torch_backend.model import Model, Record, Tracer
 from deep_arch.backends.torch_backend.storage import Stored
 from deep_arch.backends.torch_backend.weights import stored_of
 from deep_arch.backends.torch_backend.wrapped import TorchModule
@@ -68,7 +68,7 @@ def build(architecture: Architecture, inputs: Inputs, seed: int | None = None) -
     """
     number = seed_number(seed, "torch_backend")
     todo = build_plan(architecture, inputs, "torch_backend", TorchModule.of)
-    graph, root = fx.Graph(), nn.Module()
+    graph, root = fx.Graph(tracer_cls=Tracer), nn.Module()
     placeholders = [graph.placeholder(f"{name}_" if name in _READ_BY_CODE else name) for name in todo.inputs]
     nodes = dict(enumerate(placeholders))
     with seeded(number) as drawn_from:
@@ -116,8 +116,9 @@ class _Writer:
         self.write(loop.items, body, inside)
         body.output(tuple([inside[i] for i in region.given]))
         _erase_unused(body)
-        target = put_loop(self._root, self._names.path(region.address), body, region)
-        given = graph.call_module(target, tuple([nodes[i] for i in inputs_of(region)]))
+        target, outside = put_loop(self._root, self._names.path(region.address), body, region)
+        modules = [graph.get_attr(module) for module in outside]
+        given = graph.call_module(target, (*[nodes[i] for i in inputs_of(region)], *modules))
         for port, value in enumerate(region.exit.outputs):
             nodes[value] = graph.call_function(operator.getitem, (given, port))
 

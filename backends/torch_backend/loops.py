@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Final
 
-import torch
 from torch import Tensor, fx, nn
 
 from deep_arch.backends.torch_backend.context import parent_of
+from deep_arch.backends.torch_backend.frames import frames, stacked
 from deep_arch.spaces.regions import Region
 
 
 class Loop(nn.Module):
     """A body along the last axis of its sequences; see `da.scan`.
 
-    What the body calls are its submodules. The body is code that torch.fx generated, and not a module of its own, since
-    calling one would cost as much as a small body.
+    What was made in the body are its submodules. What the body calls from around it is given at each call, as tensors
+    are, so that it stands in one place of the model alone and has one name there. The body is code that torch.fx
+    generated, and not a module of its own, since calling one would cost as much as a small body.
     """
 
     def __init__(self, code: str, reads: Mapping[str, Any], carry: int, n_sequences: int, reverse: bool) -> None:
@@ -34,24 +35,24 @@ class Loop(nn.Module):
         exec(self._code, names)
         self._step = names["forward"]
 
-    def runs(self, code: str, outside: Mapping[str, nn.Module]) -> bool:
-        """Return whether this is the loop of a body with such code that calls such modules from outside of it."""
-        return self._code == code and all(getattr(self, name) is module for name, module in outside.items())
+    def runs(self, code: str) -> bool:
+        """Return whether this is the loop of a body with such code."""
+        return self._code == code
 
-    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """Map states, sequences (batch, ..., length), and what the body reads besides, to last states and sequences."""
+    def forward(self, *given: Any) -> tuple[Tensor, ...]:
+        """Map states, sequences (batch, ..., length), and what the body reads besides, to last states and sequences.
+
+        What it reads besides are tensors that are the same at each step, and modules.
+        """
         carry, step = self._carry, self._step
         end = carry + self._n_sequences
         states, captured = given[:carry], given[end:]
-        rows = [x.movedim(-1, 0).contiguous().unbind(0) for x in given[carry:end]]  # frames whose numbers lie together
         steps: list[tuple[Tensor, ...]] = []
-        for frames in zip(*[row[::-1] for row in rows] if self._reverse else rows, strict=True):
-            found = step(self, *states, *frames, *captured)
+        for each in frames(given[carry:end], self._reverse):
+            found = step(self, *states, *each, *captured)
             states = found[:carry]
             steps.append(found[carry:])
-        if self._reverse:
-            steps.reverse()
-        return (*states, *[torch.stack(row, -1) for row in zip(*steps, strict=True)])
+        return (*states, *stacked(steps, self._reverse))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: functions that were generated are not."""
@@ -67,46 +68,56 @@ class Loop(nn.Module):
         return f"carry={self._carry}" + ", reverse" * self._reverse
 
 
-def put_loop(root: nn.Module, path: str, body: fx.Graph, region: Region) -> str:
-    """Put a loop in the place of the container in which the submodules of its body stand, and return its path.
+def put_loop(root: nn.Module, path: str, body: fx.Graph, region: Region) -> tuple[str, list[str]]:
+    """Put a loop in the place of the container in which the submodules of its body stand.
 
     A module that is called twice has one loop, unless it has another body there, as shapes may want.
+
+    Returns:
+        The loop's path, and the paths of the modules that it takes besides tensors.
     """
-    outside = {name: root.get_submodule(target) for name, target in _made_relative(body, path).items()}
+    outside = _take_from_outside(body, path)
     code = body.python_code("self")
     place, n = path, 0
     while isinstance(found := _submodule(root, place), Loop):
-        if found.runs(code.src, outside):
-            return place
+        if found.runs(code.src):
+            return place, outside
         n += 1
         place = f"{path}.{_AGAIN}{n}"
     loop = Loop(code.src, code.globals, region.carry, len(region.frames), region.reverse)
     container = _submodule(root, path)
-    held = {} if container is None else dict(container.named_children())
-    for name, module in {**held, **outside}.items():
+    for name, module in () if container is None else container.named_children():
         if not name.startswith(_AGAIN):
             loop.add_module(name, module)
     parent, leaf = parent_of(root, place)
     parent.add_module(leaf, loop)
-    return place
+    return place, outside
 
 
 _AGAIN: Final = "_again"
-_OUTSIDE: Final = "_outside"
 """What names begin with that no address has."""
 
 
-def _made_relative(body: fx.Graph, path: str) -> dict[str, str]:
-    """Let calls of submodules begin at a path, and return the targets of those elsewhere by the names that they get."""
-    outside: dict[str, str] = {}
+def _take_from_outside(body: fx.Graph, path: str) -> list[str]:
+    """Let a body reach submodules from a path and take others as its last inputs; return where those others stand."""
+    taken: dict[str, fx.Node] = {}
+    last = [node for node in body.nodes if node.op == "placeholder"][-1]
     for node in body.nodes:
+        if node.op not in ("call_module", "get_attr"):
+            continue
+        if node.target.startswith(f"{path}."):
+            node.target = node.target.removeprefix(f"{path}.")
+            continue
+        if node.target not in taken:
+            with body.inserting_after(last):
+                last = taken[node.target] = body.placeholder(f"module_{len(taken)}")
+        module = taken[node.target]
         if node.op == "call_module":
-            target: str = node.target
-            if target.startswith(f"{path}."):
-                node.target = target.removeprefix(f"{path}.")
-            else:
-                node.target = outside.setdefault(target, f"{_OUTSIDE}{len(outside)}")
-    return {name: target for target, name in outside.items()}
+            with body.inserting_before(node):
+                module = body.call_method("__call__", (module, *node.args))
+        node.replace_all_uses_with(module)
+        body.erase_node(node)
+    return list(taken)
 
 
 def _submodule(root: nn.Module, path: str) -> nn.Module | None:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from deep_arch import ops
 from deep_arch.backends.torch_backend.kernels import spec_of
+from deep_arch.backends.torch_backend.relaxed_loops import RelaxedLoop
 from deep_arch.backends.torch_backend.relaxed_values import (
     Case,
     Cases,
@@ -33,6 +34,7 @@ from deep_arch.backends.torch_backend.relaxed_values import (
     alive_in,
     alone,
     applied,
+    centred,
     chosen_alike,
     flat,
     folded,
@@ -60,10 +62,9 @@ from deep_arch.language.fragment import Call
 from deep_arch.language.selection import Select
 from deep_arch.language.values import Late
 from deep_arch.measures.settling import computed
-from deep_arch.ops.windows import tuple_of
+from deep_arch.supernets.algebra import Row
 from deep_arch.supernets.channels import IN_EACH_CHANNEL, MERGES, MIXES
 from deep_arch.supernets.slices import segments_of
-from deep_arch.supernets.walking import Row
 
 if TYPE_CHECKING:
     from deep_arch.backends.torch_backend.relaxing import Relaxation
@@ -94,10 +95,15 @@ class Tensors:
         """Walk every joint value."""
         return rows
 
+    def loop(self, address: str, enter: Any, exit: Any, inputs: Sequence[Any]) -> RelaxedLoop:
+        """Return the loop of a scan."""
+        whole = [self.merged(value, f"the scan {address}") for value in inputs]
+        return RelaxedLoop(address, enter, exit, whole, lambda value: self.merged(value, f"a step of {address}"))
+
     # --- operations ----------------------------------------------------------------------------------------------
 
     def leaf(
-        self, call: Call, address: str, rows: Sequence[Any], inputs: Sequence[Any], measured: Sequence[Any]
+        self, call: Call, address: str, rows: Any, inputs: Sequence[Any], measured: Sequence[Any], along: Any = ()
     ) -> Any:
         """Return what an operation gives; see `Algebra.leaf`."""
         if any(isinstance(value, Cases) for value in (*inputs, *measured)):
@@ -196,7 +202,7 @@ class Tensors:
         varying = [i for i, column in enumerate(columns) if len(set(column)) > 1]
         what = {names[i] for i in varying}
         windows = what - _WIDTHS
-        if not what or not windows <= {"kernel_size"} or (windows and not self._centred(module, names, columns)):
+        if not what or not windows <= {"kernel_size"} or (windows and not centred(module, names, columns)):
             return None
         if isinstance(module, ops.SeparableConv1D | ops.SeparableConv2D) and windows:
             return None
@@ -226,20 +232,6 @@ class Tensors:
                 window = product(scale, window_of(deciders[i].totals, values[i], operation.ndim))
         result = self._run(module, address, values, taken, mask, window)
         return result if widths is None else Val(interpolated(result.tensor, widths), result.channels, mask)
-
-    def _centred(self, module: Any, names: Sequence[str], columns: Sequence[Any]) -> bool:
-        """Return whether windows of all sizes have their middles at the same cells."""
-        fixed = {**module.arguments, **{name: c[0] for name, c in zip(names, columns, strict=True) if len(set(c)) == 1}}
-        transposed = isinstance(module, ops.Conv1DTranspose | ops.Conv2DTranspose | ops.Conv3DTranspose)
-        if fixed.get("padding", "same") != "same" or transposed or ("strides" in names and "strides" not in fixed):
-            return False
-        stride = max(tuple_of(fixed.get("strides", 1), module.ndim))
-        sizes = {k for size in (*columns[names.index("kernel_size")],) for k in tuple_of(size, module.ndim)}
-        if "dilation_rate" in names and "dilation_rate" not in fixed:
-            return False
-        if max(tuple_of(fixed.get("dilation_rate", 1), module.ndim)) > 1 and len({size % 2 for size in sizes}) > 1:
-            return False
-        return stride == 1 or all(size % 2 and size >= stride for size in sizes)
 
     def _widths(self, part: Part, most: int, like: Tensor) -> Mask:
         key = (part.origin, most, *[(position, width) for position, (_, width) in part.values.items()])

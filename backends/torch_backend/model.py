@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 from torch import fx, nn
@@ -28,6 +29,19 @@ class Record:
     stored: Mapping[str, Stored]
     inputs: Mapping[str, Spec]
     outputs: tuple[str, ...]
+
+
+class Tracer(fx.Tracer):
+    """What reads the code of a pickled model.
+
+    Each function in it stays one call, also one that asks for its input's type.
+    """
+
+    def trace(self, root: Any, concrete_args: dict[str, Any] | None = None) -> fx.Graph:
+        """Return the graph of generated code, whose names are all there is in its module."""
+        called = [value for value in type(root).forward.__globals__.values() if isinstance(value, FunctionType)]
+        super().__init__(autowrap_functions=tuple(called))  # torch makes the tracer, with no arguments
+        return super().trace(root, concrete_args)
 
 
 class Model(fx.GraphModule):

@@ -15,8 +15,8 @@ from torch.nn import functional
 from deep_arch import ops
 from deep_arch.errors import ShapeMismatch
 from deep_arch.ops.windows import tuple_of
+from deep_arch.supernets.algebra import JointValues
 from deep_arch.supernets.slices import Segments, segments_of
-from deep_arch.supernets.walking import JointValues
 
 
 class Width(NamedTuple):
@@ -126,6 +126,21 @@ def joint_cases(values: Sequence[Any]) -> Iterator[tuple[dict[int, int], Any, li
                     new.append(({**where, **case.where}, combined, [*before, case.value]))
         rows = new
     yield from rows
+
+
+def centred(module: Any, names: Sequence[str], columns: Sequence[Any]) -> bool:
+    """Return whether windows of all sizes have their middles at the same cells."""
+    fixed = {**module.arguments, **{name: c[0] for name, c in zip(names, columns, strict=True) if len(set(c)) == 1}}
+    transposed = isinstance(module, ops.Conv1DTranspose | ops.Conv2DTranspose | ops.Conv3DTranspose)
+    if fixed.get("padding", "same") != "same" or transposed or ("strides" in names and "strides" not in fixed):
+        return False
+    stride = max(tuple_of(fixed.get("strides", 1), module.ndim))
+    sizes = {k for size in (*columns[names.index("kernel_size")],) for k in tuple_of(size, module.ndim)}
+    if "dilation_rate" in names and "dilation_rate" not in fixed:
+        return False
+    if max(tuple_of(fixed.get("dilation_rate", 1), module.ndim)) > 1 and len({size % 2 for size in sizes}) > 1:
+        return False
+    return stride == 1 or all(size % 2 and size >= stride for size in sizes)
 
 
 def applied(value: Val) -> Tensor:

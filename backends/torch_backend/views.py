@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from deep_arch.backends.build_plan import BuildStep, as_returned, build_plan, native_rule
+from deep_arch.backends.torch_backend.frames import frames, stacked
 from deep_arch.backends.torch_backend.kernels import spec_of
 from deep_arch.backends.torch_backend.relaxing import Relaxation
 from deep_arch.backends.torch_backend.wrapped import TorchModule
@@ -22,6 +23,7 @@ from deep_arch.measures.settling import settled
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph
 from deep_arch.spaces.mixtures import Mixture
+from deep_arch.spaces.regions import Item, Region, nested
 from deep_arch.studies.trial import Trial
 from deep_arch.supernets.expected_costs import ExpectedCost
 from deep_arch.supernets.slices import Segments
@@ -154,6 +156,7 @@ class PathView(View):
         super().__init__(supernet)
         self.architecture = architecture
         self._graph: Graph | None = None
+        self._items: tuple[Item, ...] | None = None
         self._own: list[_Statistics] = []
         self._n_batches: int | None = None
 
@@ -191,15 +194,24 @@ class PathView(View):
         return held[0] == held[1]
 
     def _run(self, inputs: Sequence[Tensor]) -> list[Any]:
-        supernet, graph = self.supernet, self.graph
-        kernels, training = supernet.kernels, supernet.training
-        values: list[Any] = [*inputs]
-        channels: list[Segments | None] = [None] * len(inputs)
-        shared = graph.calls[0].shared if len(graph.calls) else None
-        for node, address in zip(shared.nodes, shared.module_addresses, strict=True) if shared else ():
+        calls = self.graph.calls
+        if self._items is None:
+            self._items = nested(self.graph)
+        n = calls[-1].outputs[-1] + 1 if calls else len(inputs)
+        values: list[Any] = [*inputs, *[None] * (n - len(inputs))]
+        self._run_items(self._items, values, [None] * n)
+        return values
+
+    def _run_items(self, items: Iterable[Item], values: list[Any], channels: list[Segments | None]) -> None:
+        kernels, training = self.supernet.kernels, self.supernet.training
+        for item in items:
+            if isinstance(item, Region):
+                self._run_scan(item, values, channels)
+                continue
+            node = item.node
             taken = [values[i] for i in node.inputs]
             held = [channels[i] for i in node.inputs]
-            kernel = kernels.at(address, node.call.module, node.values, taken, held)
+            kernel = kernels.at(item.module_address, node.call.module, node.values, taken, held)
             if self._n_batches is not None:
                 kernel.average(self._n_batches)
                 result = kernel(bool(kernel.norms), taken)
@@ -207,12 +219,22 @@ class PathView(View):
             else:
                 result = kernel(training, taken)
             if node.n_outputs == 1:
-                values.append(result)
-                channels.append(kernel.channels)
+                values[node.first], channels[node.first] = result, kernel.channels
             else:
-                values += result
-                channels += [None] * node.n_outputs
-        return values
+                values[node.first : node.first + node.n_outputs] = result
+
+    def _run_scan(self, scan: Region, values: list[Any], channels: list[Segments | None]) -> None:
+        taken = [values[i] for i in scan.enter.inputs]
+        states, steps = taken[: scan.carry], list[list[Tensor]]()
+        for each in frames(taken[scan.carry :], scan.reverse):
+            for i, value in zip((*scan.states, *scan.frames), (*states, *each), strict=True):
+                values[i] = value
+            self._run_items(scan.body, values, channels)
+            given = [values[i] for i in scan.given]
+            states = given[: scan.carry]
+            steps.append(given[scan.carry :])
+        for i, value in zip(scan.exit.outputs, (*states, *stacked(steps, scan.reverse)), strict=True):
+            values[i] = value
 
     # --- statistics of its own -----------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ def _remark(call: GraphCall, weights: Mapping[str, Any], channels: Sequence[str]
     if sum(array.size for array in arrays.values()) > _MOST:
         return ", ".join([f"{kind} {'x'.join(map(str, array.shape))}" for kind, array in arrays.items()])
     kernel = arrays.get("kernel")
-    if type(call.module) is Dense and kernel is not None:
+    if isinstance(call.module, Dense) and kernel is not None:
         rows = kernel.shape[0]
         if channels is not None and len(channels) != rows:
             raise BadArgument(

@@ -64,7 +64,7 @@ Item: TypeAlias = "GraphCall | Region"
 
 def has_regions(graph: Graph) -> bool:
     """Return whether there are scans in a graph."""
-    return any(isinstance(call.template, Enter) for call in graph.calls)
+    return any(isinstance(call.node.call.module, Enter) for call in graph.calls)
 
 
 def nested(graph: Graph) -> tuple[Item, ...]:

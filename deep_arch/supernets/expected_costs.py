@@ -7,6 +7,7 @@ listed, and only sums and products of weights are formed, so that what results c
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from deep_arch.language.domains import REJECTED, Domain
 from deep_arch.language.fragment import Call
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.modules import Wrapped
+from deep_arch.language.scans import Enter
 from deep_arch.language.selection import Select
 from deep_arch.language.specs import Inputs, Spec
 from deep_arch.language.values import Late
@@ -25,9 +27,10 @@ from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.positions import Share, shared_address
 from deep_arch.spaces.space import SearchSpace
+from deep_arch.supernets.algebra import Row
 from deep_arch.supernets.events import ALWAYS, Conjunction, Odds, Outcome, both, merged
 from deep_arch.supernets.shared_weights import check_space
-from deep_arch.supernets.walking import Plans, Row, Site, Walker
+from deep_arch.supernets.walking import Plans, Site, Walker
 
 _MOST_CASES: Final = 50_000
 
@@ -160,13 +163,23 @@ class _Case(NamedTuple):
     spec: Spec
 
 
+class _Term(NamedTuple):
+    """An operation in one case: the specs that it takes and gives, and how often scans around it run it."""
+
+    holds: Conjunction
+    module: Any
+    specs: tuple[Spec, ...]
+    given: tuple[Spec, ...]
+    times: int
+
+
 class _Node:
     """What one call gives, or what one of several alternatives does.
 
     Attributes:
         cases: the specs of one output, which exclude one another.
         sources: what is needed where this is, each where a conjunction holds.
-        terms: the operation in each case of its arguments and inputs, with the specs of these.
+        terms: the operation in each case of its arguments and inputs.
         address: of the module.
     """
 
@@ -175,7 +188,7 @@ class _Node:
     def __init__(self, number: int, sources: Sequence[tuple[Conjunction, _Node]], address: str = "") -> None:
         self.number, self.sources, self.address = number, sources, address
         self.cases: list[list[_Case]] = []
-        self.terms: list[tuple[Conjunction, Any, tuple[Spec, ...], tuple[Spec, ...]]] = []
+        self.terms: list[_Term] = []
         self.needed: set[Conjunction] = set()
 
 
@@ -222,7 +235,7 @@ class _Expected:
         return rows
 
     def leaf(
-        self, call: Call, address: str, rows: Sequence[Any], inputs: Sequence[Any], measured: Sequence[Any]
+        self, call: Call, address: str, rows: Any, inputs: Sequence[Any], measured: Sequence[Any], along: Sequence[Any]
     ) -> Any:
         sources = [(ALWAYS, value.node) for value in inputs]
         node = self._node(sources, address)
@@ -230,14 +243,16 @@ class _Expected:
         found: list[tuple[Conjunction, tuple[Spec, ...]]] = []
         for outcome, values, _ in rows:
             holds = ALWAYS if outcome is None else outcome.holds
-            for joint, specs in _joint(holds, [value.cases for value in (*inputs, *measured)], address):
-                taken, rest = specs[: len(inputs)], specs[len(inputs) :]
+            for joint, specs in _joint(holds, [value.cases for value in (*inputs, *measured, *along)], address):
+                taken, rest = specs[: len(inputs)], specs[len(inputs) : len(inputs) + len(measured)]
+                times = math.prod([spec.shape[-1] for spec in specs[len(inputs) + len(measured) :]])
+                times = 0 if isinstance(call.module, Enter) else times
                 late = any(isinstance(value, Late) for value in values)
                 module: Any = call.module.resolved(computed(call.module, address, values, rest) if late else values)
                 if type(module) is Wrapped and self._as_native is not None:
                     module = self._as_native(module)
                 given = apply_rule(module, address, taken)
-                node.terms.append((joint, module, taken, given))
+                node.terms.append(_Term(joint, module, taken, given, times))
                 found.append((joint, given))
                 n_outputs = len(given)
         node.cases = [self._simpler([_Case(holds, given[i]) for holds, given in found]) for i in range(n_outputs)]
@@ -299,15 +314,15 @@ class _Expected:
         taken: Any = 0.0
         held: defaultdict[tuple[str, int, int], set[Conjunction]] = defaultdict(set)
         for node in self._nodes:
-            for holds, module, specs, given in node.terms:
+            for holds, module, specs, given, times in node.terms:
                 event = odds.simplified([j for each in node.needed if (j := both(each, holds)) is not None])
                 if not event:
                     continue
                 probability = odds.of(event)
-                macs = macs + probability * module.macs(*specs)
-                n_bytes = n_bytes + probability * sum([spec.n_bytes for spec in given])
+                macs = macs + probability * (times * module.macs(*specs))
+                n_bytes = n_bytes + probability * (times * sum([spec.n_bytes for spec in given]))
                 if latency is not None:
-                    taken = taken + probability * latency(node.address, module, specs)
+                    taken = taken + probability * (times * latency(node.address, module, specs))
                 held[node.address, module.parameters(*specs), module.non_trainable(*specs)] |= event
         trained: Any = 0.0
         others: Any = 0.0

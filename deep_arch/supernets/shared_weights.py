@@ -23,7 +23,8 @@ from deep_arch.measures.shapes import apply_rule, input_specs
 from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.positions import Share, shared_address
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.supernets.walking import JointValues, Plans, Row, Site, Walker
+from deep_arch.supernets.algebra import JointValues, Row
+from deep_arch.supernets.walking import Plans, Site, Walker
 
 Specs = frozenset[Spec]
 
@@ -220,7 +221,9 @@ class _Largest:
             found[module.position(address)] = None
         return [(None, position) for position in found]
 
-    def leaf(self, call: Call, address: str, rows: Sequence[JointValues], inputs: Any, measured: Any) -> Any:
+    def leaf(
+        self, call: Call, address: str, rows: Sequence[JointValues], inputs: Any, measured: Any, along: Sequence[Any]
+    ) -> Any:
         found: list[tuple[Any, Any]] = []
         error: Exception | None = None
         before: list[dict[str, tuple[int, Any]]] = []

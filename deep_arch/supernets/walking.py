@@ -8,14 +8,14 @@ so counts share their first copies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from deep_arch.errors import NotCountable, NotSupported, ShapeMismatch, TooDeep
 from deep_arch.language.dependence import domain_at, evaluate, roots
 from deep_arch.language.fragment import Call, Fragment
 from deep_arch.language.hyperparameters import Independent
-from deep_arch.language.scans import Scan
+from deep_arch.language.scans import Enter, Exit, Scan
 from deep_arch.language.selection import Select
 from deep_arch.language.values import Reference, Slot
 from deep_arch.spaces.alternatives import call_roots
@@ -23,6 +23,7 @@ from deep_arch.spaces.mixtures import Mixture
 from deep_arch.spaces.place import module_address, slot_address, up
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.trampoline import Recursive, run
+from deep_arch.supernets.algebra import Algebra, Row
 
 MOST_ORDERS: Final = 1_000
 """Joint values of the decisions of one call that are walked."""
@@ -43,9 +44,10 @@ class Site:
         given: address to value, for the decisions that are taken for granted here.
         parent: the site of the enclosing function.
         caller, call: the site and the call that this one stands for.
+        scans: the sites of the scans around this one, which it is the last of if it is the body of one.
     """
 
-    __slots__ = ("call", "caller", "depth", "env", "fragment", "given", "level", "parent", "prefix")
+    __slots__ = ("call", "caller", "depth", "env", "fragment", "given", "level", "parent", "prefix", "scans")
 
     def __init__(
         self,
@@ -67,52 +69,9 @@ class Site:
         self.level: int = 0 if caller is None else caller.level + 1
         deepens = call is not None and call.module.deepens
         self.depth: int = deepens + (0 if caller is None else caller.depth)
-
-
-class Row(NamedTuple):
-    """One joint value of the decisions of a call.
-
-    Attributes:
-        weight: the product of the relaxed decisions' weights; None where none is relaxed.
-        binding: the values of the hyperparameters.
-        given: those of the relaxed ones, by address.
-        parts: the position and the weight of each relaxed one, by address.
-    """
-
-    weight: Any
-    binding: dict[Independent, Any]
-    given: dict[str, Any]
-    parts: dict[str, tuple[int, Any]]
-
-
-JointValues = tuple[Any, tuple[Any, ...], dict[str, tuple[int, Any]]]
-"""The weight, or None; the values of a call's arguments; and the `Row.parts` that these come from."""
-
-
-class Algebra(Protocol):
-    """What flows along the edges of a space: one value for each output, in a tuple where there are several."""
-
-    def key(self, value: Any) -> Hashable:
-        """Return what is equal for values that are the same."""
-        ...
-
-    def leaf(self, call: Call, address: str, rows: Sequence[JointValues], inputs: Any, measured: Any) -> Any:
-        """Return what an operation gives at joint values of its arguments."""
-        ...
-
-    def selected(
-        self, call: Call, address: str, values: tuple[Any, ...], measured: Sequence[Any]
-    ) -> Sequence[tuple[Any, int]]:
-        """Return the weights and positions of the inputs that shapes may select."""
-        ...
-
-    def mix(self, found: Sequence[tuple[Any, Any]], address: str) -> Any:
-        """Return what alternatives give together, each with a weight or None."""
-        ...
-
-    def walked(self, call: Call, address: str, rows: Sequence[Row]) -> Sequence[Row]:
-        """Return the joint values of a substitution's decisions to walk, which stand for all."""
-        ...
+        self.scans: tuple[Site, ...] = () if caller is None else caller.scans
+        if call is not None and isinstance(call.module, Scan):
+            self.scans = (*self.scans, self)
 
 
 Decide = Callable[[Independent, str, Site], Any]
@@ -160,6 +119,7 @@ class Walker:
     ) -> None:
         self._share = share
         self._program, self._algebra, self._decide = space.program, algebra, decide
+        self._counts_calls = getattr(algebra, "counts_calls", False)
         self._restrictions = space.restrictions
         self._plans = Plans() if plans is None else plans
         self._memory: dict[Any, list[tuple[list[Any], Any]]] = {}
@@ -212,6 +172,7 @@ class Walker:
             owner.env[index] = value
         value = _port(value, port)
         if levels and self._reads:
+            self._held.append(value)
             self._reads[-1].append(("env", owner.prefix, owner.fragment, (index, port), self._algebra.key(value)))
         return value
 
@@ -233,7 +194,12 @@ class Walker:
         if select:
             return (yield self._selected(site, call, address, _values(arguments, rows[0]), inputs))
         joint = [(row.weight, _values(arguments, row), row.parts) for row in rows]
-        return self._algebra.leaf(call, address, joint, inputs[: call.n_inputs], inputs[call.n_inputs :])
+        along: list[Any] = []
+        if site.scans and self._counts_calls:
+            scans = site.scans[:-1] if isinstance(module, Enter | Exit) else site.scans
+            for scan in scans:
+                along.append((yield self._value(scan, Reference(0, _ends(scan.fragment)[0].index, 0))))
+        return self._algebra.leaf(call, address, joint, inputs[: call.n_inputs], inputs[call.n_inputs :], along)
 
     def _selected(self, site: Site, call: Call, address: str, values: Any, measured: Any) -> Recursive[Any]:
         found: list[Any] = []
@@ -314,7 +280,7 @@ class Walker:
                 inputs[i] = self._ready(site, reference)
                 if inputs[i] is None:
                     inputs[i] = yield self._value(site, reference)
-            place = self._way(site, call) if getattr(self._algebra, "counts_calls", False) else None
+            place = self._way(site, call) if self._counts_calls else None
             key = (prefix, fragment, tuple([self._algebra.key(value) for value in inputs]), place)
             for reads, result in self._memory.get(key, ()):
                 if all(self._still(read, site, given) for read in reads):
@@ -325,7 +291,8 @@ class Walker:
         parent = up(site, call.lexical) if call.lexical else site
         inner = Site(fragment, prefix, inputs, parent, site, call, given)
         try:
-            outputs = yield self._outputs(inner)
+            loops = isinstance(module, Scan) and hasattr(self._algebra, "loop")
+            outputs = yield self._looped(inner, address) if loops else self._outputs(inner)
         finally:
             read = self._reads.pop()
         result = outputs[0] if len(outputs) == 1 else outputs
@@ -336,6 +303,27 @@ class Walker:
             self._memory.setdefault(key, []).append((reads, result))
             self._held.append(inputs)
         return result
+
+    def _looped(self, site: Site, address: str) -> Recursive[tuple[Any, ...]]:
+        """Return what a scan gives, whose body is walked anew at each step."""
+        enter, exit = _ends(site.fragment)
+        inputs: list[Any] = []
+        for index in range(site.fragment.n_inputs):
+            inputs.append((yield self._value(site, Reference(0, index, None))))
+        algebra: Any = self._algebra
+        loop = algebra.loop(address, enter.module, exit.module, inputs)
+        given = exit.inputs[1 + enter.module.arguments["carry"] :]
+        for start in loop.steps:
+            step = Site(site.fragment, site.prefix, inputs, site.parent, site.caller, site.call, site.given)
+            step.env[enter.index] = (None, *start)
+            found: list[Any] = []
+            for reference in given:
+                found.append((yield self._value(step, reference)))
+            loop.take(found)
+        results: Sequence[Any] = loop.results()
+        site.env[exit.index] = tuple(results) if len(results) > 1 else results[0]
+        outputs: tuple[Any, ...] = yield self._outputs(site)
+        return outputs
 
     def _way(self, site: Site, call: Call) -> int:
         """Return a number for the calls that lead here, which are others where a module is called twice."""
@@ -361,11 +349,6 @@ class Walker:
         return value is not None and self._algebra.key(value) == key
 
     def _check_end(self, site: Site, call: Call, address: str) -> None:
-        if isinstance(call.module, Scan):
-            raise NotSupported(
-                f"{address}: a super-network, and an expected cost, hold no scan, which would be walked at each step.\n"
-                "  Got a scan.\n  Build architectures of this space one by one, or leave it out with space.without."
-            )
         most, depth = self._restrictions.deepest, site.depth + call.module.deepens
         if most is not None and depth > most:
             raise TooDeep(
@@ -378,6 +361,12 @@ class Walker:
                 f"  Got {max(depth, site.level)} functions, each inside the one before.\n"
                 "  Decorate the recursive function with @da.rule, and use space.limit(max_depth=...)."
             )
+
+
+def _ends(scan: Fragment) -> tuple[Call, Call]:
+    """Return the calls between which the body of a scan stands."""
+    ends = [call for call in scan.calls if isinstance(call.module, Enter | Exit)]
+    return ends[0], ends[-1]
 
 
 def _port(value: Any, port: int | None) -> Any:

@@ -22,13 +22,15 @@ Windows = Mapping[str, tuple[int, int]]
 """The frames that are averaged: from so many before the last one to so many after it."""
 
 
-def language(groups: Groups, windows: Windows, fold: bool = True) -> da.SearchSpace:
+def language(groups: Groups, windows: Windows, fold: bool = True, hole_units: int | None = None) -> da.SearchSpace:
     """Return the space of programs from a sequence to a number.
 
     Args:
         groups: a leaf for each.
         windows: an average for each.
         fold: whether a body may run along time, which then reads its state too.
+        hole_units: of the networks at holes: a perceptron in place of a function of a frame, an LSTM in place of one of
+            a sequence. Without it there are no holes.
     """
 
     def pair(operation: Callable[[], da.Module]) -> Fn:
@@ -41,45 +43,39 @@ def language(groups: Groups, windows: Windows, fold: bool = True) -> da.SearchSp
     def atom() -> Any:
         """Give a number for a frame, and for the state of a fold where there is one."""
         leaves = {name: _affine(tuple(indices)) for name, indices in groups.items()}
-        return da.or_({"Add": pair(ops.Add), "Multiply": pair(ops.Multiply), "ITE": either, **leaves})
+        terms = {"Add": pair(ops.Add), "Multiply": pair(ops.Multiply), "ITE": either, **leaves}
+        return da.or_(terms, hole=None if hole_units is None else _perceptron(hole_units))
 
     def averaged(window: tuple[int, int]) -> Fn:
         return lambda x: atom()(ops.WindowAverage(*window)(x))
 
     def either_list(x: Any) -> Any:
-        return ops.Where()(to_atom()(x), to_atom()(x), to_atom()(x))
+        return ops.Where()(sequence()(x), sequence()(x), sequence()(x))
 
     def folded(x: Any) -> Any:
         return da.scan(lambda state, frame: atom()(frame, state))(ops.Zeros(1)(x), x)
 
     @da.rule
-    def to_atom() -> Any:
+    def sequence() -> Any:
         """Give a number for a sequence."""
         averages = {name: averaged(window) for name, window in windows.items()}
-        return da.or_({**averages, "SimpleITE": either_list, **({"Fold": folded} if fold else {})})
+        terms = {**averages, "SimpleITE": either_list, **({"Fold": folded} if fold else {})}
+        return da.or_(terms, hole=None if hole_units is None else _recurrent(hole_units))
 
-    return da.space(lambda x: to_atom()(x))
+    return da.space(lambda x: sequence()(x))
 
 
 def _affine(indices: tuple[int, ...]) -> Fn:
-    def affine(x: Any, *state: Any) -> Any:
-        read = ops.Take(indices)(x)
-        return ops.Dense(1)(ops.Concatenate()(read, *state) if state else read)
-
-    return affine
+    return lambda x, *state: ops.Dense(1)(_joined(ops.Take(indices)(x), *state))
 
 
-def text(architecture: Any) -> str:
-    """Return a program as a term such as `Last4(Add(Speed, Turn))`."""
-    values: Mapping[str, Any] = architecture.values
-    return _term(values, next(iter(values)))
+def _perceptron(units: int) -> Fn:
+    return lambda *x: ops.Dense(1)(ops.ReLU()(ops.Dense(units)(_joined(*x))))
 
 
-def _term(values: Mapping[str, Any], address: str) -> str:
-    name = values[address]
-    inside = address.removesuffix(".which") + f"[{name}]/"
-    parts: list[str] = []
-    for other in values:
-        if other.startswith(inside) and not any(other.startswith(part.removesuffix("or.which")) for part in parts):
-            parts.append(other)
-    return f"{name}({', '.join([_term(values, part) for part in parts])})" if parts else name
+def _recurrent(units: int) -> Fn:
+    return lambda x: ops.Dense(1)(ops.LSTM(units)(x))
+
+
+def _joined(x: Any, *state: Any) -> Any:
+    return ops.Concatenate()(x, *state) if state else x

@@ -5,7 +5,8 @@ Laws, each with a test of that name:
 - a random scan gives the numbers of the reference, outputs and gradients, in float32 and in float64;
 - a scan computes what the loop computes that holds its body step by step;
 - a map of what is alike at every cell is that operation on the sequence;
-- a long scan, which a backend may run otherwise, computes the same.
+- a long scan, which a backend may run otherwise, computes the same;
+- a module that was made around a scan is the same one in its body, also where nothing else calls it.
 """
 
 # The functions of the spaces here are lambdas, whose parameters have no types.
@@ -83,6 +84,41 @@ class ScanContract(BackendRunner):
             return h, c, ops.Concatenate(axis=1)(*[ops.Reshape((2, 1))(steps[t]) for t in range(length)])
 
         self.assert_equal(da.space(net).at({}), da.space(unrolled).at({}), {"x": da.sequence(length, 2)})
+
+    @pytest.mark.parametrize("form", ["inside", "before", "after", "nested", "map"])
+    def test_a_module_made_around_a_scan_is_the_same_in_its_body(self, form: str) -> None:
+        def net(along: Any) -> Any:
+            def body(x: Any) -> Any:
+                dense = ops.Dense(2)
+                first = ops.Zeros(2)(x)
+
+                def step(h: Any, f: Any) -> Any:
+                    return ops.Tanh()(ops.Add()(dense(f), h))
+
+                if form == "map":
+                    return along(lambda f: (ops.Tanh()(dense(f)),), [], x)[0]
+                if form == "nested":
+                    outer = lambda h, f: [ops.Add()(dense(h), along(lambda g, e: [step(g, e)], [f], x)[0])]  # noqa: E731
+                    return along(outer, [first], x)[0]
+                h = along(lambda h, f: [step(h, f)], [dense(first) if form == "before" else first], x)[0]
+                return dense(h) if form == "after" else h
+
+            return body
+
+        def scanned(step: Any, states: list[Any], x: Any) -> list[Any]:
+            return [da.scan(lambda *given: tuple(step(*given)), carry=len(states))(*states, x)]
+
+        def unrolled(step: Any, states: list[Any], x: Any) -> list[Any]:
+            results: list[Any] = []
+            for t in range(3):
+                given = step(*states, ops.Flatten()(ops.Slice(t, t + 1, axis=1)(x)))
+                states, results = given[: len(states)], [*results, *given[len(states) :]]
+            return states or [ops.Concatenate(axis=1)(*[ops.Reshape((2, 1))(result) for result in results])]
+
+        inputs = {"x": da.sequence(3, 2)}
+        architecture = da.space(net(scanned)).at({})
+        assert list(self.weights(self.build(architecture, inputs, 0))) == ["dense.kernel", "dense.bias"]
+        self.assert_equal(architecture, da.space(net(unrolled)).at({}), inputs)
 
     def assert_equal(self, scanned: da.Architecture, other: da.Architecture, inputs: dict[str, Spec]) -> None:
         """Fail where two architectures with the same weights in the same order differ in this backend."""

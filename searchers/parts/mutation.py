@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from deep_arch.errors import TooDeep, is_kind, wrong_kind
 from deep_arch.language.domains import Domain, Numeric
 from deep_arch.searchers.parts.decisions import identity
+from deep_arch.spaces.place import below
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.searcher import Values
 
@@ -40,6 +42,10 @@ def applied(operator: Callable[..., Values], *arguments: Any) -> Values:
         mend = "Let it return a mapping, as `space.complete({**values, address: value}, rng).values` is."
         raise wrong_kind(name, "an operator to return values by address", made, mend)
     return made
+
+
+_ARGUMENT: Final = re.compile(r"\.[^./\[\]]*$")
+"""The end of an address that names an argument; the dot in `or[0.5]/n` is in the name of an alternative."""
 
 
 def complete(space: SearchSpace, values: Mapping[str, Any], rng: random.Random) -> Values:
@@ -116,18 +122,22 @@ def cross_uniformly(space: SearchSpace, first: Values, second: Values, rng: rand
 def cross_branches(space: SearchSpace, first: Values, second: Values, rng: random.Random) -> Values:
     """Take all that stands at and below one place from the second parent, and the rest from the first.
 
-    The crossover of genetic programming (Koza, 1992): a part that works is passed on whole.
+    The crossover of genetic programming (Koza, 1992) at one place: a part that works is passed on whole. What the first
+    parent says nothing of, since it has no such part, is as in the second.
     """
     shared = [address for address in first if address in second]
     if not shared:
         return first
-    place = rng.choice(shared)
-    # `or.which` decides what stands below `or[0]/` and `or[1]/`, `repeat.times` what below `repeat[1]/`.
-    branch = place.rpartition(".")[0] or place
-    kept = {address: value for address, value in first.items() if not _below(address, branch)}
-    taken = {address: value for address, value in second.items() if _below(address, branch)}
-    return complete(space, {**kept, **taken}, rng)
+    branch = _branch(rng.choice(shared), {**first, **second})
+    kept = {address: value for address, value in first.items() if not below(address, branch)}
+    return complete(space, {**second, **kept}, rng)  # what is decided elsewhere for the part comes along with it
 
 
-def _below(address: str, branch: str) -> bool:
-    return address.startswith(branch) and address[len(branch) :][:1] in ("", ".", "[", "/")
+def _branch(address: str, values: Values) -> str:
+    """Return the place that a value decides about: a choice between recorded parts itself, or else its module.
+
+    `or.which` decides what stands below `or[0]/` and `or[1]/`, `repeat.times` what below `repeat[1]/`.
+    """
+    if any(below(other, address) for other in values if other != address):
+        return address
+    return _ARGUMENT.sub("", address) or address

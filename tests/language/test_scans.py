@@ -176,6 +176,13 @@ def test_sequences_of_unequal_length_are_refused_when_it_runs() -> None:
         program([1, 2], [3, 4, 5])
 
 
+def test_what_is_no_sequence_is_refused_when_it_runs() -> None:
+    program = python_backend.build(da.space(lambda a, x: da.scan(lambda h, f: da.wrap(adder)()(h, f))(a, x)).at({}))
+    assert program(1, (2, 3)) == 6
+    with pytest.raises(BadArgument, match=r"^scan: expected a sequence to run along\.\n  Got 5 \(int\)(.|\n)*a list"):
+        program(1, 5)
+
+
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 

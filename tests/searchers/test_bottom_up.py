@@ -55,11 +55,15 @@ def test_examples_by_name_and_in_order() -> None:
             DistinctPrograms(space, wrong)
     with pytest.raises(BadArgument, match=r"inputs: expected a list of examples(.|\n)*Got 5 "):
         DistinctPrograms(space, 5)  # type: ignore[arg-type]
+    with pytest.raises(BadArgument, match=r"inputs: expected a list of examples(.|\n)*Got \[\](.|\n)*one value"):
+        DistinctPrograms(space, [])
 
 
 def test_wrong_arguments_are_told() -> None:
     with pytest.raises(BadArgument, match="2 outputs, one for each example"):
         BottomUp([1, 2], [1])
+    with pytest.raises(BadArgument, match=r"inputs: expected a list of examples(.|\n)*without examples all programs"):
+        BottomUp([], [])
     with pytest.raises(BadArgument, match="most is an int of at least 1"):
         BottomUp([1], most=0)
     with pytest.raises(BadArgument, match="meaning is a function"):

@@ -11,9 +11,10 @@ import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends.torch_backend import stacks
 from deep_arch.errors import BadArgument
-from deep_arch.searchers import Growth, Move, Origin
+from deep_arch.searchers import Growth, Move, Origin, Swap
+from deep_arch.searchers.parts.moves import grown_by
 from deep_arch.studies.searcher import FinishedTrial, Values
-from deep_arch.testing.program_language import language, text
+from deep_arch.testing.program_language import language
 from deep_arch.testing.program_tasks import GROUPS, WINDOWS, program_task
 from deep_arch.testing.searcher_contract import SearcherContract
 
@@ -41,7 +42,7 @@ def test_the_first_round_are_the_smallest_programs() -> None:
     searcher = started()
     asked = [searcher.ask() for _ in range(30)]
     assert searcher.ask() is None, "30 trials are out"
-    terms = [text(SPACE.at(values)) for values in asked if values]
+    terms = [da.text(SPACE.at(values)) for values in asked if values]
     assert terms[0] == "Last4(Speed)" and terms[-1] == "Fold(Size)" and len(set(terms)) == 30
     assert all(searcher.origin(values) is None for values in asked if values)
 
@@ -55,9 +56,9 @@ def second_round(best: str, **options: Any) -> tuple[Growth, dict[str, Values]]:
     """Return a searcher after its first round, in which one program is the best, and what it proposes next."""
     searcher = started(**options)
     for number, values in enumerate(list(iter(searcher.ask, None))):
-        gain = 1.0 if text(SPACE.at(values)) == best else 0.0
+        gain = 1.0 if da.text(SPACE.at(values)) == best else 0.0
         searcher.tell(FinishedTrial(number, values, (gain,)))
-    return searcher, {text(SPACE.at(values)): values for values in iter(searcher.ask, None)}
+    return searcher, {da.text(SPACE.at(values)): values for values in iter(searcher.ask, None)}
 
 
 def test_the_best_grow_in_every_place_by_every_move() -> None:
@@ -67,16 +68,43 @@ def test_the_best_grow_in_every_place_by_every_move() -> None:
         + [f"Last4(ITE({leaf}, Turn, Turn))" for leaf in LEAVES]
     )
     searcher, _ = second_round("Fold(Turn)", beam=1)
-    values = {"to_atom/or.which": "Fold"}
-    place = "to_atom/or[Fold]/scan/atom/"
+    values = {"sequence/or.which": "Fold"}
+    place = "sequence/or[Fold]/scan/atom/"
     values |= {
         f"{place}or.which": "Add",
         f"{place}or[Add]/atom/or.which": "Turn",
         f"{place}or[Add]/atom_1/or.which": "Size",
     }
     origin = searcher.origin(values)
-    assert origin is not None and origin.place == place and origin.copies == (f"{place}or[Add]/atom/",)
+    assert origin is not None and origin.place == place and origin.moved == ((place, f"{place}or[Add]/atom/"),)
     assert dict(origin.start) == {f"{place}or[Add]/atom_1/*.kernel": 0.0, f"{place}or[Add]/atom_1/*.bias": 0.0}
+
+
+def test_productions_are_swapped_with_their_arguments() -> None:
+    moves = [Swap(["Last4", "Whole", "Fold"]), Swap(["Turn", "Size"]), Swap(["Speed", "Add"])]
+    _, grown = second_round("Last4(Turn)", beam=1, moves=moves[:2])
+    assert not grown, "all were among the smallest"
+    program = da.parse("Last4(ITE(Turn, Speed, Touch))", SPACE)
+    found = {text(SPACE.at(p.values)): p for p in grown_by(SPACE, program.values, 7, moves, random.Random(0))}
+    added = [name for name in found if name.startswith("Last4(ITE(Turn, Add(")]
+    assert len(added) == 1, "what is new is drawn"
+    assert sorted(found) == sorted(
+        ["Whole(ITE(Turn, Speed, Touch))", "Fold(ITE(Turn, Speed, Touch))", "Last4(ITE(Size, Speed, Touch))", *added]
+    )
+    origin = found["Whole(ITE(Turn, Speed, Touch))"].origin
+    assert origin is not None and origin.parent == 7
+    assert origin.moved == (("to_atom/or[Last4]/atom/", "to_atom/or[Whole]/atom/"),)
+    known = {"to_atom/or[Last4]/atom/or[ITE]/atom/or[Turn]/dense.bias": 2.0, "to_atom/or[Last4]/own.bias": 1.0}
+    assert origin.weights(known) == {"to_atom/or[Whole]/atom/or[ITE]/atom/or[Turn]/dense.bias": 2.0}
+    origin = found["Last4(ITE(Size, Speed, Touch))"].origin
+    assert origin is not None and origin.moved == () and not origin.start
+
+
+def test_arguments_are_kept_as_far_as_there_are_places_for_them() -> None:
+    program = da.parse("Last4(ITE(Turn, Speed, Touch))", SPACE)
+    swaps = [Swap(["ITE", "Add", "Heading"])]
+    found = {text(SPACE.at(p.values)): p for p in grown_by(SPACE, program.values, 7, swaps, random.Random(0))}
+    assert sorted(found) == ["Last4(Add(Turn, Speed))", "Last4(Heading)"]
 
 
 def test_at_most_so_many_are_drawn_of_a_round() -> None:
@@ -94,7 +122,7 @@ def test_a_limit_of_the_space_holds() -> None:
 
 
 def test_weights_move_with_the_part_that_grows() -> None:
-    origin = Origin(3, "a/", ("a/or[ITE]/b/", "a/or[ITE]/c/"), {"a/or[ITE]/d/*.bias": 0.0})
+    origin = Origin(3, "a/", (("a/", "a/or[ITE]/b/"), ("a/", "a/or[ITE]/c/")), {"a/or[ITE]/d/*.bias": 0.0})
     moved = origin.weights({"a/x.kernel": 1, "ab/x.kernel": 2, "other.bias": 3})
     assert moved == {
         "a/or[ITE]/d/*.bias": 0.0,
@@ -113,14 +141,14 @@ def test_what_grows_computes_what_its_parent_does(best: str) -> None:
     first = list(iter(searcher.ask, None))
     fitted = stacks.fit([SPACE.at(values) for values in first], task, steps=4)
     for number, values in enumerate(first):
-        searcher.tell(FinishedTrial(number, values, (float(text(SPACE.at(values)) == best),)))
-    parent = next(number for number, values in enumerate(first) if text(SPACE.at(values)) == best)
+        searcher.tell(FinishedTrial(number, values, (float(da.text(SPACE.at(values)) == best),)))
+    parent = next(number for number, values in enumerate(first) if da.text(SPACE.at(values)) == best)
     children = list(iter(searcher.ask, None))
     starts = [searcher.start_of(values, {parent: fitted[parent].weights}) for values in children]
     grown = stacks.fit([SPACE.at(values) for values in children], task, starts, steps=0)
     assert len(children) == 18
     for each in grown:
-        assert each.outputs == pytest.approx(fitted[parent].outputs, abs=1e-4), text(each.architecture)
+        assert each.outputs == pytest.approx(fitted[parent].outputs, abs=1e-4), da.text(each.architecture)
     assert searcher.start_of(children[0], {}) is None, "the parent's weights are not known"
 
 
@@ -128,11 +156,11 @@ def test_equal_answers_are_grown_once() -> None:
     def grown(answers: bool) -> set[str]:
         searcher = started(beam=2)
         for number, values in enumerate(list(iter(searcher.ask, None))):
-            good = text(SPACE.at(values)) in ("Last4(Turn)", "Last8(Turn)", "Whole(Size)")
-            kept = {"answers": [1, 0] if good and "Turn" in text(SPACE.at(values)) else number} if answers else {}
+            good = da.text(SPACE.at(values)) in ("Last4(Turn)", "Last8(Turn)", "Whole(Size)")
+            kept = {"answers": [1, 0] if good and "Turn" in da.text(SPACE.at(values)) else number} if answers else {}
             gain = good - number / 1000
             searcher.tell(FinishedTrial(number, values, (gain,), attributes=kept))
-        return {text(SPACE.at(values)).partition("(")[0] for values in iter(searcher.ask, None)}
+        return {da.text(SPACE.at(values)).partition("(")[0] for values in iter(searcher.ask, None)}
 
     assert grown(False) == {"Last4", "Last8"} and grown(True) == {"Last4", "Whole"}
 
@@ -143,9 +171,9 @@ def test_a_price_makes_small_programs_better(price: float, grows: str) -> None:
     searcher, grown = started(beam=1, price=price), list[str]()
     for _ in range(2):
         for number, values in enumerate(list(iter(searcher.ask, None)), 30 * len(grown)):
-            searcher.tell(FinishedTrial(number, values, (gains.get(text(SPACE.at(values)), -10.0),)))
-            grown.append(text(SPACE.at(values)))
-    children = [text(SPACE.at(values)) for values in iter(searcher.ask, None)]
+            searcher.tell(FinishedTrial(number, values, (gains.get(da.text(SPACE.at(values)), -10.0),)))
+            grown.append(da.text(SPACE.at(values)))
+    children = [da.text(SPACE.at(values)) for values in iter(searcher.ask, None)]
     assert f"Last4(Add({grows}, Speed))" in children
 
 
@@ -169,8 +197,8 @@ def test_it_finds_a_program_and_goes_on_from_a_state() -> None:
             known[trial.number] = fitted.weights
             trial.set_attribute("answers", np.round(fitted.outputs[:32, 0].astype(float), 1).tolist())
             trial.tell(-fitted.valid_loss - 0.002 * len(trial.values))
-            history.append(text(trial.architecture))
-    best = text(search.best.architecture)
+            history.append(da.text(trial.architecture))
+    best = da.text(search.best.architecture)
     assert "ITE(Turn" in best and "Speed" in best and "Distance" in best
     assert search.best.score is not None and search.best.score > -0.25
 

@@ -8,17 +8,17 @@ import torch
 
 import deep_arch as da
 from deep_arch.backends.torch_backend import stacks
-from deep_arch.testing.program_language import language, text
+from deep_arch.testing.program_language import language
 from deep_arch.testing.program_tasks import GROUPS, PROGRAMS, WINDOWS, Term, logits, program_task
 
 SPACE = language(GROUPS, WINDOWS)
 
 
-def written(program: Term, place: str = "to_atom") -> Iterator[tuple[str, str, Term]]:
+def written(program: Term, place: str = "sequence") -> Iterator[tuple[str, str, Term]]:
     """Yield the address of each node's choice, its production, and the node."""
     yield f"{place}/or.which", program.name, program
     inside = f"{place}/or[{program.name}]/" + ("scan/" if program.name == "Fold" else "")
-    kind = "to_atom" if program.name == "SimpleITE" else "atom"
+    kind = "sequence" if program.name == "SimpleITE" else "atom"
     for i, part in enumerate(program.parts):
         yield from written(part, inside + kind + (f"_{i}" if i else ""))
 
@@ -27,7 +27,7 @@ def written(program: Term, place: str = "to_atom") -> Iterator[tuple[str, str, T
 def test_true_programs_are_of_the_language_and_compute_the_same(name: str) -> None:
     nodes = list(written(PROGRAMS[name]))
     architecture = SPACE.at({address: production for address, production, _ in nodes})
-    assert text(architecture) == str(PROGRAMS[name]) and len(architecture.values) == PROGRAMS[name].size
+    assert da.text(architecture) == str(PROGRAMS[name]) and len(architecture.values) == PROGRAMS[name].size
     start = dict[str, object]()
     for address, production, node in nodes:
         if not node.parts:
@@ -44,3 +44,11 @@ def test_true_programs_are_of_the_language_and_compute_the_same(name: str) -> No
 def test_programs_are_counted() -> None:
     assert [SPACE.limit(depth).size() for depth in range(4)] == [0, 0, 30, 28470]
     assert [language(GROUPS, WINDOWS, fold=False).limit(depth).size() for depth in range(3)] == [0, 0, 24]
+
+
+def test_holes_stand_for_functions_of_a_frame_and_of_a_sequence() -> None:
+    space = language(GROUPS, WINDOWS, fold=True, hole_units=3)
+    assert space.limit(3).size() == SPACE.limit(3).size()
+    for values in ({}, {"sequence/or.which": "Last4"}, {"sequence/or.which": "Fold"}):
+        relaxed = space.partial(values).completed()
+        assert len(relaxed.holes) == 1 and relaxed.shapes(da.sequence(12, 8))

@@ -17,6 +17,7 @@ from deep_arch.backends.initial import draw_weights
 from deep_arch.backends.torch_backend.building import build
 from deep_arch.backends.torch_backend.initial import is_native
 from deep_arch.backends.torch_backend.stacks.alone import fit_alone
+from deep_arch.backends.torch_backend.stacks.checks import check_number, check_programs, check_whole
 from deep_arch.backends.torch_backend.stacks.second_order import descend, penalties
 from deep_arch.backends.torch_backend.stacks.skeletons import Reading, Skeleton, read
 from deep_arch.backends.torch_backend.stacks.stack import Stack
@@ -24,14 +25,14 @@ from deep_arch.backends.torch_backend.stacks.tasks import Task
 from deep_arch.backends.torch_backend.weights import get_weights, set_weights
 from deep_arch.backends.torch_backend.wrapped import TorchModule
 from deep_arch.backends.weights import as_numbers
-from deep_arch.errors import ShapeMismatch
+from deep_arch.errors import ShapeMismatch, is_kind, wrong_kind
 from deep_arch.language.modules import Operation
 from deep_arch.spaces.architecture import Architecture
 
 Array = npt.NDArray[Any]
 
 Weights = Mapping[str, Array]
-"""Weights by address: `to_atom/or[Add]/atom/or[Speed]/dense.kernel` and so on."""
+"""Weights by address: `sequence/or[Add]/atom/or[Speed]/dense.kernel` and so on."""
 
 _MOST_NUMBERS: Final = 4_000_000
 """In the Jacobian of a stack: more programs are several stacks, so that what is worked on stays in a cache."""
@@ -117,6 +118,8 @@ def fit(
         seed: of what is drawn.
 
     Raises:
+        BadArgument: no architectures, or not as many first weights; another number of outputs than the task needs;
+            numbers below 0.
         DeepArchError: an architecture does not fit the inputs; see `build`.
 
     Example:
@@ -129,6 +132,12 @@ def fit(
         >>> [round(fitted.loss, 2) for fitted in stacks.fit(list(net.enumerate()), task)]
         [0.0, 0.0, 0.0]
     """
+    check_programs(architectures, starts)
+    if not is_kind(task, Task):
+        raise wrong_kind("stacks.fit: task", "a stacks.Task", task, "Write stacks.Task(x, y).")
+    check_whole("steps", steps)
+    check_whole("seed", seed)
+    check_number("stacks.fit: noise", noise)
     begun = _begin(architectures, task, starts, noise, seed)
     groups: defaultdict[Skeleton, list[tuple[Begun, Reading]]] = defaultdict(list)
     found: dict[int, Fitted] = {}
@@ -154,6 +163,7 @@ def _begin(
     rng, found = np.random.default_rng(seed), list[Begun]()
     for position, architecture in enumerate(architectures):
         plan = build_plan(architecture, task.train.specs, "torch_backend", TorchModule.of)
+        task.check_outputs(prod(plan.specs[plan.outputs[0]].shape), architecture.space.name)
         shapes = _shapes(plan)
         given = (starts[position] if starts is not None else None) or {}
         weights = {address: _given(address, shape, given) for address, (_, shape) in shapes.items()}

@@ -7,7 +7,7 @@ need no weights, so each is computed once for all examples, and is an input of t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -64,7 +64,7 @@ class Call:
     Attributes:
         kind: what it computes.
         weights: which of the skeleton's modules with weights it is; -1 for none.
-        inputs: registers, or ~i for the i-th free value.
+        inputs: registers, or ~i for the i-th free value; of a `Dense` those that are concatenated for it, if several.
         shapes: of the registers among them.
         outputs: registers.
     """
@@ -176,10 +176,21 @@ class _Reader:
             i: Free(INPUT + name, 0, (), (), plan.specs[i].shape) for i, name in enumerate(plan.inputs)
         }
         self._n_calls = Counter([step.module_address for step in plan.steps])
+        self._parts = self._concatenated(plan)
         self._n_registers = 0
         self.free: list[Free] = []
         self.shapes: list[Shape] = []
         self.steps: dict[str, BuildStep] = {}
+
+    def _concatenated(self, plan: BuildPlan) -> dict[int, Shape]:
+        """Return what is concatenated only for `Dense` that are called once: of each such value the parts."""
+        dense = [s for s in plan.steps if type(s.module) is ops.Dense and self._n_calls[s.module_address] == 1]
+        others = [s for s in plan.steps if s not in dense]
+        read = {i for step in others for i in step.inputs} | {*plan.outputs}
+        read |= {i for loop in _loops(plan.items) for i in (*loop.region.enter.inputs, *loop.region.given)}
+        wanted = {step.inputs[0] for step in dense} - read
+        joins = [s for s in others if type(s.module) is ops.Concatenate and s.module.axis == 0]
+        return {step.outputs[0]: step.inputs for step in joins if step.outputs[0] in wanted}
 
     def items(self, items: Sequence[BuildItem], times: Shape) -> tuple[Item, ...]:
         """Return the items that depend on weights, inside scans of such lengths."""
@@ -202,18 +213,23 @@ class _Reader:
         return tuple(found)
 
     def _call(self, step: BuildStep) -> Call | None:
-        free = [known for known in map(self._known.__getitem__, step.inputs) if isinstance(known, Free)]
+        free = [known for known in map(self._known.get, step.inputs) if isinstance(known, Free)]
         kind, has_weights = _kind(step.module), not step.module.stateless  # type: ignore[attr-defined]
         if not has_weights and len(free) == len(step.inputs):
             self._compute(kind, free, step.outputs)
+            return None
+        if step.outputs[0] in self._parts:
             return None
         weights = -1
         if has_weights:
             self.steps.setdefault(step.module_address, step)
             weights = [*self.steps].index(step.module_address)
         widens = type(step.module) is ops.Dense and self._n_calls[step.module_address] == 1
-        inputs = tuple([self.source(i, widens) for i in step.inputs])
-        shapes = tuple([spec.shape for spec, i in zip(step.specs, inputs, strict=True) if i >= 0])
+        parts = [
+            i for each in step.inputs for i in (self._parts.get(each, (each,)) if each not in self._known else (each,))
+        ]
+        inputs = tuple([self.source(i, widens) for i in parts])
+        shapes = tuple([self._specs[part].shape for part, i in zip(parts, inputs, strict=True) if i >= 0])
         return Call(kind, weights, inputs, shapes, self._registers(step.outputs))
 
     def _compute(self, kind: Kind, sources: Sequence[Free], outputs: Sequence[int]) -> None:
@@ -238,6 +254,13 @@ class _Reader:
         given = tuple([self.source(i) for i in region.given])
         outputs = self._registers(region.exit.outputs)
         return Loop(items, loop.length, region.reverse, first, states, tuple(sequences), given, outputs)
+
+
+def _loops(items: Sequence[BuildItem]) -> Iterator[BuildLoop]:
+    for item in items:
+        if isinstance(item, BuildLoop):
+            yield item
+            yield from _loops(item.items)
 
 
 def _spread(value: Free, times: Shape) -> Free:

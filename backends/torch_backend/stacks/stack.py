@@ -43,15 +43,36 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
+class Taken:
+    """What a call of a `Dense` read and gave, with the examples last.
+
+    Attributes:
+        module: its position in the skeleton.
+        given: (programs, times, units, examples); in a scan of what is free, to which the rest is added.
+        free: what it read that needs no weights, (programs, times, channels, examples).
+        rest: what else it read at each time, (programs, channels, examples).
+        at: what was given at each time.
+        kernel: of the rest, (programs, units, channels).
+    """
+
+    module: int
+    given: Tensor
+    free: Tensor
+    rest: dict[int, Tensor]
+    at: Sequence[Tensor] = ()
+    kernel: Tensor | None = None
+
+
+@dataclass(slots=True)
 class Tape:
     """What a pass keeps for the Jacobian.
 
     Attributes:
-        dense: of each call of a `Dense` its module, what it read and what it gave, with the examples last.
+        dense: what each call of a `Dense` read and gave.
         copies: of other weights one for each example.
     """
 
-    dense: list[tuple[int, Tensor, Tensor]] = field(default_factory=list[tuple[int, Tensor, Tensor]])
+    dense: list[Taken] = field(default_factory=list[Taken])
     copies: dict[Name, Tensor] = field(default_factory=dict[Name, Tensor])
 
 
@@ -80,13 +101,36 @@ class Stack:
         }
         self.places: dict[Name, Place] = {}
         self.n_weights = 0
-        reads = {call.weights: ~call.inputs[0] for call in _calls(self.skeleton.items) if call.inputs}
+        self._dense = {c.weights: c for c in _calls(self.skeleton.items) if type(c.kind.module) is ops.Dense}
         for module, step in enumerate(readings[0].steps):
-            width = self._widths.get(reads.get(module, ANY))
             for name, weight in step.module.weights(*step.specs).items():  # type: ignore[attr-defined]
-                shape = weight.shape if width is None or name != "kernel" else (width, *weight.shape[1:])
+                shape = weight.shape
+                if name == "kernel" and module in self._dense:
+                    shape = (sum(self._sizes(self._dense[module])), *shape[1:])
                 place = self.places[module, name] = Place(shape, self.n_weights)
                 self.n_weights = place.numbers.stop
+
+    def _sizes(self, call: Call, reading: Reading | None = None) -> list[int]:
+        """Return how many channels a `Dense` reads of each of its parts, in all programs or in one."""
+        registers, found = iter(call.shapes), list[int]()
+        for source in call.inputs:
+            if source >= 0:
+                found.append(next(registers)[0])
+            elif reading is None and ~source in self._widths:
+                found.append(self._widths[~source])
+            else:
+                found.append((reading or self.readings[0]).free[~source].shape[0])
+        return found
+
+    def _rows(self, reading: Reading, module: int) -> list[int]:
+        """Return which rows of the stack's kernel are those of a program's: first what reads free values."""
+        call, rows = self._dense[module], list[int]()
+        starts, start = dict[int, int](), 0
+        for i in sorted(range(len(call.inputs)), key=lambda i: call.inputs[i] >= 0):
+            starts[i], start = start, start + self._sizes(call)[i]
+        for i, size in enumerate(self._sizes(call, reading)):
+            rows += range(starts[i], starts[i] + size)
+        return rows
 
     def inputs(self, values: FreeValues) -> list[Tensor]:
         """Return what the programs read that needs no weights: (programs, examples, *times, *shape) each."""
@@ -104,21 +148,25 @@ class Stack:
         """Return weights, by address for each program, as (programs, weights)."""
         packed = torch.zeros(len(self.readings), self.n_weights)
         for row, reading, given in zip(packed, self.readings, weights, strict=True):
-            for name, place in self.places.items():
-                weight = torch.as_tensor(given[_address(reading, name)]).flatten()
-                row[place.start : place.start + len(weight)] = weight  # the channels that were added come last
+            for name in self.places:
+                part, rows = self._part(row, reading, name)
+                part[rows] = torch.as_tensor(given[_address(reading, name)]).to(row.dtype)
         return packed
 
     def unpacked(self, weights: Tensor) -> list[dict[str, Array]]:
         """Return what `packed` took, of weights as it returns them."""
         found = [dict[str, Array]() for _ in self.readings]
         for row, reading, unpacked in zip(weights, self.readings, found, strict=True):
-            for name, place in self.places.items():
-                step = reading.steps[name[0]]
-                shape = step.module.weights(*step.specs)[name[1]].shape  # type: ignore[attr-defined]
-                numbers = row[place.start : place.start + math.prod(shape)].reshape(shape)
-                unpacked[_address(reading, name)] = numbers.numpy().copy()
+            for name in self.places:
+                part, rows = self._part(row, reading, name)
+                unpacked[_address(reading, name)] = part[rows].numpy().copy()
         return found
+
+    def _part(self, row: Tensor, reading: Reading, name: Name) -> tuple[Tensor, Any]:
+        """Return a weight out of the vector of a program, and which of its rows that has."""
+        place, (module, kind) = self.places[name], name
+        widened = kind == "kernel" and module in self._dense
+        return row[place.numbers].view(place.shape), self._rows(reading, module) if widened else ...
 
     def outputs(self, weights: Tensor, inputs: Sequence[Tensor], tape: Tape | None = None) -> Tensor:
         """Return what each program gives for each example: (programs, examples, outputs).
@@ -135,7 +183,7 @@ class Stack:
         tape = Tape()
         with torch.enable_grad():
             z = self.outputs(weights, inputs, tape)
-            read = [given for _, _, given in tape.dense] + [*tape.copies.values()]
+            read = [taken.given for taken in tape.dense] + [*tape.copies.values()]
             found: list[Tensor] = []
             for k in range(z.shape[2]):
                 more = k + 1 < z.shape[2]
@@ -145,16 +193,28 @@ class Stack:
 
     def _assembled(self, tape: Tape, slopes: Sequence[Tensor], n: int) -> Tensor:
         whole = slopes[0].new_zeros(len(self.readings), self.n_weights, n)
-        for (module, x, _), slope in zip(tape.dense, slopes, strict=False):
-            products = (x[:, :, None] * slope[:, None]).flatten(1, 2)
-            for name, each in (("kernel", products), ("bias", slope)):
-                if (module, name) in self.places:
+        for taken, slope in zip(tape.dense, slopes, strict=False):
+            for name, each in zip(("kernel", "bias"), _products(taken, slope), strict=True):
+                if (taken.module, name) in self.places:
                     if each.shape[2] != n:  # all cells of an example
                         each = each.reshape(*each.shape[:2], -1, n).sum(2)
-                    whole[:, self.places[module, name].numbers] += each
+                    whole[:, self.places[taken.module, name].numbers] += each
         for place, slope in zip(map(self.places.__getitem__, tape.copies), slopes[len(tape.dense) :], strict=True):
             whole[:, place.numbers] = slope.flatten(2).transpose(1, 2)
         return whole
+
+
+def _products(taken: Taken, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the slopes of a kernel and of a constant, summed over times: (programs, weights, examples)."""
+    found = slope.new_zeros(len(slope), taken.free.shape[2] + _channels(taken), *slope.shape[2:])
+    for t in range(slope.shape[1]):
+        x = torch.cat([taken.free[:, t], taken.rest[t]], 1) if t in taken.rest else taken.free[:, t]
+        found.addcmul_(x[:, :, None], slope[:, t, None])
+    return found.flatten(1, 2), slope.sum(1)
+
+
+def _channels(taken: Taken) -> int:
+    return next((rest.shape[1] for rest in taken.rest.values()), 0)
 
 
 def _address(reading: Reading, name: Name) -> str:
@@ -169,6 +229,10 @@ def _calls(items: Sequence[Item]) -> Iterator[Call]:
             yield item
 
 
+def _joined(values: Sequence[Tensor]) -> Tensor:
+    return torch.cat([*values], 2) if len(values) > 1 else values[0]
+
+
 class _Pass:
     """One run of a stack; values are (programs, examples, ...)."""
 
@@ -176,6 +240,7 @@ class _Pass:
         self._stack, self._inputs, self._tape = stack, inputs, tape
         self._weights = {name: place.of(weights) for name, place in stack.places.items()}
         self._held: dict[int, Tensor] = {}
+        self._ahead: dict[int, Taken] = {}
 
     def output(self) -> Tensor:
         """Run everything, and return what it gives, in one row."""
@@ -199,25 +264,72 @@ class _Pass:
         return value
 
     def _given(self, call: Call, at: Shape) -> Sequence[Tensor]:
-        values = [self._value(source, at) for source in call.inputs]
         if type(call.kind.module) is ops.Dense:
-            return [self._dense(call.weights, values[0])]
+            free = [source for source in call.inputs if source < 0 and len(self._times(source)) == len(at)]
+            return [self._dense_along(call, at, self._times(free[0])) if at and free else self._dense(call, at)]
+        values = [self._value(source, at) for source in call.inputs]
         if call.weights >= 0:
             return self._weighted(call, values)
         size = values[0].shape[:2]  # without weights, programs are only more examples
         given = self._stack.run(call.kind, [value.flatten(0, 1) for value in values])
         return [each.reshape(*size, *each.shape[1:]) for each in given]
 
-    def _dense(self, module: int, x: Tensor) -> Tensor:
-        rows = x.movedim(1, -1)  # examples lie together
+    def _times(self, source: int) -> Shape:
+        return self._stack.skeleton.times[~source]
+
+    def _dense(self, call: Call, at: Shape) -> Tensor:
+        parts = sorted(call.inputs, key=lambda source: source >= 0)
+        rows = _joined([self._value(source, at) for source in parts]).movedim(1, -1)  # examples lie together
         flat = rows.flatten(2)
-        given = self._weights[module, "kernel"].mT @ flat
-        if (module, "bias") in self._weights:
-            given = given + self._weights[module, "bias"][..., None]
+        given = self._weights[call.weights, "kernel"].mT @ flat
+        if (call.weights, "bias") in self._weights:
+            given = given + self._weights[call.weights, "bias"][..., None]
         if self._tape is not None:
+            given = given[:, None]
             given = given if given.requires_grad else given.requires_grad_()
-            self._tape.dense.append((module, flat.detach(), given))
+            self._tape.dense.append(Taken(call.weights, given, flat.detach()[:, None], {}))
+            given = given[:, 0]
         return given.reshape(*given.shape[:2], *rows.shape[2:]).movedim(-1, 1)
+
+    def _dense_along(self, call: Call, at: Shape, times: Shape) -> Tensor:
+        """Return what a `Dense` gives at one time; what it reads that is free was summed for all times at once."""
+        register = call.outputs[0]
+        if register not in self._ahead:
+            self._ahead[register] = self._taken(call, times)
+        taken, now = self._ahead[register], 0
+        for t, length in zip(at, times, strict=True):
+            now = now * length + t
+        given, rest = taken.at[now], [self._held[source] for source in call.inputs if source >= 0]
+        shape = self._inputs[~min(call.inputs)].shape[2 + len(times) :]
+        if taken.kernel is not None:
+            x = _joined(rest).movedim(1, -1).flatten(2)
+            given = torch.addcmul(given, taken.kernel, x) if x.shape[1] == 1 else given + taken.kernel @ x
+            if self._tape is not None:
+                taken.rest[now] = x.detach()
+        return given.reshape(*given.shape[:2], *shape[1:], -1).movedim(-1, 1)
+
+    def _taken(self, call: Call, times: Shape) -> Taken:
+        """Return what a `Dense` reads and gives in scans of some lengths, of what is free alone."""
+        rows = [self._at_all(source, times) for source in call.inputs if source < 0]
+        x = torch.cat(rows, 2) if len(rows) > 1 else rows[0]
+        x, kernel = x.flatten(3), self._weights[call.weights, "kernel"]
+        given = kernel[:, None, : x.shape[2]].mT @ x
+        if (call.weights, "bias") in self._weights:
+            given = given + self._weights[call.weights, "bias"][:, None, :, None]
+        rest = kernel[:, x.shape[2] :].mT if x.shape[2] < kernel.shape[1] else None
+        taken = Taken(call.weights, given, x, {}, (), rest)
+        if self._tape is not None:
+            given.requires_grad_()
+            self._tape.dense.append(taken)
+        taken.at = given.unbind(1)
+        return taken
+
+    def _at_all(self, source: int, times: Shape) -> Tensor:
+        """Return a free value at all times of some scans: (programs, times, channels, ..., examples)."""
+        own, rows = len(self._times(source)), self._inputs[~source].movedim(1, -1)
+        rows = rows[(slice(None),) * (1 + own) + (None,) * (len(times) - own)]
+        rest = rows.shape[1 + len(times) :]
+        return rows.expand(len(rows), *times, *rest).flatten(1, len(times))
 
     def _weighted(self, call: Call, values: Sequence[Tensor]) -> Sequence[Tensor]:
         names = [name for module, name in self._weights if module == call.weights]
