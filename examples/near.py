@@ -52,7 +52,7 @@ class Result(NamedTuple):
 def fit(architectures: Sequence[da.Architecture], task: stacks.Task, seed: int, epochs: int = 6) -> list[Result]:
     """Train programs with networks in their holes, each alone, and fit whole ones, all at once; in the same order."""
     whole = [architecture for architecture in architectures if not architecture.holes]
-    fitted = iter(stacks.fit(whole, task, noise=0.1, seed=seed))
+    fitted = iter(stacks.fit(whole, task, noise=0.1, seed=seed) if whole else [])
     found: list[Result] = []
     for architecture in architectures:
         if architecture.holes:
