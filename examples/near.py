@@ -1,4 +1,4 @@
-"""Admissible neural heuristics (NEAR) on windows of two mice that meet: half programs are worth what networks make them.
+"""Admissible neural heuristics (NEAR) on windows of two mice that meet: networks tell what half programs are worth.
 
     OMP_NUM_THREADS=1 python examples/near.py --seeds 3
     OMP_NUM_THREADS=1 python examples/near.py --order depth --windows centred
@@ -9,8 +9,8 @@ place of one of a frame. A half program is trained with these by a few epochs of
 with what its decided part costs, is about the least that any program has which it may become. `BestFirstSearch` goes on
 with the half program that promises most. Whole programs are fitted by second-order steps, those of one shape at once.
 
-All is chosen by the log loss on windows for validation, plus a price for each node. Without the data there are made-up
-windows.
+All is chosen by the log loss on windows for validation, plus a price for each node. `fit` gives both kinds of programs
+their losses, for other searchers on such a language too. Without the data there are made-up windows.
 
 References:
     Shah et al., Learning differentiable programs with admissible neural heuristics (NeurIPS 2020).
@@ -33,8 +33,11 @@ from deep_arch.backends import torch_backend
 from deep_arch.backends.torch_backend import stacks
 from deep_arch.searchers import BestFirstSearch
 
-PRICE = 0.002
+PRICE = 0.004
 """Log loss that a node must gain."""
+
+ARGUMENTS = {"Add": 2, "Multiply": 2, "ITE": 3, "SimpleITE": 3, **dict.fromkeys(mice.CENTRED, 1)}
+"""How many nodes a production leads to at least, which it costs, so that what is open has its price already."""
 
 BATCH = 100
 
@@ -125,7 +128,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--order", choices=["best", "depth"], default="best", help="A*, or IDS-BB")
     parser.add_argument("--windows", choices=["published", "centred"], default="published")
-    parser.add_argument("--depth", type=int, default=4, help="of programs")
+    parser.add_argument("--depth", type=int, default=3, help="of programs")
     parser.add_argument("--frontier", type=int, default=8)
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--epochs", type=int, default=6, help="of half programs")
@@ -136,7 +139,8 @@ def main() -> None:
     space = mice.language(windows, hole_units=8).limit(max_depth=arguments.depth)
     print("seed relaxed programs   CPU s  size valid loss     F1  program")
     for seed in range(arguments.seeds):
-        searcher = BestFirstSearch(PRICE, arguments.order, arguments.frontier)
+        price = {name: n * PRICE for name, n in ARGUMENTS.items()}
+        searcher = BestFirstSearch(price, arguments.order, arguments.frontier)
         program, n_relaxed, n_programs, seconds = search(
             space, task, searcher, arguments.trials, seed, arguments.epochs
         )

@@ -223,6 +223,17 @@ def test_searchers_of_programs_are_compared(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("order", ["best", "depth"])
+def test_near_prints_a_program(tmp_path: Path, order: str) -> None:
+    arguments = ("--seeds", "1", "--epochs", "1", "--trials", "60", "--order", order, "--depth", "2")
+    heading, row = printed("near", *arguments, DEEP_ARCH_DATA=str(tmp_path))
+    seed, relaxed, programs, _, size, loss, f1, program = row.split(maxsplit=7)
+    assert heading.split()[-1] == "program" and seed == "0" and int(size) == 1 + program.count("(") + program.count(",")
+    assert int(relaxed) >= 4 and int(programs) >= 11 and 0 < float(loss) < 1 and 0 <= float(f1) <= 1
+    assert re.fullmatch(r"(Last|Window|Simple)\w+\(.+\)", program)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not has_data("cifar10_16px", "nb201"), reason="the table or the images are absent")
 def test_nats_bench_is_searched_with_shared_weights() -> None:
     arguments = ("methods", "--seconds", "0.4", "--seeds", "1", "--method", "darts2", "--method", "gdas")

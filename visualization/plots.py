@@ -33,7 +33,7 @@ class ScoreCurve:
 
 
 def score_curve(trials: Search | Iterable[Any], minimize: bool | None = None) -> ScoreCurve:
-    """Return the scores of trials and the best so far, leaving out trials that have no score.
+    """Return the scores of trials and the best so far, leaving out trials that have no score, or holes.
 
     Args:
         trials: a search; or numbers, or objects with a `score` that is a number or None, in the order in which they
@@ -57,7 +57,7 @@ def score_curve(trials: Search | Iterable[Any], minimize: bool | None = None) ->
 
 def _score(trial: Any, position: int) -> float | None:
     score = getattr(trial, "score", trial)
-    if score is None:
+    if score is None or getattr(getattr(trial, "architecture", None), "holes", ()):  # what has holes is no program
         return None
     try:
         number = float(score)

@@ -15,7 +15,7 @@ from deep_arch.errors import BadArgument
 from deep_arch.searchers import MonteCarloTreeSearch, RandomSearch
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 from deep_arch.testing.searcher_contract import SearcherContract
-from deep_arch.testing.searcher_spaces import SPACES
+from deep_arch.testing.searcher_spaces import SPACES, holed
 
 
 class TestMonteCarloTreeSearch(SearcherContract):
@@ -318,6 +318,16 @@ def test_bisection_beats_random_search_on_a_wide_domain(log: bool) -> None:
     pairs = [(nearest(MonteCarloTreeSearch(), seed), nearest(RandomSearch(), seed)) for seed in range(10)]
     assert sum(ours < theirs for ours, theirs in pairs) >= 8
     assert statistics.median(ours for ours, _ in pairs) < statistics.median(theirs for _, theirs in pairs) / 3
+
+
+def test_it_searches_a_grammar_with_holes_and_proposes_none() -> None:
+    searcher = MonteCarloTreeSearch()
+    search = da.search(holed.limit(4), searcher, trials=200, seed=0)
+    for trial in search:
+        assert not trial.architecture.holes and "hole" not in trial.values.values()
+        trial.tell(float([*trial.values.values()].count("layer")))
+    assert len(search.trials) == 200 and (search.best.score or 0) >= 6, "nearly as many layers as fit, which are 8"
+    assert all("hole" not in searcher.decode(text).values() for text, _ in searcher.state_dict()["out"])
 
 
 def test_wrong_arguments_are_refused() -> None:

@@ -225,6 +225,20 @@ def test_every_searcher_leaves_holes_out() -> None:
             trial.tell(float(len(trial.values)))
 
 
+def test_what_was_found_so_far_has_no_holes() -> None:
+    pytest.importorskip("pandas")
+    from deep_arch import analysis
+    from deep_arch.visualization.plots import score_curve
+
+    search = da.search(net, _Relaxing(), trials=10, seed=0)
+    for trial in search:
+        trial.tell(-float(trial.number))
+    best = analysis.best_so_far(search)["best"]
+    assert best.isna().tolist() == [True, True, True, False] and best.iloc[-1] == -3
+    assert analysis.pareto_front(search).index.tolist() == [3]
+    assert score_curve(search).scores == (-3.0,) and score_curve(search).n_trials == 4
+
+
 @da.rule
 def _as_wide_as_a_leaf() -> Any:
     return da.or_({"leaf": lambda: ops.Dense(4)}, hole=lambda: ops.Dense(4))
