@@ -81,7 +81,7 @@ def relaxed_loss(architecture: da.Architecture, task: stacks.Task, seed: int, ep
     for _ in range(epochs):
         for at in torch.split(torch.randperm(len(y), generator=rng), BATCH):
             optimizer.zero_grad(set_to_none=True)
-            functional.binary_cross_entropy_with_logits(model(x[at]), y[at], cost[at]).backward()
+            functional.binary_cross_entropy_with_logits(model(x[at]), y[at], cost[at]).backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()

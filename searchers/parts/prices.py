@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from deep_arch.errors import is_kind
 from deep_arch.searchers.parts.checks import check_number
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.studies.searcher import Values
@@ -28,23 +27,28 @@ class Prices:
 
     def __init__(self, searcher: object, price: Price) -> None:
         self._searcher: Final = searcher
-        self._price: Final = price
-        if is_kind(price, Mapping):
+        self._by_value: dict[Any, float] = {}
+        self._function: Callable[[str, Any], float] | None = None
+        self._each: float | None = None
+        if isinstance(price, Mapping):
             check_number(searcher, 0, **{f"price[{value!r}]": each for value, each in price.items()})
-        elif not callable(price):
+            self._by_value = {value: float(each) for value, each in price.items()}
+        elif callable(price):
+            self._function = price
+        else:
             check_number(searcher, 0, price=price)
+            self._each = float(price)
 
     def of(self, address: str, value: Any) -> float:
         """Return what a value costs."""
-        price = self._price
-        if callable(price):
-            found = price(address, value)
+        if self._each is not None:
+            return self._each
+        if self._function is not None:
+            found = self._function(address, value)
             check_number(self._searcher, 0, **{f"price({address!r}, {value!r})": found})
             return float(found)
-        if not is_kind(price, Mapping):
-            return float(price)
         try:
-            return float(price.get(value, 0.0))
+            return self._by_value.get(value, 0.0)
         except TypeError:  # an option such as a list
             return 0.0
 
@@ -65,11 +69,10 @@ class Prices:
     @property
     def least(self) -> float:
         """What any value costs at least."""
-        return 0.0 if callable(self._price) or is_kind(self._price, Mapping) else float(self._price)
+        return self._each or 0.0
 
     def least_of(self, point: ChoicePoint) -> float:
         """Return what the values of what waits for one cost at least."""
-        price = self._price
-        if is_kind(price, Mapping) and point.domain.size > len(price):
+        if self._each is not None or (self._function is None and point.domain.size > len(self._by_value)):
             return self.least
         return self.of(point.address, next(self.cheapest_first(point)))

@@ -204,7 +204,7 @@ def test_what_the_user_has_in_mind_prunes_too() -> None:
 
 def test_prices_of_each_kind() -> None:
     for price in (0.1, {"sum": 0.1}, lambda address, value: 0.1 * (value == "sum")):
-        search = searched(BestFirstSearch(price), lambda a: 0.0)  # type: ignore[arg-type]
+        search = searched(BestFirstSearch(price), lambda a: 0.0)
         assert len(search.trials) == 4 and search.best.values == {"term/or.which": "leaf"}
 
 
