@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from deep_arch.errors import TooDeep
-from deep_arch.language.values import UNSET
-from deep_arch.programs.applications import Application, applications, movable
+from deep_arch.programs.applications import Application, reached
 from deep_arch.searchers.parts.decisions import identity
 from deep_arch.searchers.parts.mutation import cross_branches, mutate_each
-from deep_arch.spaces.frames import Unfolding
 from deep_arch.spaces.place import below
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.spaces.unfolding import unfold
 from deep_arch.studies.searcher import Values
 
 _ATTEMPTS: Final = 10
@@ -36,17 +33,18 @@ def cross_subtrees(space: SearchSpace, first: Values, second: Values, rng: rando
         return cross_branches(space, first, second, rng)
     mine, theirs = _Program(space, first), _Program(space, second)
     sources: dict[Any, list[Application]] = {}
-    for application in theirs.movable():
+    for application in theirs.movable:
         sources.setdefault(application.type, []).append(application)
-    movable = mine.movable()
-    places = [application for application in movable if application.type in sources]
-    if places and not _outside(first, movable, rng):
+    places = [application for application in mine.movable if application.type in sources]
+    if places and not _outside(first, mine.movable, rng):
         for _ in range(_ATTEMPTS):
             place = rng.choice(places)
             given = _fitting(space, mine, place, theirs, sources[place.type], rng)
-            child = given and _completed(space, {**mine.around(place), **given}, rng)
-            if child and identity(_inside(child, place)) == identity(given):  # else `fix` or `without` say otherwise
-                return child
+            if given is None:
+                continue
+            child = _completed(space, {**mine.around(place), **given}, rng)
+            if child is not None and identity(_inside(child, place)) == identity(given):
+                return child  # else `fix`, `where` or `without` hold at that place
     return cross_branches(space, first, second, rng)
 
 
@@ -75,16 +73,7 @@ class _Program:
 
     def __init__(self, space: SearchSpace, values: Values) -> None:
         self.values = values
-        self._unfolding = Unfolding()
-        # Without the restrictions of the space, which its own values keep anyway, this takes a fraction of the time.
-        unfold(
-            space.program, lambda _hyperparameter, address, _frame: values.get(address, UNSET), None, self._unfolding
-        )
-        self.applications = applications(self._unfolding)
-
-    def movable(self) -> Sequence[Application]:
-        """Return the applications that mean the same wherever they stand."""
-        return movable(self._unfolding)
+        self.applications, self.movable = reached(space.program, values)
 
     def around(self, place: Application) -> dict[str, Any]:
         """Return the values that do not stand below an application."""
