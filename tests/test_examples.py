@@ -15,6 +15,8 @@ import pytest
 import torch
 
 import deep_arch as da
+from deep_arch import ops
+from deep_arch.backends import torch_backend
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -172,6 +174,73 @@ def test_many_workers_share_one_study(tmp_path: Path) -> None:
     assert [worker.returncode for worker in workers] == [0, 0]
     assert told[0] == told[1], "both know what all of them found"
     assert sum(map(int, re.findall(r": (\d+)(?:,|$)", told[0][1]))) == 12
+
+
+@pytest.fixture(scope="module")
+def cells() -> dict[str, Any]:
+    return runpy.run_path(str(EXAMPLES / "recurrent_cells.py"))
+
+
+def test_recurrent_cells_are_searched_compared_and_drawn(
+    cells: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = "--trials 4 --steps 9 --parameters 3000 --seeds 1 --output"
+    monkeypatch.setattr(sys, "argv", ["recurrent_cells.py", *small.split(), str(tmp_path)])
+    n_threads = torch.get_num_threads()
+    try:
+        cells["main"]()
+    finally:
+        torch.set_num_threads(n_threads)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("499,392 cells; of 4 trials") and lines[1].startswith("  node_")
+    rows = [line.split() for line in lines[-5:-1]]
+    assert [row[0] for row in rows] == ["plain", "GRU", "LSTM", "searched"]
+    assert all(2500 < int(row[2].replace(",", "")) <= 3000 for row in rows), "of one size"
+    assert all(float(row[4]) > 2 and float(row[7]) > 2 for row in rows), "no cell learns that from nine batches"
+    assert {path.name for path in tmp_path.iterdir()} == {"best.svg", "space.svg"}
+
+
+def test_the_written_gru_is_that_of_the_library(cells: dict[str, Any]) -> None:
+    """With the gates in their order, and the reset before the product, as in the paper."""
+    units, x = 5, torch.randint(64, (3, 32), generator=torch.manual_seed(0))
+    written = torch_backend.build(cells["WRITTEN"]["GRU"].space(units).at({"learning_rate": 0.02}), cells["INPUT"], 0)
+
+    def reader(text: Any) -> Any:
+        states = ops.GRU(units, return_sequences=True, reset_after=False)(ops.Embedding(64, 16)(text))
+        return ops.Dense(64, name="guess")(states)
+
+    library = torch_backend.build(da.space(reader).at({}), cells["INPUT"], 0)
+    weights = torch_backend.get_weights(written)
+    (gates, new), (gates_bias, new_bias) = (
+        [weights[f"cell.dense{which}.{kind}"] for which in ("", "_1")] for kind in ("kernel", "bias")
+    )
+    kernel = np.concatenate([-gates[:, :units], gates[:, units:], new], 1)  # theirs closes where ours opens
+    bias = np.concatenate([-gates_bias[:units], gates_bias[units:], new_bias])
+    own = {"kernel": kernel[:16], "recurrent_kernel": kernel[16:], "bias": bias}
+    given = {**weights, **{f"gru.{kind}": weight for kind, weight in own.items()}}
+    torch_backend.set_weights(library, {name: given[name] for name in torch_backend.get_weights(library)})
+    torch.testing.assert_close(library(x), written(x))
+
+
+def test_a_searched_cell_can_be_a_gru(cells: dict[str, Any]) -> None:
+    """The one whose update gate reads the state after the reset."""
+    values = {
+        "learning_rate": 0.02,
+        "cell/from_2.which": "state",
+        "cell/node_2.which": "gated",
+        "cell/from_4.which": "node_2",
+        "cell/node_4.which": "mixed",
+        "cell/node_4[mixed]/f.which": "tanh",
+        "cell/out.which": "last",
+    }
+    found = cells["SEARCHED"].of_size(values, 20_000)
+    assert cells["described"](found.values).splitlines() == [
+        "  node_2: gated, sigmoid of state",
+        "  node_4: mixed, tanh of node_2",
+        "  new state: last",
+    ]
+    assert found.shapes(cells["INPUT"])["zeros"] == (62,)
+    assert 19_500 < found.cost(cells["INPUT"]).parameters <= 20_000
 
 
 def test_weight_sharing_has_six_loops() -> None:
