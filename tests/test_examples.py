@@ -209,7 +209,7 @@ def test_widths_and_hyperparameters_are_searched_on_signals() -> None:
 
 @pytest.mark.slow
 def test_motions_are_told_apart_by_folds() -> None:
-    heading, *rows = printed("motions", "--trials", "27", DEEP_ARCH_DATA="absent")
+    heading, *rows = printed("motions", "--trials", "9", DEEP_ARCH_DATA="absent")
     assert heading.startswith("recordings seed") and [row.split()[0] for row in rows] == [
         "whole",
         "whole:",
