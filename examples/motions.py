@@ -17,7 +17,7 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,7 +108,7 @@ def frame() -> Any:
 
 def body(name: str) -> Any:
     """Return what gives the next state from a state and a frame."""
-    bodies = {
+    bodies: dict[str, Callable[..., Any]] = {
         "Mean": lambda state, x, share: ops.Add()(state, ops.Multiply()(share, frame()(x))),
         "Largest": lambda state, x, _: ops.Maximum()(state, frame()(x)),
         "Latest": lambda state, x, _: ops.Where()(ops.Dense(1)(x), frame()(x), state),
