@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python examples/programs.py --seeds 5
     OMP_NUM_THREADS=1 python examples/programs.py calms21 growth --windows centred --seeds 5 --test
-    OMP_NUM_THREADS=1 python examples/programs.py tasks growth --trials 3000 --test
+    OMP_NUM_THREADS=1 python examples/programs.py tasks growth --trials 2000 --test
 
 A program averages a window of frames and computes a logit from groups of features: `Last10Avg(ITE(Speed, ...))`. What
 leaves are, affine functions, is fitted; what they are put together to is searched. All is chosen by the log loss on
