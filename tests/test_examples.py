@@ -17,6 +17,7 @@ import torch
 import deep_arch as da
 from deep_arch import ops
 from deep_arch.backends import torch_backend
+from deep_arch.testing.program_tasks import program_task
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -306,6 +307,24 @@ def test_nats_bench_is_searched_with_shared_weights() -> None:
 def test_widths_and_hyperparameters_are_searched_on_signals() -> None:
     lines = printed("mnist1d_searches", "tunas", "autohas", "--seeds", "1", "--steps", "8", "--steps-alone", "8")
     assert lines[0].startswith("TuNAS: target 65,280") and len(lines) == 3 + 1 + 2 + 3
+
+
+@pytest.mark.slow
+def test_motions_are_told_apart_by_folds() -> None:
+    heading, *rows = printed("motions", "--trials", "9", DEEP_ARCH_DATA="absent")
+    names = [row.split()[0] for row in rows]
+    assert heading.startswith("recordings seed") and names == ["whole", "whole:", "ragged", "ragged:"]
+    assert all(float(row.split()[-1]) > 0.8 for row in rows[1::2]), "made-up recordings are easy"
+
+
+@pytest.mark.slow
+def test_the_program_of_a_synthetic_task_is_found() -> None:
+    programs = runpy.run_path(str(EXAMPLES / "programs.py"))
+    data = programs["synthetic"]("gated speed")
+    found = programs["search"](data, programs["METHODS"]["growth"], 150, 0, fold=False)
+    (scores,) = programs["tested"]([found], data, "valid")
+    assert scores.accuracy > program_task("gated speed").accuracy("valid") - 0.01
+    assert da.text(found.best.architecture).startswith("Last4(Multiply(")
 
 
 @pytest.mark.slow
