@@ -1,4 +1,4 @@
-"""Admissible neural heuristics (NEAR) on windows of two mice that meet: half programs are worth what networks make them.
+"""Admissible neural heuristics (NEAR) on two mice that meet: half programs are worth what networks make them.
 
     OMP_NUM_THREADS=1 python examples/near.py --seeds 3
     OMP_NUM_THREADS=1 python examples/near.py --order depth --windows centred

@@ -191,7 +191,7 @@ class BestFirstSearch(Searcher):
         if points and all(node.is_whole for node in self._next) and not any(point.has_hole for point in points):
             raise BadArgument(
                 f"{points[0].address}: expected a space with holes for what is not decided yet.\n"
-                f"  Got {points[0].domain} without one, and no other choice of space `{self.space.name}` that has one.\n"
+                f"  Got {points[0].domain} without one, and no other choice of `{self.space.name}` that has one.\n"
                 "  Give choices holes, da.or_(..., hole=fn), or search with EnumerationByCost or another searcher."
             )
 
@@ -267,5 +267,5 @@ def _too_many(point: ChoicePoint) -> BadArgument:
     return BadArgument(
         f"{point.address}: expected a choice with a hole, or few values to try each.\n"
         f"  Got {point.domain} without one, and with what else has no hole more than {_MANY:,} partial programs.\n"
-        "  Give the choice a hole, da.or_(..., hole=fn), fix it, or make a grid of it with space.discretize(levels=...)."
+        "  Give the choice a hole, da.or_(..., hole=fn), fix it, or write space.discretize(levels=...)."
     )

@@ -64,7 +64,9 @@ _BEST: Final = {
     )
     for largest, extreme in ((True, func.max), (False, func.min))
 }
-_SCORES: Final = select(trials.c.number, trials.c.scores).where(_complete, trials.c.score.is_not(None)).order_by(trials.c.number)
+_SCORES: Final = (
+    select(trials.c.number, trials.c.scores).where(_complete, trials.c.score.is_not(None)).order_by(trials.c.number)
+)
 _MARK: Final = update(trials).where(_the_trial)
 _KEEP: Final = _MARK.where(trials.c.worker == bindparam("of_worker"), trials.c.state == "running")
 

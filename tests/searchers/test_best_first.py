@@ -221,7 +221,9 @@ def test_choices_without_holes_are_tried_in_every_way() -> None:
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_HOLES))
 def test_it_says_why_it_refuses_a_space(name: str) -> None:
-    with pytest.raises(BadArgument, match=r"\w+: expected a (space with holes|choice with a hole)(.|\n)*da.or_\(..., h"):
+    with pytest.raises(
+        BadArgument, match=r"\w+: expected a (space with holes|choice with a hole)(.|\n)*da.or_\(..., h"
+    ):
         BestFirstSearch().start(SPACES[name], random.Random(0))
 
 
