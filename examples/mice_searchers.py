@@ -32,13 +32,18 @@ from deep_arch import searchers
 from deep_arch.backends.torch_backend import get_weights, stacks
 
 HOLE_UNITS = 8
-SUBTREES = {"crossover": searchers.cross_subtrees, "mutation": searchers.mutate_subtree}
+TRIALS = 3000
 
 
 def stacked(searcher: Callable[[], da.Searcher], batch: int) -> Callable[[Data, int], Found]:
     """Return the search of a searcher whose programs are fitted in stacks."""
-    method = Method(lambda _: searcher(), 1000, batch, 4)
+    method = Method(lambda _: searcher(), TRIALS, batch, 4)
     return lambda data, seed: programs.search(data, method, None, seed, fold=False)
+
+
+def genetic() -> searchers.GeneticAlgorithm:
+    """Return evolution by subtrees."""
+    return searchers.GeneticAlgorithm(crossover=searchers.cross_subtrees, mutation=searchers.mutate_subtree)
 
 
 def growth(windows: str) -> Callable[[Data, int], Found]:
@@ -79,11 +84,11 @@ SEARCHES: dict[str, Callable[[Data, int], Found]] = {
     "growth, centred": growth("centred"),
     "A*": by_holes("best"),
     "IDS-BB": by_holes("depth"),
-    "enumeration": stacked(lambda: searchers.EnumerationByCost(), 1000),
-    "tree search": stacked(lambda: searchers.MonteCarloTreeSearch(), 10),
-    "genetic": stacked(lambda: searchers.GeneticAlgorithm(**SUBTREES), 50),
-    "evolution": stacked(lambda: searchers.RegularizedEvolution(), 10),
-    "random": stacked(lambda: searchers.RandomSearch(), 1000),
+    "enumeration": stacked(searchers.EnumerationByCost, 1000),
+    "tree search": stacked(searchers.MonteCarloTreeSearch, 10),
+    "genetic": stacked(genetic, 50),
+    "evolution": stacked(searchers.RegularizedEvolution, 10),
+    "random": stacked(searchers.RandomSearch, 1000),
     "dPads": by_gradients,
 }
 
