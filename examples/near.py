@@ -36,8 +36,11 @@ from deep_arch.searchers import BestFirstSearch
 PRICE = 0.004
 """Log loss that a node must gain."""
 
-ARGUMENTS = {"Add": 2, "Multiply": 2, "ITE": 3, "SimpleITE": 3, **dict.fromkeys(mice.CENTRED, 1)}
-"""How many nodes a production leads to at least, which it costs, so that what is open has its price already."""
+PRICES = {
+    name: n * PRICE
+    for name, n in {"Add": 2, "Multiply": 2, "ITE": 3, "SimpleITE": 3, **dict.fromkeys(mice.CENTRED, 1)}.items()
+}
+"""Of productions: they pay for their arguments, so that what is open is paid for already."""
 
 BATCH = 100
 
@@ -139,8 +142,7 @@ def main() -> None:
     space = mice.language(windows, hole_units=8).limit(max_depth=arguments.depth)
     print("seed relaxed programs   CPU s  size valid loss     F1  program")
     for seed in range(arguments.seeds):
-        price = {name: n * PRICE for name, n in ARGUMENTS.items()}
-        searcher = BestFirstSearch(price, arguments.order, arguments.frontier)
+        searcher = BestFirstSearch(PRICES, arguments.order, arguments.frontier)
         program, n_relaxed, n_programs, seconds = search(
             space, task, searcher, arguments.trials, seed, arguments.epochs
         )

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python examples/programs.py --seeds 5
     OMP_NUM_THREADS=1 python examples/programs.py calms21 growth --windows centred --seeds 5 --test
-    OMP_NUM_THREADS=1 python examples/programs.py tasks growth --trials 3000 --test
+    OMP_NUM_THREADS=1 python examples/programs.py tasks growth --trials 2000 --test
 
 A program averages a window of frames and computes a logit from groups of features: `Last10Avg(ITE(Speed, ...))`. What
 leaves are, affine functions, is fitted; what they are put together to is searched. All is chosen by the log loss on
@@ -35,8 +35,8 @@ from deep_arch.testing.program_language import language
 PRICE = 0.002
 """Log loss that a node must gain."""
 
-STEPS = (4, 10)
-"""Steps of second order for all programs, and more for the best part."""
+STEPS = (5, 10)
+"""Steps of second order for all programs, and more for the best part, and for those without first weights."""
 
 NEAR = 0.01
 """How far an accuracy may be from that of the true program."""
@@ -145,16 +145,22 @@ def search(data: Data, method: Method, trials: int | None, seed: int, fold: bool
 def fitted_to(
     task: stacks.Task, trials: Sequence[da.Trial], searcher: da.Searcher, known: Mapping[int, Any], seed: int
 ) -> list[stacks.Fitted]:
-    """Fit the programs of some trials at once: all a little, and those that promise most to the end."""
+    """Fit the programs of some trials at once: all a little, and to the end what promises most or grew from nothing."""
     architectures = [trial.architecture for trial in trials]
     starts = [searcher.start_of(t.values, known) if isinstance(searcher, Growth) else None for t in trials]
     found = stacks.fit(architectures, task, starts, steps=STEPS[0], noise=0.1, seed=seed)
-    order = sorted(range(len(found)), key=lambda i: np.nan_to_num(found[i].valid_loss, nan=np.inf))
-    best = order[: -(-len(order) // PROMISING)]
+    order = sorted(range(len(found)), key=lambda i: loss(found[i]))
+    n_best = -(-len(order) // PROMISING)
+    best = [i for rank, i in enumerate(order) if rank < n_best or starts[i] is None]
     more = stacks.fit([architectures[i] for i in best], task, [found[i].weights for i in best], steps=STEPS[1])
     for i, fitted in zip(best, more, strict=True):
         found[i] = fitted
     return found
+
+
+def loss(fitted: stacks.Fitted) -> float:
+    """Return the loss on validation; infinite for what diverged."""
+    return fitted.valid_loss if np.isfinite(fitted.valid_loss) else np.inf
 
 
 # --- what came of it -------------------------------------------------------------------------------------------------

@@ -41,6 +41,8 @@ from deep_arch.searchers.parts.mutation import cross_branches as cross_branches
 from deep_arch.searchers.parts.mutation import cross_uniformly as cross_uniformly
 from deep_arch.searchers.parts.mutation import mutate_each as mutate_each
 from deep_arch.searchers.parts.mutation import mutate_one as mutate_one
+from deep_arch.searchers.parts.subtrees import cross_subtrees as cross_subtrees
+from deep_arch.searchers.parts.subtrees import mutate_subtree as mutate_subtree
 from deep_arch.searchers.proximal_policy import ProximalPolicy as ProximalPolicy
 from deep_arch.searchers.random_search import RandomSearch as RandomSearch
 from deep_arch.searchers.regularized_evolution import RegularizedEvolution as RegularizedEvolution

@@ -267,5 +267,5 @@ def _too_many(point: ChoicePoint) -> BadArgument:
     return BadArgument(
         f"{point.address}: expected a choice with a hole, or few values to try each.\n"
         f"  Got {point.domain} without one, and with what else has no hole more than {_MANY:,} partial programs.\n"
-        "  Give the choice a hole, da.or_(..., hole=fn), fix it, or make a grid with space.discretize(levels=...)."
+        "  Give the choice a hole, da.or_(..., hole=fn), fix it, or write space.discretize(levels=...)."
     )

@@ -121,7 +121,7 @@ class Growth(Searcher):
     def origin(self, values: Values) -> Origin | None:
         """Return what a program grew from whose trial is out; None for one of the first, or that is not out."""
         proposal = self._out.get(identity(values))
-        return proposal and proposal.origin
+        return None if proposal is None else proposal.origin
 
     def start_of(self, values: Values, known: Mapping[int, Mapping[str, Any]]) -> dict[str, Any] | None:
         """Return the first weights of a program whose trial is out, by address; None where they are to be drawn.

@@ -15,6 +15,9 @@ import pytest
 import torch
 
 import deep_arch as da
+from deep_arch import ops
+from deep_arch.backends import torch_backend
+from deep_arch.testing.program_tasks import program_task
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -174,6 +177,73 @@ def test_many_workers_share_one_study(tmp_path: Path) -> None:
     assert sum(map(int, re.findall(r": (\d+)(?:,|$)", told[0][1]))) == 12
 
 
+@pytest.fixture(scope="module")
+def cells() -> dict[str, Any]:
+    return runpy.run_path(str(EXAMPLES / "recurrent_cells.py"))
+
+
+def test_recurrent_cells_are_searched_compared_and_drawn(
+    cells: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = "--trials 4 --steps 9 --parameters 3000 --seeds 1 --output"
+    monkeypatch.setattr(sys, "argv", ["recurrent_cells.py", *small.split(), str(tmp_path)])
+    n_threads = torch.get_num_threads()
+    try:
+        cells["main"]()
+    finally:
+        torch.set_num_threads(n_threads)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("499,392 cells; of 4 trials") and lines[1].startswith("  node_")
+    rows = [line.split() for line in lines[-5:-1]]
+    assert [row[0] for row in rows] == ["plain", "GRU", "LSTM", "searched"]
+    assert all(2500 < int(row[2].replace(",", "")) <= 3000 for row in rows), "of one size"
+    assert all(float(row[4]) > 2 and float(row[7]) > 2 for row in rows), "no cell learns that from nine batches"
+    assert {path.name for path in tmp_path.iterdir()} == {"best.svg", "space.svg"}
+
+
+def test_the_written_gru_is_that_of_the_library(cells: dict[str, Any]) -> None:
+    """With the gates in their order, and the reset before the product, as in the paper."""
+    units, x = 5, torch.randint(64, (3, 32), generator=torch.manual_seed(0))
+    written = torch_backend.build(cells["WRITTEN"]["GRU"].space(units).at({"learning_rate": 0.02}), cells["INPUT"], 0)
+
+    def reader(text: Any) -> Any:
+        states = ops.GRU(units, return_sequences=True, reset_after=False)(ops.Embedding(64, 16)(text))
+        return ops.Dense(64, name="guess")(states)
+
+    library = torch_backend.build(da.space(reader).at({}), cells["INPUT"], 0)
+    weights = torch_backend.get_weights(written)
+    (gates, new), (gates_bias, new_bias) = (
+        [weights[f"cell.dense{which}.{kind}"] for which in ("", "_1")] for kind in ("kernel", "bias")
+    )
+    kernel = np.concatenate([-gates[:, :units], gates[:, units:], new], 1)  # theirs closes where ours opens
+    bias = np.concatenate([-gates_bias[:units], gates_bias[units:], new_bias])
+    own = {"kernel": kernel[:16], "recurrent_kernel": kernel[16:], "bias": bias}
+    given = {**weights, **{f"gru.{kind}": weight for kind, weight in own.items()}}
+    torch_backend.set_weights(library, {name: given[name] for name in torch_backend.get_weights(library)})
+    torch.testing.assert_close(library(x), written(x))
+
+
+def test_a_searched_cell_can_be_a_gru(cells: dict[str, Any]) -> None:
+    """The one whose update gate reads the state after the reset."""
+    values = {
+        "learning_rate": 0.02,
+        "cell/from_2.which": "state",
+        "cell/node_2.which": "gated",
+        "cell/from_4.which": "node_2",
+        "cell/node_4.which": "mixed",
+        "cell/node_4[mixed]/f.which": "tanh",
+        "cell/out.which": "last",
+    }
+    found = cells["SEARCHED"].of_size(values, 20_000)
+    assert cells["described"](found.values).splitlines() == [
+        "  node_2: gated, sigmoid of state",
+        "  node_4: mixed, tanh of node_2",
+        "  new state: last",
+    ]
+    assert found.shapes(cells["INPUT"])["zeros"] == (62,)
+    assert 19_500 < found.cost(cells["INPUT"]).parameters <= 20_000
+
+
 def test_weight_sharing_has_six_loops() -> None:
     heading, *rows = [line.split() for line in printed("weight_sharing", "--steps", "8")]
     assert heading == ["loop", "CPU", "s", "MACs", "inherited", "alone"]
@@ -248,6 +318,24 @@ def test_nats_bench_is_searched_with_shared_weights() -> None:
 def test_widths_and_hyperparameters_are_searched_on_signals() -> None:
     lines = printed("mnist1d_searches", "tunas", "autohas", "--seeds", "1", "--steps", "8", "--steps-alone", "8")
     assert lines[0].startswith("TuNAS: target 65,280") and len(lines) == 3 + 1 + 2 + 3
+
+
+@pytest.mark.slow
+def test_motions_are_told_apart_by_folds() -> None:
+    heading, *rows = printed("motions", "--trials", "9", DEEP_ARCH_DATA="absent")
+    names = [row.split()[0] for row in rows]
+    assert heading.startswith("recordings seed") and names == ["whole", "whole:", "ragged", "ragged:"]
+    assert all(float(row.split()[-1]) > 0.8 for row in rows[1::2]), "made-up recordings are easy"
+
+
+@pytest.mark.slow
+def test_the_program_of_a_synthetic_task_is_found() -> None:
+    programs = runpy.run_path(str(EXAMPLES / "programs.py"))
+    data = programs["synthetic"]("gated speed")
+    found = programs["search"](data, programs["METHODS"]["growth"], 150, 0, fold=False)
+    (scores,) = programs["tested"]([found], data, "valid")
+    assert scores.accuracy > program_task("gated speed").accuracy("valid") - 0.01
+    assert da.text(found.best.architecture).startswith("Last4(Multiply(")
 
 
 @pytest.mark.slow

@@ -23,8 +23,9 @@ SEARCHERS = """
 AsynchronousHalving BOHB BestFirstSearch BottomUp DARTS DPads DistinctPrograms EarlyStopping EnumerationByCost
 FairSampling Feasible FinishedTrial GDAS GeneticAlgorithm GridSearch Growth GumbelMasking Hyperband InterpolatedWidths
 LocalSearch MonteCarloTreeSearch Move NSGA2 NoRepeats OptunaSearcher Origin Partitioned ProximalPolicy RandomSearch
-RegularizedEvolution Reinforce SETN Sandwich Searcher Stage SuccessiveHalving SurrogateSearch Swap WarmStart WidestFirst
-cross_branches cross_uniformly halving_rule median_rule mutate_each mutate_one suggest within
+RegularizedEvolution Reinforce SETN Sandwich Searcher Stage SuccessiveHalving SurrogateSearch Swap WarmStart
+WidestFirst cross_branches cross_subtrees cross_uniformly halving_rule median_rule mutate_each mutate_one
+mutate_subtree suggest within
 """
 
 MEMBERS = {

@@ -10,10 +10,12 @@ from deep_arch.language.dependence import closure
 from deep_arch.language.fragment import Fragment
 from deep_arch.language.hyperparameters import Hyperparameter
 from deep_arch.language.modules import Module
-from deep_arch.language.program import expansion_key
+from deep_arch.language.program import Program, expansion_key
 from deep_arch.language.rules import Rule
+from deep_arch.language.values import UNSET
 from deep_arch.spaces.frames import Frame, Unfolding
 from deep_arch.spaces.place import below, up
+from deep_arch.spaces.unfolding import unfold
 
 
 class Application(NamedTuple):
@@ -142,6 +144,16 @@ def movable(unfolding: Unfolding) -> tuple[Application, ...]:
             if id(frame) not in fixed and not _of_elsewhere(each.arguments)
         ]
     )
+
+
+def reached(program: Program, values: Mapping[str, Any]) -> tuple[tuple[Application, ...], tuple[Application, ...]]:
+    """Return the applications that values lead to, and those among them that mean the same wherever they stand.
+
+    The values are not looked at, nor what restricts a space: this takes a fraction of the time of an architecture.
+    """
+    unfolding = Unfolding()
+    unfold(program, lambda _hyperparameter, address, _frame: values.get(address, UNSET), None, unfolding)
+    return applications(unfolding), movable(unfolding)
 
 
 def _applied(unfolding: Unfolding) -> list[Frame]:

@@ -112,6 +112,17 @@ def joined(x: Any) -> Any:
     return ops.Dense(1)(ops.Concatenate()(da.scan(body)(affine(1)(mean(x)), x), Columns((0,))(still)))
 
 
+def with_cells(x: Any) -> Any:
+    """Run along time with states and frames that have an axis besides channels."""
+    cells = ops.Reshape((CHANNELS, 2, LENGTH // 2))(x)
+    still, first = ops.AveragePooling1D(3)(x), ops.AveragePooling1D(3)(ops.Conv1D(1, 1)(x))
+
+    def body(h: Any, f: Any) -> Any:
+        return ops.Tanh()(ops.Dense(1)(ops.Concatenate()(f, h, still)))
+
+    return ops.Flatten()(da.scan(body)(first, cells))
+
+
 def nested(x: Any) -> Any:
     def outer(h: Any, f: Any) -> Any:
         def inner(g: Any, e: Any) -> Any:
@@ -146,6 +157,7 @@ STACKED: dict[str, Callable[[Any], Any]] = {
     "scan without weights": lambda x: ops.Dense(1)(weightless(x)),
     "captured": captured,
     "joined": joined,
+    "with cells": with_cells,
     "nested": nested,
     "sequences": sequences,
 }

@@ -21,6 +21,9 @@ SEARCHERS: dict[str, Callable[[], da.Searcher]] = {
     "evolution": lambda: searchers.RegularizedEvolution(population=8, sample=3),
     "genetic": lambda: searchers.GeneticAlgorithm(population=6),
     "branches": lambda: searchers.GeneticAlgorithm(population=6, crossover=searchers.cross_branches),
+    "subtrees": lambda: searchers.GeneticAlgorithm(
+        population=6, crossover=searchers.cross_subtrees, mutation=searchers.mutate_subtree
+    ),
     "nsga2": lambda: searchers.NSGA2(population=6),
     "local": searchers.LocalSearch,
     "tree": searchers.MonteCarloTreeSearch,

@@ -85,7 +85,7 @@ def test_productions_are_swapped_with_their_arguments() -> None:
     _, grown = second_round("Last4(Turn)", beam=1, moves=moves[:2])
     assert not grown, "all were among the smallest"
     program = da.parse("Last4(ITE(Turn, Speed, Touch))", SPACE)
-    found = {text(SPACE.at(p.values)): p for p in grown_by(SPACE, program.values, 7, moves, random.Random(0))}
+    found = {da.text(SPACE.at(p.values)): p for p in grown_by(SPACE, program.values, 7, moves, random.Random(0))}
     added = [name for name in found if name.startswith("Last4(ITE(Turn, Add(")]
     assert len(added) == 1, "what is new is drawn"
     assert sorted(found) == sorted(
@@ -93,9 +93,9 @@ def test_productions_are_swapped_with_their_arguments() -> None:
     )
     origin = found["Whole(ITE(Turn, Speed, Touch))"].origin
     assert origin is not None and origin.parent == 7
-    assert origin.moved == (("to_atom/or[Last4]/atom/", "to_atom/or[Whole]/atom/"),)
-    known = {"to_atom/or[Last4]/atom/or[ITE]/atom/or[Turn]/dense.bias": 2.0, "to_atom/or[Last4]/own.bias": 1.0}
-    assert origin.weights(known) == {"to_atom/or[Whole]/atom/or[ITE]/atom/or[Turn]/dense.bias": 2.0}
+    assert origin.moved == (("sequence/or[Last4]/atom/", "sequence/or[Whole]/atom/"),)
+    known = {"sequence/or[Last4]/atom/or[ITE]/atom/or[Turn]/dense.bias": 2.0, "sequence/or[Last4]/own.bias": 1.0}
+    assert origin.weights(known) == {"sequence/or[Whole]/atom/or[ITE]/atom/or[Turn]/dense.bias": 2.0}
     origin = found["Last4(ITE(Size, Speed, Touch))"].origin
     assert origin is not None and origin.moved == () and not origin.start
 
@@ -103,7 +103,7 @@ def test_productions_are_swapped_with_their_arguments() -> None:
 def test_arguments_are_kept_as_far_as_there_are_places_for_them() -> None:
     program = da.parse("Last4(ITE(Turn, Speed, Touch))", SPACE)
     swaps = [Swap(["ITE", "Add", "Heading"])]
-    found = {text(SPACE.at(p.values)): p for p in grown_by(SPACE, program.values, 7, swaps, random.Random(0))}
+    found = {da.text(SPACE.at(p.values)): p for p in grown_by(SPACE, program.values, 7, swaps, random.Random(0))}
     assert sorted(found) == ["Last4(Add(Turn, Speed))", "Last4(Heading)"]
 
 

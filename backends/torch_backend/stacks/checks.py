@@ -14,28 +14,28 @@ from deep_arch.language.foreign import as_int, plain
 from deep_arch.spaces.architecture import Architecture
 
 
-def check_programs(architectures: object, starts: object) -> None:
+def check_programs(architectures: Any, starts: Any) -> None:
     """Raise BadArgument for what is no list of architectures, or no list of as many first weights."""
     if not _is_list(architectures) or not architectures:
         mend = "Write stacks.fit([architecture], task), with one architecture at least."
         raise wrong_kind("stacks.fit", "a list of architectures", architectures, mend)
-    for i, each in enumerate(architectures):  # type: ignore[var-annotated, arg-type]
+    for i, each in enumerate(architectures):
         if not is_kind(each, Architecture):
             mend = "Take one of a space, such as space.sample(seed=0) or trial.architecture."
             raise wrong_kind(f"stacks.fit: architectures[{i}]", "an architecture", each, mend)
     if starts is None:
         return
-    n: int = len(architectures)  # type: ignore[arg-type]
-    if not _is_list(starts) or len(starts) != n:  # type: ignore[arg-type]
+    n: int = len(architectures)
+    if not _is_list(starts) or len(starts) != n:
         mend = "Give a list with None where all first weights are to be drawn."
         raise wrong_kind("stacks.fit: starts", f"a list of {n}, one for each architecture", starts, mend)
-    for i, each in enumerate(starts):  # type: ignore[var-annotated, arg-type]
+    for i, each in enumerate(starts):
         if each is not None and not is_kind(each, Mapping):
             mend = "Give weights by address, such as Fitted.weights, or None to draw them."
             raise wrong_kind(f"stacks.fit: starts[{i}]", "a mapping from addresses to weights", each, mend)
 
 
-def _is_list(given: object) -> bool:
+def _is_list(given: Any) -> bool:
     return is_kind(given, Sequence) and not is_kind(given, str)
 
 
@@ -58,14 +58,14 @@ def check_number(where: str, given: object) -> float:
     return float(number)
 
 
-def as_costs(class_weight: object) -> float | tuple[float, ...]:
+def as_costs(class_weight: Any) -> float | tuple[float, ...]:
     """Return what examples cost by their class.
 
     Raises:
         BadArgument: it is neither a number nor a list of numbers.
     """
     if _is_list(plain(class_weight)):
-        return tuple([check_number(f"Task: class_weight[{i}]", each) for i, each in enumerate(class_weight)])  # type: ignore[var-annotated, arg-type]
+        return tuple([check_number(f"Task: class_weight[{i}]", each) for i, each in enumerate(class_weight)])
     return check_number("Task: class_weight", class_weight)
 
 

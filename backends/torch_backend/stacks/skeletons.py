@@ -225,12 +225,14 @@ class _Reader:
             self.steps.setdefault(step.module_address, step)
             weights = [*self.steps].index(step.module_address)
         widens = type(step.module) is ops.Dense and self._n_calls[step.module_address] == 1
-        parts = [
-            i for each in step.inputs for i in (self._parts.get(each, (each,)) if each not in self._known else (each,))
-        ]
+        parts = [part for i in step.inputs for part in self._parts_of(i)]
         inputs = tuple([self.source(i, widens) for i in parts])
         shapes = tuple([self._specs[part].shape for part, i in zip(parts, inputs, strict=True) if i >= 0])
         return Call(kind, weights, inputs, shapes, self._registers(step.outputs))
+
+    def _parts_of(self, value: int) -> Shape:
+        """Return what is concatenated to a value, where that was left to a `Dense`; else the value."""
+        return (value,) if value in self._known else self._parts[value]
 
     def _compute(self, kind: Kind, sources: Sequence[Free], outputs: Sequence[int]) -> None:
         times = max([source.times for source in sources], key=len, default=())

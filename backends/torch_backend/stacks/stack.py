@@ -266,7 +266,7 @@ class _Pass:
     def _given(self, call: Call, at: Shape) -> Sequence[Tensor]:
         if type(call.kind.module) is ops.Dense:
             free = [source for source in call.inputs if source < 0 and len(self._times(source)) == len(at)]
-            return [self._dense_along(call, at, self._times(free[0])) if at and free else self._dense(call, at)]
+            return [self._dense_along(call, at, free[0]) if at and free else self._dense(call, at)]
         values = [self._value(source, at) for source in call.inputs]
         if call.weights >= 0:
             return self._weighted(call, values)
@@ -291,18 +291,17 @@ class _Pass:
             given = given[:, 0]
         return given.reshape(*given.shape[:2], *rows.shape[2:]).movedim(-1, 1)
 
-    def _dense_along(self, call: Call, at: Shape, times: Shape) -> Tensor:
-        """Return what a `Dense` gives at one time; what it reads that is free was summed for all times at once."""
-        register = call.outputs[0]
+    def _dense_along(self, call: Call, at: Shape, source: int) -> Tensor:
+        """Return what a `Dense` gives at one time; what it reads that is free, like a source, was summed for all."""
+        register, times = call.outputs[0], self._times(source)
         if register not in self._ahead:
             self._ahead[register] = self._taken(call, times)
         taken, now = self._ahead[register], 0
         for t, length in zip(at, times, strict=True):
             now = now * length + t
-        given, rest = taken.at[now], [self._held[source] for source in call.inputs if source >= 0]
-        shape = self._inputs[~min(call.inputs)].shape[2 + len(times) :]
+        given, shape = taken.at[now], self._inputs[~source].shape[2 + len(times) :]
         if taken.kernel is not None:
-            x = _joined(rest).movedim(1, -1).flatten(2)
+            x = _joined([self._held[each] for each in call.inputs if each >= 0]).movedim(1, -1).flatten(2)
             given = torch.addcmul(given, taken.kernel, x) if x.shape[1] == 1 else given + taken.kernel @ x
             if self._tape is not None:
                 taken.rest[now] = x.detach()
