@@ -11,6 +11,7 @@ from typing import Any
 
 from deep_arch.errors import BadArgument
 from deep_arch.extras import missing
+from deep_arch.spaces.architecture import Architecture
 from deep_arch.studies.search import Search
 from deep_arch.visualization import palette
 
@@ -57,7 +58,8 @@ def score_curve(trials: Search | Iterable[Any], minimize: bool | None = None) ->
 
 def _score(trial: Any, position: int) -> float | None:
     score = getattr(trial, "score", trial)
-    if score is None or getattr(getattr(trial, "architecture", None), "holes", ()):  # what has holes is no program
+    architecture = getattr(trial, "architecture", None)
+    if score is None or (isinstance(architecture, Architecture) and architecture.holes):
         return None
     try:
         number = float(score)
