@@ -169,7 +169,7 @@ def language_reference() -> Text:
     frequent = [character for character, _ in collections.Counter(text).most_common(N_CHARACTERS - 1)]
     numbers = collections.defaultdict(lambda: N_CHARACTERS - 1, {c: i for i, c in enumerate(frequent)})
     whole, a_tenth = torch.tensor([numbers[character] for character in text]), len(text) // 10
-    return Text(*whole.split([len(text) - 2 * a_tenth, a_tenth, a_tenth]))
+    return Text(whole[: -2 * a_tenth], whole[-2 * a_tenth : -a_tenth], whole[-a_tenth:])
 
 
 # --- training ---------------------------------------------------------------------------------------------------------

@@ -95,10 +95,12 @@ class ScanContract(BackendRunner):
                 def step(h: Any, f: Any) -> Any:
                     return ops.Tanh()(ops.Add()(dense(f), h))
 
+                def outer(h: Any, f: Any) -> list[Any]:
+                    return [ops.Add()(dense(h), along(lambda g, e: [step(g, e)], [f], x)[0])]
+
                 if form == "map":
                     return along(lambda f: (ops.Tanh()(dense(f)),), [], x)[0]
                 if form == "nested":
-                    outer = lambda h, f: [ops.Add()(dense(h), along(lambda g, e: [step(g, e)], [f], x)[0])]  # noqa: E731
                     return along(outer, [first], x)[0]
                 h = along(lambda h, f: [step(h, f)], [dense(first) if form == "before" else first], x)[0]
                 return dense(h) if form == "after" else h

@@ -54,6 +54,16 @@ def test_a_dense_layer_is_a_weighted_sum_of_channels() -> None:
     assert said("Mean(Sum(Affine, Affine))", ["a", "b", "c"]).count("{-0.5*a - 0.25*b - 0.5}") == 2
 
 
+class Standardised(ops.Dense):
+    """A dense layer of a user's."""
+
+
+def test_a_class_made_of_a_dense_layer_is_one() -> None:
+    architecture = da.space(lambda x: da.or_({"Affine": lambda: Standardised(1)})(x)).at({"or.which": "Affine"})
+    weights = {"or_Affine.standardised.kernel": [[0.5], [-2.0]], "or_Affine.standardised.bias": [1.0]}
+    assert da.text(architecture, weights, ["speed", "angle"]) == "Affine{0.5*speed - 2*angle + 1}"
+
+
 def test_units_stand_side_by_side_and_what_is_inside_has_no_names() -> None:
     assert said("Mean(Pair)") == (
         'Mean(Pair{(-0.5*speed + 0.5*angle - 0.5, -0.25*speed + 0.25*"nose dist" + 0.75*angle - 0.25), '
