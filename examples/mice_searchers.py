@@ -34,11 +34,14 @@ from deep_arch.backends.torch_backend import get_weights, stacks
 HOLE_UNITS = 8
 TRIALS = 3000
 
+Search = Callable[[Data, int, int | None], Found]
+"""From the data, a seed, and a number of trials where not the searcher's own, to the best program by validation."""
 
-def stacked(searcher: Callable[[], da.Searcher], batch: int) -> Callable[[Data, int], Found]:
+
+def stacked(searcher: Callable[[], da.Searcher], batch: int) -> Search:
     """Return the search of a searcher whose programs are fitted in stacks."""
     method = Method(lambda _: searcher(), TRIALS, batch, 4)
-    return lambda data, seed: programs.search(data, method, None, seed, fold=False)
+    return lambda data, seed, trials: programs.search(data, method, trials, seed, fold=False)
 
 
 def genetic() -> searchers.GeneticAlgorithm:
@@ -46,29 +49,29 @@ def genetic() -> searchers.GeneticAlgorithm:
     return searchers.GeneticAlgorithm(crossover=searchers.cross_subtrees, mutation=searchers.mutate_subtree)
 
 
-def growth(windows: str) -> Callable[[Data, int], Found]:
-    """Return growth with some windows; others are given in vain."""
+def growth(windows: str) -> Search:
+    """Return growth, with windows in place of those that are given."""
 
-    def search(_: Data, seed: int) -> Found:
-        return programs.search(programs.calms21(windows, False), programs.METHODS["growth"], None, seed, fold=False)
+    def search(_: Data, seed: int, trials: int | None) -> Found:
+        return programs.search(programs.calms21(windows, False), programs.METHODS["growth"], trials, seed, fold=False)
 
     return search
 
 
-def by_holes(order: Any) -> Callable[[Data, int], Found]:
+def by_holes(order: Any) -> Search:
     """Return a search over half programs."""
 
-    def search(data: Data, seed: int) -> Found:
+    def search(data: Data, seed: int, trials: int | None) -> Found:
         space = mice.language(data.windows, HOLE_UNITS).limit(max_depth=3)
         searcher = searchers.BestFirstSearch(near.PRICES, order, frontier=8)
-        found = near.search(space, data.task(), searcher, 400, seed)
+        found = near.search(space, data.task(), searcher, trials or 400, seed)
         return Found(found.program, found.seconds, found.n_relaxed + found.n_programs)
 
     return search
 
 
-def by_gradients(data: Data, seed: int) -> Found:
-    """Search the relaxed language."""
+def by_gradients(data: Data, seed: int, trials: int | None) -> Found:
+    """Search the relaxed language, whose trials are steps of gradients: as many as the schedule says."""
     began = time.process_time()
     windows = [dpads.Windows(torch.tensor(data.x[p]), torch.tensor(data.y[p]).float()) for p in ("train", "valid")]
     architecture, model, n_trials, _ = dpads.search(windows[0], windows[1], seed)
@@ -79,7 +82,7 @@ def by_gradients(data: Data, seed: int) -> Found:
     return Found(found, seconds, n_trials)
 
 
-SEARCHES: dict[str, Callable[[Data, int], Found]] = {
+SEARCHES: dict[str, Search] = {
     "growth": growth("published"),
     "growth, centred": growth("centred"),
     "A*": by_holes("best"),
@@ -118,13 +121,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("searchers", nargs="*", help=f"of {', '.join(SEARCHES)}; all if left out")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--trials", type=int, help="of all but dPads; as many as each is given if left out")
     parser.add_argument("--test", action="store_true", help="read the test examples at the end")
     arguments = parser.parse_args()
     found: dict[str, list[Found]] = {}
     data, n = programs.calms21("published", False), arguments.seeds
     for name in arguments.searchers or SEARCHES:
         for seed in range(n):
-            each = SEARCHES[name](data, seed)
+            each = SEARCHES[name](data, seed, arguments.trials)
             found.setdefault(name, []).append(each)
             worth = f"valid F1 {mice.scores(each.best.outputs[:, 0], data.y['valid']).f1:.3f}, {each.seconds:.0f} CPU s"
             agrees = f"the model within {disagreement(each, data):.0e}"

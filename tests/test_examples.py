@@ -304,6 +304,21 @@ def test_near_prints_a_program(tmp_path: Path, order: str) -> None:
 
 
 @pytest.mark.slow
+def test_searchers_of_programs_are_compared_in_one_table(tmp_path: Path) -> None:
+    names = ["growth", "A*", "enumeration", "genetic", "random"]
+    lines = printed("mice_searchers", *names, "--trials", "60", "--test", DEEP_ARCH_DATA=str(tmp_path))
+    *programs, empty, heading, r1, r2, r3, r4, r5 = lines
+    assert [line.split(",")[0] for line in programs] == names and not empty
+    for line in programs:
+        assert float(line.partition("the model within ")[2].partition(":")[0]) < 1e-4
+    assert heading.split()[:5] == ["searcher", "valid", "F1", "test", "F1"]
+    for name, row in zip(names, (r1, r2, r3, r4, r5), strict=True):
+        first, f1, _, _, test_f1, _, _, accuracy, *_, n_trials = row.split()
+        assert first == name and 0 <= float(f1) <= 1 and 0 <= float(test_f1) <= 1 and 0.4 < float(accuracy) <= 1
+        assert 1 <= int(n_trials) <= 60
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not has_data("cifar10_16px", "nb201"), reason="the table or the images are absent")
 def test_nats_bench_is_searched_with_shared_weights() -> None:
     arguments = ("methods", "--seconds", "0.4", "--seeds", "1", "--method", "darts2", "--method", "gdas")
