@@ -39,7 +39,7 @@ MEMBERS = {
         shapes structure subtree summary to_json to_networkx unassigned value_specs waiting
     """,
     deep_arch.Trial: """
-        architecture config continues directory duration_s end fail mixtures report restored score set_attribute
+        architecture config continues directory duration_s end fail holes mixtures report restored score set_attribute
         should_stop skip slopes tell values weigh written
     """,
     deep_arch.Search: """

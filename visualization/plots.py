@@ -11,7 +11,6 @@ from typing import Any
 
 from deep_arch.errors import BadArgument
 from deep_arch.extras import missing
-from deep_arch.spaces.architecture import Architecture
 from deep_arch.studies.search import Search
 from deep_arch.visualization import palette
 
@@ -58,8 +57,7 @@ def score_curve(trials: Search | Iterable[Any], minimize: bool | None = None) ->
 
 def _score(trial: Any, position: int) -> float | None:
     score = getattr(trial, "score", trial)
-    architecture = getattr(trial, "architecture", None)
-    if score is None or (isinstance(architecture, Architecture) and architecture.holes):
+    if score is None or getattr(trial, "holes", ()):
         return None
     try:
         number = float(score)

@@ -200,7 +200,7 @@ def _read(
 ) -> tuple[list[int], list[pareto.Point], tuple[Direction, ...]]:
     """Return the numbers of the trials, their scores so that more is better, and a direction for each objective."""
     # What has holes is no program, and none of what is found.
-    found = [(t.number, () if t.architecture.holes else t.scores) for t in each(where, trials)]
+    found = [(t.number, () if t.holes else t.scores) for t in each(where, trials)]
     numbers = list(dict.fromkeys([len(scores) for _, scores in found if scores]))
     own = trials.directions if isinstance(trials, Search) else ["maximize"] * max([1, *numbers])
     turned = listed_directions(own if directions is None else directions)

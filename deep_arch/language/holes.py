@@ -6,7 +6,7 @@ program becomes an architecture like any other once its open choices are at thei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from deep_arch.language.domains import REJECTED, Choice, Domain
@@ -33,6 +33,11 @@ class Holed(Choice):
 def is_hole(domain: Domain, value: object) -> bool:
     """Return whether a value is the hole of a choice with this domain."""
     return value.__class__ is str and value == HOLE and isinstance(domain, Holed)
+
+
+def may_have_hole(values: Iterable[object]) -> bool:
+    """Return whether some value may be a hole; if not, none is, and nobody needs to look at domains."""
+    return any(value.__class__ is str and value == HOLE for value in values)
 
 
 def without_hole(domain: Domain, value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deep_arch.errors import AlreadyAssigned, BadArgument, NotAssignable, NotSpecified, is_kind, wrong_kind
 from deep_arch.language.depending import Depending
-from deep_arch.language.holes import HOLE, Holed
+from deep_arch.language.holes import HOLE, Holed, may_have_hole
 from deep_arch.language.hyperparameters import Dependent, Independent
 from deep_arch.language.options import content_key, same
 from deep_arch.language.specs import Inputs, Spec
@@ -65,7 +65,7 @@ class Architecture:
     def holes(self) -> tuple[str, ...]:
         """The addresses of choices that are at their holes; none in a program. See `or_`."""
         values = self.values
-        if not any(value.__class__ is str and value == HOLE for value in values.values()):
+        if not may_have_hole(values.values()):
             return ()
         frames = self._unfolding.frames.values()
         holed = {

@@ -180,7 +180,7 @@ class Record:
         return tuple([complete[i] for i in sorted(fronts(list(map(self._gains, complete)))[0])])
 
     def _complete(self) -> list[Trial]:
-        complete = [t for t in self._trials if t.state == "complete" and not t.architecture.holes]
+        complete = [t for t in self._trials if t.state == "complete" and not t.holes]
         if not complete:
             raise no_best(self._trials)
         return complete

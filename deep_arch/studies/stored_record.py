@@ -118,8 +118,8 @@ class StoredRecord(Record):
 
     def ended(self, trial: Trial) -> list[Values]:
         """Take in how a trial ended, and return the duplicates that waited for it."""
-        whole = not trial.architecture.holes
-        end = End(trial.state, trial.scores, trial.intermediate, trial.error, trial.attributes, ranked=whole)
+        is_program = not trial.holes
+        end = End(trial.state, trial.scores, trial.intermediate, trial.error, trial.attributes, ranked=is_program)
         self.open_turn.end(trial.number, end)
         return self.waiting.pop(trial.number, [])
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsInde
 
 from deep_arch.errors import TrialError, is_kind
 from deep_arch.language.foreign import PLAIN, as_int
+from deep_arch.language.holes import may_have_hole
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.studies.told import checked_slopes, finite, listed
 
@@ -169,6 +170,11 @@ class Trial:
         """The architecture; partial in a space of `where`, and with holes where those were proposed."""
         # A finished trial keeps only its values, so that a long search does not hold every graph in memory.
         return self._architecture or self._space.proposed(self.values)
+
+    @property
+    def holes(self) -> tuple[str, ...]:
+        """The addresses of choices that are at their holes; none in a program. See `Architecture.holes`."""
+        return self.architecture.holes if may_have_hole(self.values.values()) else ()
 
     @property
     def score(self) -> float | None:
