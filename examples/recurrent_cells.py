@@ -8,7 +8,7 @@ each width, and values mean the same cell in all: so each cell gets the width at
 parameters, which `cost` knows without a framework. All are searched, trained and measured by the same lines; of those
 written by hand, the learning rate is searched. The text is Python's language reference, which comes with Python.
 
-Many searches find a GRU: a gated node of the state, and one of that node mixed with the state. What they find is level
+Some searches find a GRU: a gated node of the state, and one of that node mixed with the state. What they find is level
 with it, and ahead of the others. A node that nothing needs costs nothing, and no search looks at its choices.
 `best.svg` shows the way from the end of a step back to its beginning as a dashed line.
 
