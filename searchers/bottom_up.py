@@ -72,7 +72,7 @@ class DistinctPrograms:
         merge: whether of programs that give equal answers only the first is kept.
         most: how many terms may be held at once, at some 300 bytes each with their answers; then the enumeration ends.
         meaning: from an operation, with values for its arguments, to the function that it is, where operations have
-            no `to_python`.
+            no meaning in plain Python.
 
     Attributes:
         tried: how many terms were run so far, parts of programs included.

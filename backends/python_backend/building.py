@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from deep_arch.backends.base import check_specified
-from deep_arch.backends.python_backend.lowerings import LOWERINGS
 from deep_arch.backends.python_backend.model import Block, Instruction, Loop, PythonProgram, note
 from deep_arch.errors import BadArgument, NotSpecified, NotSupported
 from deep_arch.language.modules import Module, Wrapped
 from deep_arch.language.specs import Inputs
 from deep_arch.language.wrapping import made_with
 from deep_arch.measures.summaries import describe
+from deep_arch.ops.plain_python import plain_function
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.graph import Graph, GraphCall
 from deep_arch.spaces.regions import Item, Region, inputs_of, nested, outputs_of
@@ -114,13 +113,9 @@ def _made(call: GraphCall) -> Made:
         BadArgument: its factory returned what cannot be called.
     """
     module = call.module
-    if hasattr(module, "to_python"):
-        alone: Any = _alone(module)
-        return alone, alone.to_python
-    for cls in type(module).__mro__:
-        if cls in LOWERINGS:
-            alone = _alone(module)
-            return alone, functools.partial(LOWERINGS[cls], alone)
+    alone = _alone(module)
+    if (function := plain_function(alone)) is not None:
+        return alone, function
     if isinstance(module, Wrapped):
         made = _called(module, call.module_address)
         return made, made

@@ -22,7 +22,7 @@ from deep_arch.language.modules import Module, Wrapped
 from deep_arch.language.scans import Enter, Scan
 from deep_arch.language.values import UNSET, Reference
 from deep_arch.language.wrapping import made_with
-from deep_arch.ops import Identity
+from deep_arch.ops.plain_python import plain_function
 from deep_arch.spaces.frames import Frame, Node, Unfolding
 from deep_arch.spaces.graph import describe
 from deep_arch.spaces.liveness import check_cut
@@ -44,10 +44,8 @@ def meaning_of(module: Module) -> Callable[..., Any]:
     Raises:
         NotSupported: it has none.
     """
-    if (function := getattr(module, "to_python", None)) is not None:
-        return function  # type: ignore[no-any-return]
-    if isinstance(module, Identity):
-        return _itself
+    if (function := plain_function(module)) is not None:
+        return function
     if isinstance(module, Wrapped):
         return made_with(module.factory, module.arguments)  # type: ignore[no-any-return]
     raise NotSupported(
@@ -55,10 +53,6 @@ def meaning_of(module: Module) -> Callable[..., Any]:
         f"  Got {module!r}.\n  Give the class a method `to_python(self, *values)`, make the module with "
         "da.wrap(factory), or say what it means: BottomUp(..., meaning=fn)."
     )
-
-
-def _itself(x: Any) -> Any:
-    return x
 
 
 class Grammar:

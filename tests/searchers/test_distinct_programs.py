@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import deep_arch as da
+from deep_arch import ops
 from deep_arch.backends import python_backend
 from deep_arch.errors import BadArgument
 from deep_arch.searchers import DistinctPrograms
@@ -222,3 +223,22 @@ def test_fixed_choices_hold_where_they_are() -> None:
     address = "arithmetic/or[+]/arithmetic/or.which"
     for space in (expressions.fix({address: "1"}).limit(3), expressions.fix({address: "%"}).limit(3)):
         assert bottom_up(space, [[2], [5]], 99) == by_brute_force(space, [[2], [5]], 99)
+
+
+def test_neutral_operations_mean_what_the_python_backend_runs() -> None:
+    @da.rule
+    def number() -> Any:
+        pairs = {kind.__name__: kind for kind in (ops.Add, ops.Subtract, ops.Multiply, ops.Maximum, ops.Minimum)}
+        kinds: dict[str, Any] = {
+            name: lambda *x, kind=kind: kind()(number()(*x), number()(*x)) for name, kind in pairs.items()
+        }
+        kinds["Where"] = lambda *x: ops.Where(hard=True)(number()(*x), number()(*x), number()(*x))
+        return da.or_({"x": lambda x, y: x, "y": lambda x, y: y, "ReLU": lambda *x: ops.ReLU()(number()(*x)), **kinds})
+
+    space = da.space(lambda x, y: number()(x, y))
+    examples = [(1.0, -2.0), (-3.0, 0.5), (4.0, 4.0)]
+    found = list(itertools.islice(DistinctPrograms(space, examples), 400))
+    assert {"Where", "Maximum", "ReLU"} <= {value for program in found for value in program.values.values()}
+    for program in found:
+        run = python_backend.build(space.at(program.values))
+        assert program.answers == tuple([run(*example) for example in examples])

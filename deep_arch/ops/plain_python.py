@@ -1,4 +1,4 @@
-"""What the few neutral operations compute that have a meaning for values of plain Python."""
+"""What operations compute on values of plain Python: own ones by `to_python`, and a few neutral ones."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from functools import partial, reduce
-from typing import Any
+from typing import Any, Final
 
 from deep_arch import ops
+from deep_arch.language.modules import Module
 
 
 def _identity(op: Any, x: Any) -> Any:
@@ -42,7 +43,7 @@ def _of_number(function: Callable[[float], float], op: Any, x: float) -> float:
     return function(x)
 
 
-LOWERINGS: Mapping[type, Callable[..., Any]] = {
+_FUNCTIONS: Final[Mapping[type, Callable[..., Any]]] = {
     ops.Identity: _identity,
     ops.Where: _where,
     ops.Add: partial(_merged, operator.add),
@@ -55,3 +56,12 @@ LOWERINGS: Mapping[type, Callable[..., Any]] = {
     ops.Sigmoid: partial(_of_number, _sigmoid),
     ops.Tanh: partial(_of_number, math.tanh),
 }
+
+
+def plain_function(module: Module) -> Callable[..., Any] | None:
+    """Return what an operation computes on values of plain Python; None where it has no meaning for them."""
+    own: Callable[..., Any] | None = getattr(module, "to_python", None)
+    if own is not None:
+        return own
+    known = [_FUNCTIONS[cls] for cls in type(module).__mro__ if cls in _FUNCTIONS]
+    return partial(known[0], module) if known else None
