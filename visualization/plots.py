@@ -57,7 +57,7 @@ def score_curve(trials: Search | Iterable[Any], minimize: bool | None = None) ->
 
 def _score(trial: Any, position: int) -> float | None:
     score = getattr(trial, "score", trial)
-    if score is None or getattr(trial, "holes", ()):
+    if score is None or getattr(trial, "holes", None):
         return None
     try:
         number = float(score)
