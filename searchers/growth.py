@@ -11,7 +11,7 @@ from typing import Any, Final
 from deep_arch.errors import NotCountable, is_kind, wrong_kind
 from deep_arch.searchers.parts.checks import check_count, check_number
 from deep_arch.searchers.parts.decisions import identity
-from deep_arch.searchers.parts.moves import Move, Origin, Proposal, Swap, grown_by
+from deep_arch.searchers.parts.moves import Move, Origin, Proposal, Swap, check_productions, grown_by
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.studies.record import digest
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
@@ -89,8 +89,13 @@ class Growth(Searcher):
         self.price, self.same = price, same
 
     def start(self, space: SearchSpace, rng: random.Random) -> None:
-        """Begin with the smallest programs."""
+        """Begin with the smallest programs.
+
+        Raises:
+            BadArgument: a move has a production that no choice of the space has, which has others of the moves.
+        """
         super().start(space, rng)
+        check_productions(self, space, self.moves)
         self._has_begun = False
         self._queue: list[Proposal] = []
         self._out: dict[Any, Proposal] = {}

@@ -19,6 +19,7 @@ from deep_arch.language.holes import HOLE, Holed
 from deep_arch.language.hyperparameters import Independent
 from deep_arch.language.options import content_key
 from deep_arch.language.program import Program
+from deep_arch.language.qualified import module_of
 from deep_arch.spaces.alternatives import Alternatives, Binding, call_roots
 from deep_arch.spaces.place import Place
 from deep_arch.spaces.restrictions import Restrictions
@@ -69,6 +70,19 @@ class Followed(NamedTuple):
 
     bindings: Sequence[Binding]
     n_left_out: float
+
+
+def domains_of(program: Program) -> list[Domain]:
+    """Return the domains of all hyperparameters of a program; none where some depend on values, or there are too many.
+
+    Of what is met at several places one is looked at.
+    """
+    met = list(Walk(program, Restrictions(), Wording(module_of(program.fn))).met(program.root))
+    found = [h for each in met for h in each.place.fragment.hyperparameters if isinstance(h, Independent)]
+    is_whole = not any(h.depending for h in found) and not any(
+        "followed" in note for each in met for note in each.notes
+    )
+    return [h.domain for h in found] if is_whole else []
 
 
 class Walk:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deep_arch.errors import TooDeep, ValueOutsideDomain, is_kind
-from deep_arch.language.domains import REJECTED
+from deep_arch.errors import BadArgument, TooDeep, ValueOutsideDomain, is_kind, nearest
+from deep_arch.language.domains import REJECTED, Choice
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
+from deep_arch.spaces.walking import domains_of
 from deep_arch.studies.searcher import Values
 
 
@@ -97,6 +98,26 @@ class Proposal:
 
     values: Values
     origin: Origin | None
+
+
+def check_productions(asker: object, space: SearchSpace, moves: Sequence[Move | Swap]) -> None:
+    """Raise BadArgument for a production that no choice of the whole space has, where it has others of the moves."""
+    named = [(production, move) for move in moves for production in _named(move)]
+    domains = domains_of(space.program) if named else []
+    unknown = [(p, m) for p, m in named if all(domain.accept(p) is REJECTED for domain in domains)]
+    if unknown and len(unknown) < len(named):
+        production, move = unknown[0]
+        names = [v for d in domains if isinstance(d, Choice) for v in d.options if isinstance(v, str)]
+        raise BadArgument(
+            f"{type(asker).__name__}: a move has a production that no choice of `{space.name}` has.\n"
+            f"  Got {production!r} in {move!r}.\n  Name productions as `or_` does.{nearest(production, names)}"
+        )
+
+
+def _named(move: Move | Swap) -> list[Any]:
+    if isinstance(move, Swap):
+        return list(move.productions)
+    return [move.production, *[each for each in move.fresh if not is_kind(each, Mapping)]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,3 +235,17 @@ def test_moves_may_leave_more_to_be_drawn() -> None:
     for number, values in enumerate(list(iter(searcher.ask, None))):
         searcher.tell(FinishedTrial(number, values, (0.0,)))
     assert [dict(values) for values in iter(searcher.ask, None)] in ([], [{"dense.units": 3}])
+
+
+@pytest.mark.parametrize(
+    ("move", "said"),
+    [
+        (Move("Ad", fresh=["Turn"]), r"Got 'Ad' in Move\(production='Ad'(.|\n)*Did you mean 'Add'"),
+        (Move("Add", fresh=["Turm"]), r"Got 'Turm' in (.|\n)*Did you mean 'Turn'"),
+        (Swap(["Turn", "Sise"]), r"Got 'Sise' in Swap(.|\n)*Did you mean 'Size'"),
+    ],
+)
+def test_a_production_that_no_choice_has_is_refused(move: Move | Swap, said: str) -> None:
+    with pytest.raises(BadArgument, match=said):
+        da.search(SPACE, Growth([Move("Multiply", fresh=["Turn"]), move]), trials=10, seed=0)
+    da.search(SPACE.without("Fold"), Growth([Swap(["Fold", "Last4"])]), trials=10, seed=0)
