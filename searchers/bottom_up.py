@@ -15,9 +15,10 @@ from deep_arch.searchers.parts.answers import Column
 from deep_arch.searchers.parts.banks import Effort, FullError, Store
 from deep_arch.searchers.parts.checks import check_count, check_function
 from deep_arch.searchers.parts.exact import exact
+from deep_arch.searchers.parts.replayed import Replayed
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
+from deep_arch.studies.searcher import Values
 
 
 class Program:
@@ -189,7 +190,7 @@ def _in_order(example: Any, names: Sequence[str]) -> Column:
     raise wrong_kind("inputs", f"each example to have {len(names)} values", example, mend)
 
 
-class BottomUp(Searcher):
+class BottomUp(Replayed):
     """Propose programs by size, and of those that give equal answers on examples only the first.
 
     With `outputs` it proposes what gives these, so that its first proposal solves the task, and then ends. Without, a
@@ -245,30 +246,8 @@ class BottomUp(Searcher):
         super().start(space, rng)
         self.programs = DistinctPrograms(space, self.inputs, merge=self.merge, most=self.most, meaning=self.meaning)
         self._found = iter(self.programs) if self.outputs is None else self.programs.matching(self.outputs)
-        self._proposed = 0
 
-    def ask(self) -> Values | None:
-        """Propose the next program, or None after the last."""
+    def following(self) -> Values | None:
+        """Return the next program, or None after the last."""
         program = next(self._found, None)
-        self._proposed += program is not None
         return None if program is None else program.values
-
-    def tell(self, trial: FinishedTrial) -> None:
-        """Learn nothing."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return how many programs were proposed."""
-        return {**super().state_dict(), "proposed": self._proposed}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Find the programs again that were proposed, and go on with the next.
-
-        Raises:
-            BadArgument: what is no state of such a searcher.
-        """
-        super().load_state_dict(state)
-        self.start(self.space, self.rng)
-        for _ in range(state["proposed"]):
-            if self.ask() is None:
-                found, mend = self._proposed, "Make the searcher with the examples that it had."
-                raise wrong_kind("BottomUp", f"examples on which {state['proposed']} programs differ", found, mend)

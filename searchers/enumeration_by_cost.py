@@ -5,18 +5,19 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from deep_arch.errors import TooDeep, wrong_kind
+from deep_arch.errors import TooDeep
 from deep_arch.searchers.parts.decisions import identity
 from deep_arch.searchers.parts.prices import Price, Prices
+from deep_arch.searchers.parts.replayed import Replayed
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.enumeration import to_decide
 from deep_arch.spaces.space import SearchSpace
-from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
+from deep_arch.studies.searcher import Values
 
 
 @dataclass(order=True, slots=True)
@@ -43,7 +44,7 @@ class _Entry:
     rest: Iterator[Any] = field(default=iter(()), compare=False)
 
 
-class EnumerationByCost(Searcher):
+class EnumerationByCost(Replayed):
     """Propose every program once, the cheapest first, and then end.
 
     A program costs what its values cost together. Partial programs are extended in the order of what they lead to costs
@@ -89,7 +90,7 @@ class EnumerationByCost(Searcher):
         """Begin with nothing decided."""
         super().start(space, rng)
         self._heap: list[_Entry] = []
-        self._n_entries = self._proposed = 0
+        self._n_entries = 0
         # Where structure stays open, what counts may depend on the order of decisions.
         self._seen: set[Any] | None = None if space.restrictions.predicate is None else set()
         self._push(space.start())
@@ -98,13 +99,12 @@ class EnumerationByCost(Searcher):
         """Return what a program costs."""
         return self._prices.total(values)
 
-    def ask(self) -> Values | None:
-        """Propose the next program, or None after the last."""
+    def following(self) -> Values | None:
+        """Return the next program, or None after the last."""
         while self._heap:
             entry = heapq.heappop(self._heap)
             if entry.point is None:
                 if self._is_new(entry.state.values):
-                    self._proposed += 1
                     return entry.state.values
                 continue
             self._push_next(entry.state, entry.point, entry.rest)
@@ -142,23 +142,3 @@ class EnumerationByCost(Searcher):
     def _add(self, cost: float, size: int, left: int, *what: Any) -> None:
         heapq.heappush(self._heap, _Entry(cost, size, left, self._n_entries, *what))
         self._n_entries += 1
-
-    def tell(self, trial: FinishedTrial) -> None:
-        """Learn nothing."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return how many programs were proposed."""
-        return {**super().state_dict(), "proposed": self._proposed}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Find the programs again that were proposed, and go on with the next.
-
-        Raises:
-            BadArgument: what is no state of such a searcher.
-        """
-        super().load_state_dict(state)
-        self.start(self.space, self.rng)
-        for _ in range(state["proposed"]):
-            if self.ask() is None:
-                expected, mend = f"a space of {state['proposed']} programs", "Search the space that the state is of."
-                raise wrong_kind("EnumerationByCost", expected, self._proposed, mend)
