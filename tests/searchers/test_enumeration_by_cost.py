@@ -118,7 +118,7 @@ def test_it_says_that_a_state_is_of_a_larger_space() -> None:
     proposals(holed.limit(3), searcher)
     state = searcher.state_dict()
     searcher.start(holed.limit(2), random.Random(0))
-    with pytest.raises(BadArgument, match="expected a space of 147 programs"):
+    with pytest.raises(BadArgument, match="expected a space and arguments that give 147 programs"):
         searcher.load_state_dict(state)
 
 
