@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -158,7 +159,7 @@ class PathView(View):
         self._graph: Graph | None = None
         self._items: tuple[Item, ...] | None = None
         self._own: list[_Statistics] = []
-        self._n_batches: int | None = None
+        self._n_runs: Counter[str] | None = None  # by address, of what is calibrated
 
     @property
     def graph(self) -> Graph:
@@ -212,8 +213,9 @@ class PathView(View):
             taken = [values[i] for i in node.inputs]
             held = [channels[i] for i in node.inputs]
             kernel = kernels.at(item.module_address, node.call.module, node.values, taken, held)
-            if self._n_batches is not None:
-                kernel.average(self._n_batches)
+            if self._n_runs is not None:
+                self._n_runs[item.module_address] += 1
+                kernel.average(self._n_runs[item.module_address])
                 result = kernel(bool(kernel.norms), taken)
                 kernel.average(None)
             else:
@@ -248,14 +250,14 @@ class PathView(View):
             if name in reached:
                 owner, _, key = name.rpartition(".")
                 self._own.append(_Statistics(self.supernet.get_submodule(owner)._buffers, key, tensor.clone()))
-        n = 0
+        n, runs = 0, Counter[str]()
         with torch.no_grad():
-            for n, batch in enumerate(batches, 1):
-                self._n_batches = n
+            for batch in batches:
+                n, self._n_runs = n + 1, runs
                 try:
                     self(*batch) if isinstance(batch, tuple | list) else self(batch)
                 finally:
-                    self._n_batches = None
+                    self._n_runs = None
         if n == 0:
             raise BadArgument(
                 "supernet.calibrate: expected at least one batch.\n  Got none.\n  Give inputs, such as [images]."

@@ -212,6 +212,27 @@ def test_calibration_is_of_one_path() -> None:
     assert torch.equal(uncalibrated, supernet.at(other)(batches[0]))
 
 
+def test_what_runs_several_times_a_batch_is_calibrated_by_all_of_these() -> None:
+    def norm() -> ops.BatchNormalization:
+        return ops.BatchNormalization(center=False, scale=False, epsilon=1e-12)
+
+    @da.space
+    def net(x: Any) -> Any:
+        once = norm()
+        return da.map_(lambda frame: norm()(frame))(x), ops.Add()(once(x), once(ops.Multiply()(x, x)))
+
+    supernet = contract.network_of(net, da.sequence(5, 3)).eval()
+    batches = [contract.examples(net, da.sequence(5, 3), n=8, seed=seed)["x"] for seed in range(3)]
+    view = supernet.calibrate(net.start(), batches)
+    zeros, ones = [view(torch.full_like(batches[0], value)) for value in (0.0, 1.0)]
+    means = [(zero / (zero - one))[0, :, 0] for zero, one in zip(zeros, ones, strict=True)]
+    each = [
+        torch.stack([x.mean((0, 2)) for x in batches]),
+        torch.stack([(x + x * x).mean((0, 2)) / 2 for x in batches]),
+    ]
+    contract.assert_close(means, [mean.mean(0) for mean in each], "the mean", 1e-9)
+
+
 def test_calibrated_statistics_are_the_means_over_batches() -> None:
     space = da.space(lambda x: ops.BatchNormalization(center=False, scale=False, epsilon=1e-12)(x))
     supernet = contract.network_of(space, da.vector(3)).eval()
