@@ -88,10 +88,10 @@ def test_several_budgets_are_out_at_once(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("order", [1, 4, 7, 10])
+@pytest.mark.parametrize(("order", "where"), [(1, "constant"), (4, "conditional"), (7, "fixed"), (10, "narrowing")])
 @pytest.mark.parametrize("name", OF_SCORES)
-def test_any_order_of_any_workers_is_gone_through_again(name: str, order: int, tmp_path: Path) -> None:
-    space = [few, *SPACES.values(), *DEPENDING.values()][order]
+def test_any_order_of_any_workers_is_gone_through_again(name: str, order: int, where: str, tmp_path: Path) -> None:
+    space = SPACES[where]
     queued = (space.sample(1), space.sample(2)) if order % 2 else ()
     check_same(tmp_path, space, MADE[name], 25, order=order, n_workers=3, most_out=5, stops=0.1, queued=queued)
 
