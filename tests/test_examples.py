@@ -344,7 +344,8 @@ def test_motions_are_told_apart_by_folds() -> None:
 
 
 @pytest.mark.slow
-def test_the_program_of_a_synthetic_task_is_found() -> None:
+def test_the_program_of_a_synthetic_task_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)  # where it finds what it imports
     programs = runpy.run_path(str(EXAMPLES / "programs.py"))
     data = programs["synthetic"]("gated speed")
     found = programs["search"](data, programs["METHODS"]["growth"], 150, 0, fold=False)
