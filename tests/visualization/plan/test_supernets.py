@@ -54,6 +54,17 @@ def _rows(drawing: Drawing, key: str) -> list[tuple[str, str, tuple[Share, ...]]
 # --- alternatives --------------------------------------------------------------------------------------------------
 
 
+def test_a_relaxed_body_of_a_scan_has_its_way_back() -> None:
+    kinds = {"tanh": ops.Tanh, "relu": ops.ReLU}
+    space = da.space(lambda x, h: da.scan(lambda state, frame: da.or_(kinds)(ops.Add()(state, frame)))(h, x))
+    drawing = plan_supernet(space, {"scan/or.which": da.Mixture(("tanh", "relu"), (0.3, 0.7))})
+    assert [(edge.tail, edge.head) for edge in drawing.edges if edge.kind == "back"] == [
+        ("call scan/exit", "call scan/enter")
+    ]
+    lines = _lines(drawing)
+    assert [lines["call scan/or<", f"call scan/or[{kind}]/{kind}"][1] for kind in kinds] == [0.3, 0.7]
+
+
 def test_alternatives_are_branches_between_the_same_inputs_and_outputs() -> None:
     drawing = plan_supernet(chosen, {"or.which": da.Mixture(("conv", "twice", "skip"), (0.7, 0.2, 0.1))})
     assert _lines(drawing) == {
