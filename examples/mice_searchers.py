@@ -99,7 +99,8 @@ SEARCHES: dict[str, Search] = {
 def disagreement(found: Found, data: Data) -> float:
     """Return how far the built model is from the stack, once the program was read aloud and back."""
     architecture = found.best.architecture
-    assert da.parse(da.text(architecture), architecture.space) == architecture
+    term = da.text(architecture)
+    assert da.parse(term, architecture.space) == architecture, f"{term} is read back as another program"
     with torch.no_grad():
         z = found.best.model(mice.FRAMES)(torch.tensor(data.x["valid"]))
     return float(np.abs(z.numpy() - found.best.outputs).max())

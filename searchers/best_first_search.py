@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from deep_arch.errors import BadArgument, TooDeep
+from deep_arch.language.holes import Holed
 from deep_arch.searchers.parts.checks import check_count, check_option
 from deep_arch.searchers.parts.decisions import identity
 from deep_arch.searchers.parts.prices import Price, Prices
 from deep_arch.spaces.architecture import Architecture
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
+from deep_arch.spaces.walking import domains_of
 from deep_arch.studies.searcher import FinishedTrial, Searcher, Values
 
 _MANY: Final = 300
@@ -115,7 +117,7 @@ class BestFirstSearch(Searcher):
         """Begin with the first decision.
 
         Raises:
-            BadArgument: no choice that it meets has a hole.
+            BadArgument: no choice of the space has a hole.
         """
         super().start(space, rng)
         self._depth = self.first_depth
@@ -126,8 +128,8 @@ class BestFirstSearch(Searcher):
         self._out: dict[Any, _Node] = {}
         self._told: list[_Node] = []
         self._least, self._best = math.inf, None
-        self._expand({}, 0)
         self._check_holes()
+        self._expand({}, 0)
 
     @property
     def best(self) -> Values | None:
@@ -187,8 +189,8 @@ class BestFirstSearch(Searcher):
             todo += reversed(list(_assigned(state, point)))
 
     def _check_holes(self) -> None:
-        points = self.space.start().unassigned
-        if points and all(node.is_whole for node in self._next) and not any(point.has_hole for point in points):
+        points, domains = self.space.start().unassigned, domains_of(self.space.program)
+        if points and domains and not any(isinstance(domain, Holed) for domain in domains):
             raise BadArgument(
                 f"{points[0].address}: expected a space with holes for what is not decided yet.\n"
                 f"  Got {points[0].domain} without one, and no other choice of `{self.space.name}` that has one.\n"

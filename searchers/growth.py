@@ -81,9 +81,11 @@ class Growth(Searcher):
     ) -> None:
         check_count(self, beam=beam, first=first, most=most)
         check_number(self, 0, price=price)
+        if not is_kind(moves, Sequence):
+            raise wrong_kind("Growth: moves", "a list", moves, "Write [Move('Add', keep=0, fresh=['Speed'])].")
         for move in moves:
             if not is_kind(move, Move | Swap):
-                raise wrong_kind("Growth", "moves", move, "Write Move('Add', keep=0, fresh=['Speed']).")
+                raise wrong_kind("Growth", "moves", move, "Write [Move('Add', keep=0, fresh=['Speed'])].")
         self.moves: Final = tuple(moves)
         self.beam, self.first, self.most = beam, first, most
         self.price, self.same = price, same

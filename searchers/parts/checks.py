@@ -24,8 +24,8 @@ def check_number(searcher: object, low: float, high: float = math.inf, **numbers
             or not isinstance(number, int | float)
             or not (low <= number <= high and math.isfinite(number))
         ):
-            bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-            raise _bad(searcher, name, f"a number {bounds}", given)
+            bounds = f" of at least {low:g}" if high == math.inf else f" from {low:g} to {high:g}"
+            raise _bad(searcher, name, f"a {'finite number' if low == -math.inf else f'number{bounds}'}", given)
 
 
 def check_option(searcher: object, name: str, option: object, options: tuple[object, ...]) -> None:

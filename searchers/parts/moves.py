@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deep_arch.errors import BadArgument, TooDeep, ValueOutsideDomain, is_kind, nearest
+from deep_arch.errors import BadArgument, TooDeep, ValueOutsideDomain, is_kind, nearest, wrong_kind
 from deep_arch.language.domains import REJECTED, Choice
+from deep_arch.searchers.parts.checks import check_count, check_number
 from deep_arch.spaces.choice_points import ChoicePoint
 from deep_arch.spaces.space import SearchSpace
 from deep_arch.spaces.walking import domains_of
@@ -36,12 +38,23 @@ class Move:
         fresh: what the other arguments become, one after the other: the name of a production, or values by address
             below an argument. What they leave open is drawn.
         start: first weights of what is new, by the last part of their names; those of other names are drawn.
+
+    Raises:
+        BadArgument: `keep` is no position or tuple of these, `fresh` no list, or `start` no mapping to finite numbers.
     """
 
     production: Any
     keep: int | tuple[int, ...] = 0
     fresh: Sequence[Any] = ()
     start: Mapping[str, float] = field(default_factory=lambda: {"kernel": 0.0, "bias": 0.0})
+
+    def __post_init__(self) -> None:
+        for position in self.kept:
+            check_count(self, least=0, keep=position)
+        _check_list(self, "fresh", self.fresh, "Write fresh=['Speed'], or [{'or.which': 'Speed'}].")
+        if not is_kind(self.start, Mapping):
+            raise wrong_kind("Move: start", "first weights by name", self.start, "Write {'kernel': 0.0, 'bias': 1.0}.")
+        check_number(self, -math.inf, **{f"start[{name!r}]": weight for name, weight in self.start.items()})
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -59,9 +72,20 @@ class Swap:
 
     Attributes:
         productions: values of a choice, each of which is tried where another of them stands.
+
+    Raises:
+        BadArgument: `productions` is no list.
     """
 
     productions: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        _check_list(self, "productions", self.productions, "Write Swap(['Speed', 'Turn']).")
+
+
+def _check_list(move: object, name: str, given: object, mend: str) -> None:
+    if not is_kind(given, Sequence) or is_kind(given, str):
+        raise wrong_kind(f"{type(move).__name__}: {name}", "a list of productions", given, mend)
 
 
 @dataclass(frozen=True, slots=True)

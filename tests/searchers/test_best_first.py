@@ -235,8 +235,9 @@ def test_it_refuses_what_cannot_be_relaxed() -> None:
     with pytest.raises(BadArgument, match=r"or\[b\]/dropout.rate: expected a choice with a hole(.|\n)*discretize"):
         BestFirstSearch().start(real, random.Random(0))
     assert len(searched(BestFirstSearch(), lambda a: 0.0, real.discretize(levels=3)).trials) == 4
+    endless = da.space(lambda x: da.or_({"shallow": ops.ReLU, "deep": lambda: recursive}, hole=ops.Tanh)(x))
     with pytest.raises(BadArgument, match=r"expression/or\[sum\](.|\n)*more than 300 partial programs"):
-        BestFirstSearch().start(recursive, random.Random(0))
+        BestFirstSearch().start(endless, random.Random(0))
     inside = da.space(lambda x: da.or_([ops.ReLU], hole=lambda: ops.Dense(da.choice([2, 4])))(x))
     twice = da.space(lambda x: inside(inside(x)))
     searcher = BestFirstSearch()

@@ -208,7 +208,7 @@ def test_it_finds_a_program_and_goes_on_from_a_state() -> None:
 
 def test_what_is_no_move() -> None:
     with pytest.raises(
-        BadArgument, match=r"^Growth: expected moves\.\n  Got 'Add' \(str\)\.\n  Write Move\('Add', keep=0"
+        BadArgument, match=r"^Growth: expected moves\.\n  Got 'Add' \(str\)\.\n  Write \[Move\('Add', keep=0"
     ):
         Growth(["Add"])  # type: ignore[list-item]
 
@@ -249,3 +249,20 @@ def test_a_production_that_no_choice_has_is_refused(move: Move | Swap, said: str
     with pytest.raises(BadArgument, match=said):
         da.search(SPACE, Growth([Move("Multiply", fresh=["Turn"]), move]), trials=10, seed=0)
     da.search(SPACE.without("Fold"), Growth([Swap(["Fold", "Last4"])]), trials=10, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Swap("Speed"), r"Swap: productions: expected a list(.|\n)*Got 'Speed'"),
+        (lambda: Swap(5), "Swap: productions: expected a list"),  # type: ignore[arg-type]
+        (lambda: Move("Add", 0, "Speed"), r"Move: fresh: expected a list(.|\n)*Got 'Speed'"),
+        (lambda: Move("Add", (0, -1)), "Move: keep is an int of at least 0"),
+        (lambda: Move("Add", start={"kernel": "a"}), r"Move: start\['kernel'\] is a finite number"),  # type: ignore[dict-item]
+        (lambda: Move("Add", start=0.0), "Move: start: expected first weights by name"),  # type: ignore[arg-type]
+        (lambda: Growth(Move("Add")), "Growth: moves: expected a list"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_move_is_refused(make: Any, said: str) -> None:
+    with pytest.raises(BadArgument, match=said):
+        make()
