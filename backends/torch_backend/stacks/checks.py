@@ -25,7 +25,7 @@ def check_programs(architectures: Any, starts: Any) -> None:
             raise wrong_kind(f"stacks.fit: architectures[{i}]", "an architecture", each, mend)
     if starts is None:
         return
-    n: int = len(architectures)
+    n = len(architectures)
     if not _is_list(starts) or len(starts) != n:
         mend = "Give a list with None where all first weights are to be drawn."
         raise wrong_kind("stacks.fit: starts", f"a list of {n}, one for each architecture", starts, mend)
